@@ -1,0 +1,4 @@
+//! The contract between a model and whoever runs it.
+
+/// Placeholder.
+pub struct Contract {}

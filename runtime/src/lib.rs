@@ -1,0 +1,9 @@
+//! Retort's runtime: loads a compact ONNX vision model, plans it into one arena, and runs it without allocating.
+#![forbid(unsafe_code)]
+
+pub mod contract;
+pub mod error;
+pub mod model;
+pub mod tensor;
+
+pub use error::Error;
