@@ -1,2 +1,14 @@
+//! The core of Retort: a plan, an arena, and the kernels that run one in the other.
+//!
+//! A *plan* is one flat image of bytes made on the host: the steps of a network in order, each naming where its operands
+//! lie in the arena and where its packed weights lie in the plan. A [`Session`](session::Session) runs it. Nothing here
+//! allocates, reads a file or knows of ONNX; the crate needs neither `std` nor an allocator, so a plan also runs on bare
+//! metal from flash.
+//!
+//! Integer tensors inside a plan are always unsigned bytes with a zero point: who made the plan shifted signed ones by
+//! 128, which changes no result.
 #![no_std]
-//! Placeholder.
+#![forbid(unsafe_code)]
+
+pub mod function;
+pub mod plan;

@@ -1,0 +1,464 @@
+//! The steps that a plan is made of: one struct a kind, each naming its operands, its weights and its constants.
+//!
+//! Integer operands are unsigned bytes with a zero point; `low` and `high` bound the stored result, so that a fused
+//! ReLU costs nothing. A `table` of 256 bytes, where present, maps the bounded result once more: any fused activation.
+
+use super::PlanError;
+use super::record::{Field, Reader, numbered};
+use super::view::{Blob, Extent, Image, Operand, Span, Window};
+use crate::function::Function;
+
+/// Which structure a convolution has; decides the kernel and how its weights are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConvolutionForm {
+    /// 1×1, stride 1, no padding, one group: a matrix product over pixels. Fully connected layers are of this form.
+    Pointwise,
+    /// As many groups as input and output channels.
+    Depthwise,
+    /// Everything else.
+    General,
+}
+numbered!(ConvolutionForm, "form of a convolution": 0 => Pointwise, 1 => Depthwise, 2 => General);
+
+/// An element-wise operation on two quantised operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntegerOperation {
+    /// a + b
+    Add,
+    /// a · b
+    Multiply,
+}
+numbered!(IntegerOperation, "integer operation": 0 => Add, 1 => Multiply);
+
+/// An element-wise operation on two floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloatOperation {
+    /// a + b
+    Add,
+    /// a − b
+    Subtract,
+    /// a · b
+    Multiply,
+    /// a / b
+    Divide,
+    /// min(a, b)
+    Minimum,
+    /// max(a, b)
+    Maximum,
+    /// a to the power of b
+    Power,
+    /// a where a ≥ 0, else b · a
+    PRelu,
+}
+numbered!(FloatOperation, "float operation": 0 => Add, 1 => Subtract, 2 => Multiply, 3 => Divide, 4 => Minimum,
+    5 => Maximum, 6 => Power, 7 => PRelu);
+
+/// What a pool takes of its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// The largest element; padding never wins.
+    Maximum,
+    /// The mean of the elements inside the image.
+    Average,
+    /// The mean over the window with padding counted as zero.
+    AverageWithPadding,
+}
+numbered!(Pooling, "pooling": 0 => Maximum, 1 => Average, 2 => AverageWithPadding);
+
+/// What a reduction takes of an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// The mean.
+    Mean,
+    /// The sum.
+    Sum,
+    /// The largest.
+    Maximum,
+    /// The smallest.
+    Minimum,
+}
+numbered!(Reduction, "reduction": 0 => Mean, 1 => Sum, 2 => Maximum, 3 => Minimum);
+
+/// How a resize fills in between pixels. Both read one record per output row and column from a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interpolation {
+    /// Copies one source pixel; a record is its index.
+    Nearest,
+    /// Blends two neighbours; a record is the lower index, the upper index, and the upper one's share as f32.
+    Linear,
+}
+numbered!(Interpolation, "interpolation": 0 => Nearest, 1 => Linear);
+
+macro_rules! steps {
+    ($($(#[$doc:meta])* $number:literal => $kind:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq)]
+            pub struct $kind { $($(#[$field_doc])* pub $field: $type,)* }
+        )*
+
+        /// One step of a plan.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[allow(missing_docs, clippy::large_enum_variant)]
+        pub enum Step { $($kind($kind)),* }
+
+        impl Step {
+            /// The kind's name.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Step::$kind(_) => stringify!($kind)),* }
+            }
+
+            /// The number that stands for the kind in a plan.
+            pub fn number(&self) -> u32 {
+                match self { $(Step::$kind(_) => $number),* }
+            }
+
+            /// Writes the fields; the number is not among them.
+            pub fn put(&self, sink: &mut dyn FnMut(u32)) {
+                match self { $(Step::$kind(step) => { $(step.$field.put(sink);)* })* }
+            }
+
+            /// Reads the fields of a step of kind `number`.
+            pub fn get(number: u32, words: &mut Reader<'_>) -> Result<Self, PlanError> {
+                match number {
+                    $($number => Ok(Step::$kind($kind { $($field: Field::get(words)?),* })),)*
+                    value => Err(PlanError::BadValue { what: "kind of step", value }),
+                }
+            }
+        }
+    };
+}
+
+steps! {
+    /// Convolution of quantised images: y = clamp(round(Σ (x − x_zero) · w + bias) · multiplier\[c\]) + y_zero), ties to even,
+    /// where the multiplier is x's scale times the channel's weight scale over y's scale, computed in f32 in that order.
+    1 => ConvolutionInt8 {
+        /// The input.
+        x: Image,
+        /// The output; its size decides how many places the window takes.
+        y: Image,
+        /// The window.
+        window: Window,
+        /// Groups; divides the channels of both sides.
+        groups: u32,
+        /// The structure.
+        form: ConvolutionForm,
+        /// Whether weights are 16-bit (asymmetric weights that leave the range of i8 once their zero point is taken off).
+        wide: bool,
+        /// The input's zero point; padding counts as it.
+        x_zero: i32,
+        /// The output's zero point.
+        y_zero: i32,
+        /// The least stored result.
+        low: i32,
+        /// The greatest stored result.
+        high: i32,
+        /// Packed weights.
+        weights: Blob,
+        /// i32 per output channel, packed.
+        bias: Blob,
+        /// f32 per output channel, packed.
+        multiplier: Blob,
+        /// 256 bytes applied to the result, or absent.
+        table: Blob,
+        /// Working memory.
+        scratch: Span,
+    }
+    /// Convolution of float images with a fused activation.
+    2 => ConvolutionF32 {
+        /// The input.
+        x: Image,
+        /// The output.
+        y: Image,
+        /// The window.
+        window: Window,
+        /// Groups.
+        groups: u32,
+        /// The structure.
+        form: ConvolutionForm,
+        /// Packed weights.
+        weights: Blob,
+        /// f32 per output channel, packed.
+        bias: Blob,
+        /// Applied to the result.
+        activation: Function,
+        /// Working memory.
+        scratch: Span,
+    }
+    /// a ∘ b of quantised operands. Add: y = round(b · b_scale + (a · a_scale + offset)); multiply:
+    /// y = round((a − a_zero) · (b − b_zero) · a_scale) + y_zero. Then clamp, then table.
+    3 => BinaryInt8 {
+        /// What is computed.
+        operation: IntegerOperation,
+        /// The shape walked.
+        extent: Extent,
+        /// The left operand.
+        a: Operand,
+        /// The right operand.
+        b: Operand,
+        /// The result.
+        y: Operand,
+        /// Add: a's scale over y's. Multiply: a's scale times b's, over y's.
+        a_scale: f32,
+        /// Add: b's scale over y's.
+        b_scale: f32,
+        /// Add: y_zero − (a_scale · a_zero + b_scale · b_zero).
+        offset: f32,
+        /// Multiply: a's zero point.
+        a_zero: i32,
+        /// Multiply: b's zero point.
+        b_zero: i32,
+        /// Multiply: the result's zero point.
+        y_zero: i32,
+        /// The least stored result.
+        low: i32,
+        /// The greatest stored result.
+        high: i32,
+        /// 256 bytes applied to the result, or absent.
+        table: Blob,
+    }
+    /// a ∘ b of floats.
+    4 => BinaryF32 {
+        /// What is computed.
+        operation: FloatOperation,
+        /// The shape walked.
+        extent: Extent,
+        /// The left operand.
+        a: Operand,
+        /// The right operand.
+        b: Operand,
+        /// The result.
+        y: Operand,
+        /// Applied to the result.
+        activation: Function,
+    }
+    /// A function of every float. `x` and `y` may be the same place.
+    5 => UnaryF32 {
+        /// What is computed.
+        function: Function,
+        /// The shape walked.
+        extent: Extent,
+        /// The operand.
+        x: Operand,
+        /// The result.
+        y: Operand,
+    }
+    /// A function of every byte, by table. `x` and `y` may be the same place.
+    6 => Lookup {
+        /// The shape walked.
+        extent: Extent,
+        /// The operand.
+        x: Operand,
+        /// The result.
+        y: Operand,
+        /// 256 bytes.
+        table: Blob,
+    }
+    /// y = saturate(round(x / scale) + zero), ties to even.
+    7 => Quantize {
+        /// The shape walked.
+        extent: Extent,
+        /// Floats.
+        x: Operand,
+        /// Bytes.
+        y: Operand,
+        /// The step.
+        scale: f32,
+        /// The zero point, 0 to 255.
+        zero: i32,
+    }
+    /// y = (x − zero) · scale.
+    8 => Dequantize {
+        /// The shape walked.
+        extent: Extent,
+        /// Bytes.
+        x: Operand,
+        /// Floats.
+        y: Operand,
+        /// The step.
+        scale: f32,
+        /// The zero point, 0 to 255.
+        zero: i32,
+    }
+    /// Copies elements from one layout to another: transposing, slicing, joining, padding's inner part.
+    9 => Copy {
+        /// Bytes an element: 1, 4 or 8.
+        size: u32,
+        /// The shape walked.
+        extent: Extent,
+        /// The source.
+        x: Operand,
+        /// The destination.
+        y: Operand,
+    }
+    /// Sets every element to one value.
+    10 => Fill {
+        /// Bytes an element: 1, 4 or 8 (an 8-byte element is `value` zero-extended).
+        size: u32,
+        /// The shape walked.
+        extent: Extent,
+        /// The destination.
+        y: Operand,
+        /// The value's bits.
+        value: u32,
+    }
+    /// y\[o, i, k\] = x\[o, indices\[i\], k\].
+    11 => Gather {
+        /// Bytes an element: 1, 4 or 8.
+        size: u32,
+        /// Product of the axes in front.
+        outer: u32,
+        /// Length of the axis picked from.
+        len: u32,
+        /// Product of the axes behind.
+        inner: u32,
+        /// The source, contiguous.
+        x: Span,
+        /// The destination, contiguous.
+        y: Span,
+        /// u32 indices, each below `len`.
+        indices: Blob,
+    }
+    /// Pools quantised images. Maximum copies stored values (x and y have one scale). Average: the window's mean of
+    /// (x − x_zero) · x_scale in f32, divided by y_scale, rounded to even, plus y_zero.
+    12 => PoolInt8 {
+        /// What is taken of the window.
+        pooling: Pooling,
+        /// The input.
+        x: Image,
+        /// The output.
+        y: Image,
+        /// The window.
+        window: Window,
+        /// The input's scale.
+        x_scale: f32,
+        /// The output's scale.
+        y_scale: f32,
+        /// The input's zero point.
+        x_zero: i32,
+        /// The output's zero point.
+        y_zero: i32,
+    }
+    /// Means over whole quantised images: y = round((Σx − n · x_zero) · multiplier) + y_zero, with multiplier x_scale / (y_scale · n).
+    13 => GlobalAverageInt8 {
+        /// The input.
+        x: Image,
+        /// The output, one pixel an image.
+        y: Image,
+        /// See above.
+        multiplier: f32,
+        /// The input's zero point.
+        x_zero: i32,
+        /// The output's zero point.
+        y_zero: i32,
+    }
+    /// Pools float images.
+    14 => PoolF32 {
+        /// What is taken of the window.
+        pooling: Pooling,
+        /// The input.
+        x: Image,
+        /// The output.
+        y: Image,
+        /// The window.
+        window: Window,
+    }
+    /// Resizes quantised images that keep their scale.
+    15 => ResizeInt8 {
+        /// How.
+        interpolation: Interpolation,
+        /// The input.
+        x: Image,
+        /// The output.
+        y: Image,
+        /// A record per output row.
+        rows: Blob,
+        /// A record per output column.
+        columns: Blob,
+    }
+    /// Resizes float images.
+    16 => ResizeF32 {
+        /// How.
+        interpolation: Interpolation,
+        /// The input.
+        x: Image,
+        /// The output.
+        y: Image,
+        /// A record per output row.
+        rows: Blob,
+        /// A record per output column.
+        columns: Blob,
+    }
+    /// Softmax over the middle axis of a contiguous tensor.
+    17 => SoftmaxF32 {
+        /// Product of the axes in front.
+        outer: u32,
+        /// Length of the axis.
+        len: u32,
+        /// Product of the axes behind.
+        inner: u32,
+        /// The input.
+        x: Span,
+        /// The output; may be the input.
+        y: Span,
+    }
+    /// Softmax over the last axis in integers: with t = table\[x + 255 − max x\] per element,
+    /// y = min(255, (t · y_factor + Σt / 2) / Σt + y_zero), all in u32 with truncating division.
+    18 => SoftmaxInt8 {
+        /// Product of the axes in front.
+        outer: u32,
+        /// Length of the axis.
+        len: u32,
+        /// The input.
+        x: Span,
+        /// The output.
+        y: Span,
+        /// 256 u32: exp((i − 255) · x_scale), scaled so that a row's sum fits.
+        table: Blob,
+        /// 1 / y_scale, truncated.
+        y_factor: u32,
+        /// The output's zero point.
+        y_zero: i32,
+    }
+    /// Reduces the middle axis of a contiguous tensor.
+    19 => ReduceF32 {
+        /// What is taken.
+        reduction: Reduction,
+        /// Product of the axes in front.
+        outer: u32,
+        /// Length of the axis.
+        len: u32,
+        /// Product of the axes behind.
+        inner: u32,
+        /// The input.
+        x: Span,
+        /// The output.
+        y: Span,
+    }
+    /// Products of matrices that are both computed at run time: y = a · b, contiguous, row-major.
+    20 => MatMulF32 {
+        /// How many products.
+        batch: u32,
+        /// Rows of a and y.
+        rows: u32,
+        /// Columns of a, rows of b.
+        inner: u32,
+        /// Columns of b and y.
+        columns: u32,
+        /// Elements between two a's; 0 where all use one.
+        a_step: u32,
+        /// Elements between two b's; 0 where all use one.
+        b_step: u32,
+        /// The left factor.
+        a: Operand,
+        /// The right factor.
+        b: Operand,
+        /// The product.
+        y: Span,
+    }
+    /// A step that the host runs (see [`External`](crate::session::External)); it may allocate.
+    21 => External {
+        /// The host's number for it.
+        index: u32,
+    }
+}
