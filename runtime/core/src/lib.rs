@@ -11,4 +11,5 @@
 #![forbid(unsafe_code)]
 
 pub mod function;
+pub mod kernels;
 pub mod plan;

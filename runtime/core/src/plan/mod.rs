@@ -4,27 +4,19 @@
 //! parts lie: steps (records of number, length, name and fields), weights (64-byte aligned blobs), ports (inputs and
 //! outputs), and text (names, and the model's contract).
 
+mod error;
+mod header;
+mod port;
 pub mod record;
 pub mod step;
 pub mod view;
+
+pub use error::{Fault, PlanError};
+pub use header::{ALIGNMENT, HEADER_LEN, Header, STEP_RECORD_WORDS, StepRecord};
+pub use port::{Element, MAX_RANK, PORT_RECORD_WORDS, Port, PortRecord};
 
 /// The first four bytes of a plan.
 pub const MAGIC: [u8; 4] = *b"RTPL";
 
 /// The version of the format that this crate reads and writes.
 pub const VERSION: u32 = 1;
-
-/// Why bytes are no plan that this crate can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// The bytes end too early.
-    Truncated,
-    /// A field holds a value it cannot have.
-    BadValue {
-        /// The field.
-        what: &'static str,
-        /// What it holds.
-        value: u32,
-    },
-}

@@ -53,6 +53,17 @@ impl Field for i32 {
     }
 }
 
+impl Field for u64 {
+    fn put(&self, sink: &mut dyn FnMut(u32)) {
+        sink(*self as u32);
+        sink((*self >> 32) as u32);
+    }
+    fn get(words: &mut Reader<'_>) -> Result<Self, PlanError> {
+        let low = words.word()?;
+        Ok(u64::from(words.word()?) << 32 | u64::from(low))
+    }
+}
+
 impl Field for f32 {
     fn put(&self, sink: &mut dyn FnMut(u32)) {
         sink(self.to_bits());
@@ -104,9 +115,7 @@ macro_rules! numbered {
         }
     };
 }
-pub(super) use numbered;
-
-
+pub(crate) use numbered;
 
 impl Field for Function {
     fn put(&self, sink: &mut dyn FnMut(u32)) {

@@ -1,7 +1,7 @@
 //! Where the operands of a step lie, and in what shape.
 
-use super::record::{Field, Reader};
 use super::PlanError;
+use super::record::{Field, Reader};
 
 /// A run of bytes in the arena.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
