@@ -3,7 +3,11 @@
 
 pub mod contract;
 pub mod error;
+pub mod graph;
+#[cfg(feature = "onnx")]
+pub mod import;
 pub mod model;
+pub mod quantised;
 pub mod tensor;
 
 pub use error::Error;

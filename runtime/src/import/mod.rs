@@ -1,0 +1,181 @@
+//! From ONNX bytes to a [`Graph`].
+//!
+//! tract-onnx reads the protobuf. Each node is then taken in the file's order: one whose inputs are all known is
+//! evaluated at once (by tract, apart from quantised weights, which keep their integers); one that an importer under
+//! [`operators`] knows becomes graph nodes; any other becomes a fallback step that tract runs. Shapes are fixed from the
+//! first node on, so what computes shapes folds away.
+
+mod evaluate;
+mod layout;
+mod literal;
+mod node;
+mod operators;
+mod ports;
+
+use std::collections::HashMap;
+
+use tract_onnx::pb::{GraphProto, ModelProto};
+
+pub use evaluate::Fallback;
+
+use crate::graph::Graph;
+use literal::Literal;
+use node::{Call, Value};
+
+/// The most elements a single tensor may have.
+const MAX_ELEMENTS: usize = 1 << 30;
+/// The most nodes a graph may have.
+const MAX_NODES: usize = 100_000;
+
+/// Why a node is not imported as it is.
+#[derive(Debug)]
+enum Refusal {
+    /// Correct, but not covered: tract may run it.
+    Unsupported(String),
+    /// Wrong: nothing may run it.
+    Invalid(String),
+}
+
+/// A model that could not be imported.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{problem}", .node.as_ref().map(|n| format!("node {n}: ")).unwrap_or_default())]
+pub struct ImportError {
+    /// The node at fault, with its operator, where there is one.
+    pub node: Option<String>,
+    /// What is wrong, and the remedy where there is one.
+    pub problem: String,
+}
+
+impl ImportError {
+    fn model(problem: impl Into<String>) -> Self {
+        ImportError { node: None, problem: problem.into() }
+    }
+}
+
+/// What an ONNX file holds.
+pub struct Imported {
+    /// The network.
+    pub graph: Graph,
+    /// The steps that tract runs, by the number their nodes give.
+    pub fallbacks: Vec<Fallback>,
+    /// The file's metadata properties.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// Imports the bytes of an ONNX file. `shapes` fixes inputs with dynamic axes, by name, in ONNX order.
+pub fn import(bytes: &[u8], shapes: &[(String, Vec<usize>)]) -> Result<Imported, ImportError> {
+    let model = evaluate::decode(bytes)?;
+    let graph = model.graph.as_ref().ok_or_else(|| ImportError::model("no graph in the file: is it an ONNX model?"))?;
+    if graph.node.len() > MAX_NODES {
+        return Err(ImportError::model(format!("{} nodes; the limit is {MAX_NODES}", graph.node.len())));
+    }
+    let mut importer =
+        Importer { model: &model, graph: Graph::default(), values: HashMap::new(), fallbacks: Vec::new() };
+    importer.initialisers(graph)?;
+    importer.inputs(graph, shapes)?;
+    for index in 0..graph.node.len() {
+        importer.node(graph, index)?;
+    }
+    importer.outputs(graph)?;
+    importer.graph.remove_dead_nodes();
+    let metadata = model.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+    Ok(Imported { graph: importer.graph, fallbacks: importer.fallbacks, metadata })
+}
+
+/// The state of an import.
+struct Importer<'a> {
+    model: &'a ModelProto,
+    graph: Graph,
+    values: HashMap<String, Value>,
+    fallbacks: Vec<Fallback>,
+}
+
+impl Importer<'_> {
+    /// The version at which the file imports an operator domain.
+    fn opset(&self, domain: &str) -> i64 {
+        let standard = |d: &str| d.is_empty() || d == "ai.onnx";
+        (self.model.opset_import.iter())
+            .find(|import| import.domain == domain || standard(&import.domain) && standard(domain))
+            .map_or(1, |import| import.version)
+    }
+
+    fn initialisers(&mut self, graph: &GraphProto) -> Result<(), ImportError> {
+        for proto in &graph.initializer {
+            let literal = Literal::from_proto(proto).map_err(|refusal| {
+                let (Refusal::Invalid(problem) | Refusal::Unsupported(problem)) = refusal;
+                ImportError::model(format!("initialiser `{}`: {problem}", proto.name))
+            })?;
+            self.define(&proto.name, Value::Literal(literal))?;
+        }
+        if let Some(sparse) = graph.sparse_initializer.first() {
+            let name = sparse.values.as_ref().map_or("", |values| &values.name);
+            return Err(ImportError::model(format!("initialiser `{name}` is sparse; store it dense")));
+        }
+        Ok(())
+    }
+
+    fn define(&mut self, name: &str, value: Value) -> Result<(), ImportError> {
+        match self.values.insert(name.to_owned(), value) {
+            None => Ok(()),
+            Some(_) => Err(ImportError::model(format!("two values are named `{name}`; names must be unique"))),
+        }
+    }
+
+    fn node(&mut self, graph: &GraphProto, index: usize) -> Result<(), ImportError> {
+        let proto = &graph.node[index];
+        let first_output = proto.output.iter().find(|name| !name.is_empty());
+        let name = if proto.name.is_empty() { first_output.map_or("", String::as_str) } else { &proto.name };
+        let fail = |problem: String| ImportError { node: Some(format!("`{name}` ({})", proto.op_type)), problem };
+        let mut inputs = Vec::with_capacity(proto.input.len());
+        for input in &proto.input {
+            inputs.push(match input.as_str() {
+                "" => None,
+                input => Some(self.values.get(input).cloned().ok_or_else(|| {
+                    fail(match graph.node[index..].iter().any(|later| later.output.iter().any(|o| o == input)) {
+                        true => format!(
+                            "input `{input}` is computed by this or a later node (a cycle, or nodes out of order)"
+                        ),
+                        false => format!("input `{input}` is defined nowhere"),
+                    })
+                })?),
+            });
+        }
+        let call = Call { proto, name, opset: self.opset(&proto.domain), inputs };
+        let outputs = match self.dispatch(&call) {
+            Ok(outputs) => outputs,
+            Err(Refusal::Invalid(problem)) => return Err(fail(problem)),
+            Err(Refusal::Unsupported(reason)) => match self.fall_back(&call, &reason) {
+                Ok(outputs) => outputs,
+                Err(Refusal::Invalid(problem) | Refusal::Unsupported(problem)) => return Err(fail(problem)),
+            },
+        };
+        // Importers return one value for every output that has a name.
+        for (output, value) in proto.output.iter().filter(|name| !name.is_empty()).zip(outputs) {
+            self.define(output, value)?;
+        }
+        Ok(())
+    }
+
+    /// Evaluates, imports, or refuses one node.
+    fn dispatch(&mut self, call: &Call<'_>) -> Result<Vec<Value>, Refusal> {
+        if let Some(value) = operators::known(call)? {
+            return Ok(vec![value]);
+        }
+        let known = call.inputs.iter().flatten().all(|input| matches!(input, Value::Literal(_)));
+        if known && !call.inputs.is_empty() {
+            return evaluate::fold(self.model, call);
+        }
+        operators::import(&mut self.graph, call)
+    }
+
+    /// Makes a fallback step of a node.
+    fn fall_back(&mut self, call: &Call<'_>, reason: &str) -> Result<Vec<Value>, Refusal> {
+        let (fallback, outputs) =
+            evaluate::fallback(&mut self.graph, self.model, call, self.fallbacks.len()).map_err(|refusal| {
+                let (Refusal::Invalid(problem) | Refusal::Unsupported(problem)) = refusal;
+                Refusal::Invalid(format!("not supported here: {reason}; nor by tract: {problem}"))
+            })?;
+        self.fallbacks.push(Fallback { reason: reason.to_owned(), ..fallback });
+        Ok(outputs)
+    }
+}

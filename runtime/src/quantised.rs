@@ -1,0 +1,105 @@
+//! The integer rules: how scales and zero points turn into the constants and tables of integer steps.
+//!
+//! Every rule gives the same bytes as ONNX Runtime's CPU kernels, so a model means the same here as there. All arithmetic
+//! is f32 in exactly the order written, without fused multiply-add, unless a rule says otherwise. Values are in the u8
+//! domain: signed ones and their zero points are shifted by 128.
+
+use crate::graph::Table;
+use crate::tensor::Quantisation;
+
+/// QuantizeLinear: x / scale rounded half to even, plus the zero point, saturated. NaN gives the least value.
+pub fn quantise(x: f32, to: Quantisation) -> u8 {
+    // The cast saturates, and maps NaN to 0.
+    let rounded = (x / to.scale).round_ties_even();
+    if rounded.is_nan() { 0 } else { (rounded as i64 + i64::from(to.zero_point)).clamp(0, 255) as u8 }
+}
+
+/// DequantizeLinear.
+pub fn dequantise(x: u8, from: Quantisation) -> f32 {
+    (i32::from(x) - from.zero_point) as f32 * from.scale
+}
+
+/// QLinearConv's multipliers: (sx · sw) / sy for each output channel.
+pub fn multipliers(x_scale: f32, weight_scales: &[f32], y_scale: f32) -> Vec<f32> {
+    weight_scales.iter().map(|&w| x_scale * w / y_scale).collect()
+}
+
+/// The table of a function between two quantisations; also QLinearSigmoid and QLinearLeakyRelu.
+pub fn table(from: Quantisation, to: Quantisation, function: impl Fn(f32) -> f32) -> Table {
+    Box::new(std::array::from_fn(|byte| quantise(function(dequantise(byte as u8, from)), to)))
+}
+
+/// The logistic function, computed in f64: rounded to f32 it gives QLinearSigmoid's tables.
+pub fn sigmoid(x: f32) -> f32 {
+    (1.0 / (1.0 + (-f64::from(x)).exp())) as f32
+}
+
+/// The constants of QLinearAdd: factors of a and b, and what is added.
+pub fn add_constants(a: Quantisation, b: Quantisation, y: Quantisation) -> (f32, f32, f32) {
+    let (a_scale, b_scale) = (a.scale / y.scale, b.scale / y.scale);
+    let offset = y.zero_point as f32 - (a_scale * a.zero_point as f32 + b_scale * b.zero_point as f32);
+    (a_scale, b_scale, offset)
+}
+
+/// The factor of QLinearMul.
+pub fn multiply_constant(a: Quantisation, b: Quantisation, y: Quantisation) -> f32 {
+    a.scale * b.scale / y.scale
+}
+
+/// QLinearMul of two stored values: what tables of x · f(x) are made with.
+pub fn multiply(a: u8, b: u8, qa: Quantisation, qb: Quantisation, y: Quantisation) -> u8 {
+    let product = (i32::from(a) - qa.zero_point) * (i32::from(b) - qb.zero_point);
+    (product as f32 * multiply_constant(qa, qb, y) + y.zero_point as f32).round_ties_even().clamp(0.0, 255.0) as u8
+}
+
+/// QLinearAdd of two stored values.
+pub fn add(a: u8, b: u8, qa: Quantisation, qb: Quantisation, y: Quantisation) -> u8 {
+    let (a_scale, b_scale, offset) = add_constants(qa, qb, y);
+    (f32::from(b) * b_scale + (f32::from(a) * a_scale + offset)).round_ties_even().clamp(0.0, 255.0) as u8
+}
+
+/// QLinearGlobalAveragePool's multiplier for `n` pixels.
+pub fn global_average_multiplier(x_scale: f32, y_scale: f32, n: usize) -> f32 {
+    x_scale / (y_scale * n as f32)
+}
+
+/// QLinearSoftmax over rows of `len`: exp((i − 255 + shift) · scale) for i = 0..255 (in f64, then rounded to f32), where the
+/// shift makes the largest possible sum just fit an f32; and the factor ⌊1 / y's scale⌋.
+pub fn softmax_constants(x_scale: f32, y_scale: f32, len: usize) -> (Vec<f32>, f32) {
+    let scale = f64::from(x_scale);
+    let shift = (f64::from((f32::MAX / len as f32).ln()) - 5.0).max(0.0) / scale;
+    let table = (0..256).map(|i| ((f64::from(i) - 255.0 + shift) * scale).exp() as f32).collect();
+    (table, (1.0 / y_scale).floor())
+}
+
+/// The bounds in stored values of a real interval: clamping a stored value to them is the same as clamping the real one
+/// before it is quantised, because quantising is monotone.
+pub fn bounds(low: f32, high: f32, to: Quantisation) -> (u8, u8) {
+    (quantise(low, to), quantise(high, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNIT: Quantisation = Quantisation { scale: 1.0, zero_point: 0 };
+
+    #[test]
+    fn quantising_rounds_half_to_even_and_saturates() {
+        let q = |x: f32| quantise(x, UNIT);
+        assert_eq!([0.5, 1.5, 2.5, -1.0, 300.0, f32::NAN, f32::INFINITY].map(q), [0, 2, 2, 0, 255, 0, 255]);
+    }
+
+    #[test]
+    fn relu6_becomes_a_clamp() {
+        let to = Quantisation { scale: 0.05, zero_point: 10 };
+        assert_eq!(bounds(0.0, 6.0, to), (10, 130));
+        assert_eq!(bounds(0.0, f32::INFINITY, to), (10, 255));
+    }
+
+    #[test]
+    fn a_table_of_the_identity_between_equal_quantisations_changes_nothing() {
+        let q = Quantisation { scale: 0.037, zero_point: 91 };
+        assert!(table(q, q, |x| x).iter().enumerate().all(|(i, &v)| usize::from(v) == i));
+    }
+}
