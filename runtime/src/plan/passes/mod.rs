@@ -1,0 +1,45 @@
+//! Rewrites of the graph before it is planned. Each is small, has a name and a test, and keeps the meaning: float results
+//! up to rounding, integer results to the byte.
+
+mod affine;
+mod dequantise;
+mod fuse;
+mod input;
+mod integer;
+mod same_source;
+mod silu;
+
+#[cfg(test)]
+mod tests;
+
+use crate::graph::Graph;
+
+pub use input::take_quantised_inputs;
+
+/// A rewrite: returns how many places it changed.
+pub type Pass = fn(&mut Graph) -> usize;
+
+/// All passes, in the order in which they run.
+pub const PASSES: &[(&str, Pass)] = &[
+    ("fold scale and shift into convolutions", affine::run),
+    ("recognise x · sigmoid(x)", silu::run),
+    ("move dequantisation behind data movement", dequantise::sink),
+    ("move quantisation before data movement", dequantise::hoist),
+    ("compute in integers between dequantise and quantise", integer::run),
+    ("drop quantise after dequantise", dequantise::cancel),
+    ("make one table of two branches of one tensor", same_source::run),
+    ("fuse tables and activations into what makes their input", fuse::run),
+];
+
+/// Runs every pass; returns the name of each that changed something, with how often.
+pub fn run_all(graph: &mut Graph) -> Vec<(&'static str, usize)> {
+    let mut report = Vec::new();
+    for (name, pass) in PASSES {
+        let changes = pass(graph);
+        graph.remove_dead_nodes();
+        if changes > 0 {
+            report.push((*name, changes));
+        }
+    }
+    report
+}
