@@ -1,6 +1,12 @@
 //! Scalar functions of one float: activations, and whatever else maps each element by itself.
 //!
 //! The same definition serves the f32 steps and the 256-entry tables that replace these functions in int8.
+//! [`Function::apply`] is the reference, for single elements; [`Function::apply_all`] computes the usual activations
+//! of a whole slice faster.
+
+mod exponential;
+
+use exponential::{exp, sigmoid, tanh};
 
 /// A function applied to every element.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -62,4 +68,153 @@ pub enum Function {
     Ceil,
     /// The nearest integer, ties to even.
     Round,
+}
+
+impl Function {
+    /// The function's value at `x`.
+    pub fn apply(self, x: f32) -> f32 {
+        match self {
+            Function::Identity => x,
+            Function::Clamp { low, high } => clamp(x, low, high),
+            Function::LeakyRelu { slope } => leaky(x, slope),
+            Function::HardSigmoid { slope, offset } => clamp(slope * x + offset, 0.0, 1.0),
+            Function::HardSwish => hard_swish(x),
+            Function::Sigmoid => 1.0 / (1.0 + libm::expf(-x)),
+            Function::Silu => x / (1.0 + libm::expf(-x)),
+            Function::Tanh => libm::tanhf(x),
+            Function::Exp => libm::expf(x),
+            Function::Log => libm::logf(x),
+            Function::Sqrt => libm::sqrtf(x),
+            Function::Abs => x.abs(),
+            Function::Negate => -x,
+            Function::Reciprocal => 1.0 / x,
+            Function::Erf => libm::erff(x),
+            Function::Elu { slope } => {
+                if x >= 0.0 {
+                    x
+                } else {
+                    slope * libm::expm1f(x)
+                }
+            }
+            // max(x, 0) taken out, so that exp cannot overflow.
+            Function::Softplus => clamp(x, 0.0, f32::INFINITY) + libm::log1pf(libm::expf(-x.abs())),
+            Function::Floor => libm::floorf(x),
+            Function::Ceil => libm::ceilf(x),
+            Function::Round => libm::rintf(x),
+        }
+    }
+
+    /// Replaces every element by the function's value, within a few units in the last place of [`apply`](Self::apply).
+    pub fn apply_all(self, values: &mut [f32]) {
+        /// A loop whose body the compiler sees, so that it can be vectorised.
+        fn each(values: &mut [f32], f: impl Fn(f32) -> f32) {
+            values.iter_mut().for_each(|v| *v = f(*v));
+        }
+        match self {
+            Function::Identity => {}
+            Function::Clamp { low, high } => each(values, |x| clamp(x, low, high)),
+            Function::LeakyRelu { slope } => each(values, |x| leaky(x, slope)),
+            Function::HardSigmoid { slope, offset } => each(values, |x| clamp(slope * x + offset, 0.0, 1.0)),
+            Function::HardSwish => each(values, hard_swish),
+            Function::Sigmoid => each(values, sigmoid),
+            Function::Silu => each(values, |x| x * sigmoid(x)),
+            Function::Tanh => each(values, tanh),
+            Function::Exp => each(values, exp),
+            Function::Abs => each(values, f32::abs),
+            Function::Negate => each(values, |x| -x),
+            Function::Reciprocal => each(values, |x| 1.0 / x),
+            other => each(values, |x| other.apply(x)),
+        }
+    }
+}
+
+/// min(max(x, low), high) in two comparisons; NaN stays NaN.
+fn clamp(x: f32, low: f32, high: f32) -> f32 {
+    let x = if x < low { low } else { x };
+    if x > high { high } else { x }
+}
+
+fn leaky(x: f32, slope: f32) -> f32 {
+    if x >= 0.0 { x } else { slope * x }
+}
+
+fn hard_swish(x: f32) -> f32 {
+    x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Every function, with constants that models use.
+    const ALL: [Function; 20] = [
+        Function::Identity,
+        Function::Clamp { low: 0.0, high: 6.0 },
+        Function::LeakyRelu { slope: 0.1 },
+        Function::HardSigmoid { slope: 0.2, offset: 0.5 },
+        Function::HardSwish,
+        Function::Sigmoid,
+        Function::Silu,
+        Function::Tanh,
+        Function::Exp,
+        Function::Log,
+        Function::Sqrt,
+        Function::Abs,
+        Function::Negate,
+        Function::Reciprocal,
+        Function::Erf,
+        Function::Elu { slope: 1.0 },
+        Function::Softplus,
+        Function::Floor,
+        Function::Ceil,
+        Function::Round,
+    ];
+
+    #[test]
+    fn values_known_by_hand() {
+        let at = |function: Function, x: f32| function.apply(x);
+        assert_eq!(at(Function::Clamp { low: 0.0, high: 6.0 }, 7.0), 6.0);
+        assert_eq!(at(Function::Clamp { low: 0.0, high: f32::INFINITY }, -7.0), 0.0);
+        assert_eq!(at(Function::LeakyRelu { slope: 0.5 }, -2.0), -1.0);
+        assert_eq!(at(Function::HardSigmoid { slope: 0.25, offset: 0.5 }, 1.0), 0.75);
+        assert_eq!((at(Function::HardSwish, 3.0), at(Function::HardSwish, -3.0)), (3.0, 0.0));
+        assert_eq!((at(Function::Sigmoid, 0.0), at(Function::Sigmoid, f32::NEG_INFINITY)), (0.5, 0.0));
+        assert_eq!((at(Function::Round, 2.5), at(Function::Round, -0.6)), (2.0, -1.0));
+        assert_eq!(at(Function::Softplus, 100.0), 100.0);
+        assert_eq!(at(Function::Elu { slope: 2.0 }, f32::NEG_INFINITY), -2.0);
+    }
+
+    #[test]
+    fn slices_treat_the_ends_of_the_range_as_elements_do() {
+        let ends = [f32::NEG_INFINITY, f32::MIN, -1e4, -104.5, -0.0, 0.0, 1e-40, 104.5, 1e4, f32::MAX, f32::INFINITY];
+        for function in ALL {
+            for x in ends {
+                let mut values = [x];
+                function.apply_all(&mut values);
+                let expected = function.apply(x);
+                let same = values[0] == expected || values[0].is_nan() && expected.is_nan();
+                // x · sigmoid(x) of −∞ is −∞ · 0 in a product and −∞ / ∞ in a quotient: NaN in both.
+                assert!(same, "{function:?} of {x}: {} instead of {expected}", values[0]);
+            }
+            let mut values = [f32::NAN];
+            function.apply_all(&mut values);
+            assert!(values[0].is_nan() == function.apply(f32::NAN).is_nan(), "{function:?} of NaN");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn slices_agree_with_elements(x in prop_oneof![-100.0f32..100.0, -1.0f32..1.0, -1e-3f32..1e-3]) {
+            for function in ALL {
+                let mut values = [x; 5];
+                function.apply_all(&mut values);
+                let expected = function.apply(x);
+                for value in values {
+                    let close = (value - expected).abs() <= 4e-7 * expected.abs() || value == expected;
+                    prop_assert!(close || expected.is_nan() && value.is_nan(), "{:?} of {x}: {value}, {expected}", function);
+                }
+            }
+        }
+    }
 }

@@ -10,6 +10,12 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+#[cfg(test)]
+mod testing;
+
 pub mod function;
 pub mod kernels;
 pub mod plan;
+pub mod session;

@@ -1,4 +1,12 @@
 //! Kernels: what an instruction set offers to run the steps of a plan.
+//!
+//! A kernel set is a layout of packed weights together with the code that reads it. [`Packing`] is the layout and works
+//! on any machine; [`Kernels`] is the code, and who holds one may run it. [`portable()`] is always there and defines what
+//! every other kernel set must compute, byte for byte in integers. A kernel set need only write the convolutions; the
+//! other steps fall back to the portable code.
+
+#[cfg(target_endian = "big")]
+compile_error!("plans are little-endian, and kernels read their words in place");
 
 mod packing;
 pub mod portable;
@@ -6,6 +14,10 @@ pub mod portable;
 pub use packing::{ConvolutionShape, IntegerWeights, Packed, PackedLen, PackedMut, Packing};
 
 use crate::plan::record::numbered;
+use crate::plan::step::{
+    BinaryF32, BinaryInt8, ConvolutionF32, ConvolutionInt8, Copy, Dequantize, Fill, Gather, GlobalAverageInt8, Lookup,
+    MatMulF32, PoolF32, PoolInt8, Quantize, ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, UnaryF32,
+};
 
 /// The kernel sets that a plan can be packed for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,9 +47,135 @@ impl core::fmt::Display for KernelSet {
     }
 }
 
+/// A 256-byte table that maps each stored byte to another.
+pub type Table = [u8; 256];
+
+/// The code of a kernel set, one method a kind of step.
+///
+/// Every slice begins at the operand's first element and ends with its furthest one, as the step's shapes and strides
+/// say; [`Plan::check`](crate::plan::Plan::check) saw to it that they agree with each other and with the blobs. An input
+/// of `None` stands for the output's own place.
+pub trait Kernels: Packing {
+    /// See [`ConvolutionInt8`].
+    fn convolution_int8(
+        &self,
+        step: &ConvolutionInt8,
+        x: &[u8],
+        y: &mut [u8],
+        packed: Packed<'_>,
+        table: Option<&Table>,
+        scratch: &mut [u8],
+    );
+
+    /// See [`ConvolutionF32`].
+    fn convolution_f32(&self, step: &ConvolutionF32, x: &[f32], y: &mut [f32], packed: Packed<'_>, scratch: &mut [u8]);
+
+    /// See [`BinaryInt8`].
+    fn binary_int8(&self, step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
+        portable::binary_int8(step, a, b, y, table);
+    }
+
+    /// See [`BinaryF32`].
+    fn binary_f32(&self, step: &BinaryF32, a: &[f32], b: &[f32], y: &mut [f32]) {
+        portable::binary_f32(step, a, b, y);
+    }
+
+    /// See [`UnaryF32`].
+    fn unary_f32(&self, step: &UnaryF32, x: Option<&[f32]>, y: &mut [f32]) {
+        portable::unary_f32(step, x, y);
+    }
+
+    /// See [`Lookup`].
+    fn lookup(&self, step: &Lookup, x: Option<&[u8]>, y: &mut [u8], table: &Table) {
+        portable::lookup(step, x, y, table);
+    }
+
+    /// See [`Quantize`].
+    fn quantize(&self, step: &Quantize, x: &[f32], y: &mut [u8]) {
+        portable::quantize(step, x, y);
+    }
+
+    /// See [`Dequantize`].
+    fn dequantize(&self, step: &Dequantize, x: &[u8], y: &mut [f32]) {
+        portable::dequantize(step, x, y);
+    }
+
+    /// See [`Copy`].
+    fn copy(&self, step: &Copy, x: &[u8], y: &mut [u8]) {
+        portable::copy(step, x, y);
+    }
+
+    /// See [`Fill`].
+    fn fill(&self, step: &Fill, y: &mut [u8]) {
+        portable::fill(step, y);
+    }
+
+    /// See [`Gather`].
+    fn gather(&self, step: &Gather, x: &[u8], y: &mut [u8], indices: &[u32]) {
+        portable::gather(step, x, y, indices);
+    }
+
+    /// See [`PoolInt8`].
+    fn pool_int8(&self, step: &PoolInt8, x: &[u8], y: &mut [u8]) {
+        portable::pool_int8(step, x, y);
+    }
+
+    /// See [`GlobalAverageInt8`].
+    fn global_average_int8(&self, step: &GlobalAverageInt8, x: &[u8], y: &mut [u8]) {
+        portable::global_average_int8(step, x, y);
+    }
+
+    /// See [`PoolF32`].
+    fn pool_f32(&self, step: &PoolF32, x: &[f32], y: &mut [f32]) {
+        portable::pool_f32(step, x, y);
+    }
+
+    /// See [`ResizeInt8`]; `rows` and `columns` hold the records' words.
+    fn resize_int8(&self, step: &ResizeInt8, x: &[u8], y: &mut [u8], rows: &[u32], columns: &[u32]) {
+        portable::resize_int8(step, x, y, rows, columns);
+    }
+
+    /// See [`ResizeF32`]; `rows` and `columns` hold the records' words.
+    fn resize_f32(&self, step: &ResizeF32, x: &[f32], y: &mut [f32], rows: &[u32], columns: &[u32]) {
+        portable::resize_f32(step, x, y, rows, columns);
+    }
+
+    /// See [`SoftmaxF32`].
+    fn softmax_f32(&self, step: &SoftmaxF32, x: Option<&[f32]>, y: &mut [f32]) {
+        portable::softmax_f32(step, x, y);
+    }
+
+    /// See [`SoftmaxInt8`].
+    fn softmax_int8(&self, step: &SoftmaxInt8, x: &[u8], y: &mut [u8], table: &[u32; 256]) {
+        portable::softmax_int8(step, x, y, table);
+    }
+
+    /// See [`ReduceF32`].
+    fn reduce_f32(&self, step: &ReduceF32, x: &[f32], y: &mut [f32]) {
+        portable::reduce_f32(step, x, y);
+    }
+
+    /// See [`MatMulF32`].
+    fn matmul_f32(&self, step: &MatMulF32, a: &[f32], b: &[f32], y: &mut [f32]) {
+        portable::matmul_f32(step, a, b, y);
+    }
+}
+
+/// The portable kernels.
+pub fn portable() -> &'static dyn Kernels {
+    &portable::Portable
+}
+
 /// The layouts of a kernel set, whatever this processor can run.
 pub fn packing(set: KernelSet) -> &'static dyn Packing {
     match set {
         KernelSet::Portable => &portable::Portable,
+    }
+}
+
+/// The kernels of a set, `None` where this processor or build cannot run them.
+pub fn select(set: KernelSet) -> Option<&'static dyn Kernels> {
+    match set {
+        KernelSet::Portable => Some(portable()),
     }
 }

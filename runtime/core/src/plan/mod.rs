@@ -4,16 +4,23 @@
 //! parts lie: steps (records of number, length, name and fields), weights (64-byte aligned blobs), ports (inputs and
 //! outputs), and text (names, and the model's contract).
 
+mod check;
+mod checked;
+mod crc;
 mod error;
 mod header;
 mod port;
 pub mod record;
+mod region;
 pub mod step;
 pub mod view;
 
+pub use checked::{Plan, StepInfo, Steps};
+pub use crc::crc32;
 pub use error::{Fault, PlanError};
 pub use header::{ALIGNMENT, HEADER_LEN, Header, STEP_RECORD_WORDS, StepRecord};
 pub use port::{Element, MAX_RANK, PORT_RECORD_WORDS, Port, PortRecord};
+pub use region::{Region, Regions};
 
 /// The first four bytes of a plan.
 pub const MAGIC: [u8; 4] = *b"RTPL";

@@ -89,6 +89,16 @@ pub enum Interpolation {
 }
 numbered!(Interpolation, "interpolation": 0 => Nearest, 1 => Linear);
 
+impl Interpolation {
+    /// Words of one record.
+    pub fn record_words(self) -> usize {
+        match self {
+            Interpolation::Nearest => 1,
+            Interpolation::Linear => 3,
+        }
+    }
+}
+
 macro_rules! steps {
     ($($(#[$doc:meta])* $number:literal => $kind:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
         $(

@@ -1,37 +1,42 @@
 //! The portable layout of convolution weights.
 //!
-//! | form | weights | bias, multiplier |
-//! |---|---|---|
-//! | pointwise, general int8 | `[group][block][pair of inputs][8 outputs][2 inputs]`, i8 or (wide) i16 | `[group][block][8]` |
-//! | depthwise int8 | `[block][tap][16 channels]`, i16 | `[block][16]` |
-//! | pointwise, general f32 | `[group][block][input][8 outputs]` | `[group][block][8]` |
-//! | depthwise f32 | `[block][tap][8 channels]` | `[block][8]` |
+//! | form | weights | integer weights | bias, multiplier |
+//! |---|---|---|---|
+//! | pointwise, general | `[group][block][input][8 outputs]` | i8, wide ones i16 | `[group][block][8]` |
+//! | depthwise | `[block][tap][8 channels]` | i16 | `[block][8]` |
 //!
-//! *Inputs* are the products behind one output: kernel row, kernel column, input channel. Blocks are filled up with zeros.
+//! *Inputs* are the products behind one output: kernel row, kernel column, input channel. Blocks are filled up with
+//! zeros. The bias of a depthwise convolution is its own, because that kernel takes the zero point off each input; all
+//! others have −x_zero · Σw folded in.
 
 use super::Portable;
 use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
 use crate::plan::step::{ConvolutionF32, ConvolutionForm, ConvolutionInt8};
 
-/// Output channels that a matrix product computes at once.
+/// Output channels that are computed at once.
 pub(super) const BLOCK: usize = 8;
-
-/// Channels that an int8 depthwise convolution computes at once.
-pub(super) const DEPTHWISE_BLOCK: usize = 16;
 
 /// Pixels of which a general convolution gathers the inputs before it multiplies.
 pub(super) const GATHERED: usize = 16;
 
-/// The number of weights and of output channels once the blocks are filled up. Saturates.
-fn padded(shape: &ConvolutionShape, depthwise_block: usize, depth_step: u64) -> (u64, u64) {
-    if shape.form == ConvolutionForm::Depthwise {
-        let channels = u64::from(shape.out_channels).next_multiple_of(depthwise_block as u64);
-        return (channels.saturating_mul(shape.depth()), channels);
+/// The number of output channels once the blocks are filled up.
+fn padded_channels(shape: &ConvolutionShape) -> u64 {
+    let groups = match shape.form {
+        ConvolutionForm::Depthwise => 1,
+        ConvolutionForm::Pointwise | ConvolutionForm::General => u64::from(shape.groups.max(1)),
+    };
+    (u64::from(shape.out_channels) / groups).next_multiple_of(BLOCK as u64) * groups
+}
+
+/// Where output channel `channel` lies among the filled-up ones.
+fn padded_channel(shape: &ConvolutionShape, channel: usize) -> usize {
+    match shape.form {
+        ConvolutionForm::Depthwise => channel,
+        ConvolutionForm::Pointwise | ConvolutionForm::General => {
+            let of_group = (shape.out_channels / shape.groups) as usize;
+            channel / of_group * of_group.next_multiple_of(BLOCK) + channel % of_group
+        }
     }
-    let groups = u64::from(shape.groups.max(1));
-    let channels = (u64::from(shape.out_channels) / groups).next_multiple_of(BLOCK as u64) * groups;
-    let depth = shape.depth().saturating_add(depth_step - 1) / depth_step * depth_step;
-    (channels.saturating_mul(depth), channels)
 }
 
 /// Bytes of `count` elements; `u32::MAX` where that is too many.
@@ -39,55 +44,44 @@ fn bytes(count: u64, size: u64) -> u32 {
     u32::try_from(count.saturating_mul(size)).unwrap_or(u32::MAX)
 }
 
-/// Bytes of gathered inputs of a convolution with `places` output places an image.
-fn gathered(shape: &ConvolutionShape, places: u64, size: u64) -> u32 {
+/// The packed lengths for weights of `size` bytes and multipliers of `multiplier` bytes.
+fn packed(shape: &ConvolutionShape, size: u64, multiplier: u64) -> PackedLen {
+    let channels = padded_channels(shape);
+    PackedLen {
+        weights: bytes(channels.saturating_mul(shape.depth()), size),
+        bias: bytes(channels, 4),
+        multiplier: bytes(channels, multiplier),
+    }
+}
+
+/// Bytes of gathered inputs, of `size` bytes each, for an output of `height` × `width` pixels.
+fn gathered(shape: &ConvolutionShape, height: u32, width: u32, size: u64) -> u32 {
+    let pixels = (u64::from(height) * u64::from(width)).min(GATHERED as u64);
     match shape.form {
-        ConvolutionForm::General => bytes(shape.depth().saturating_mul(places.min(GATHERED as u64)), size),
+        ConvolutionForm::General => bytes(shape.depth().saturating_mul(pixels), size),
         ConvolutionForm::Pointwise | ConvolutionForm::Depthwise => 0,
     }
 }
 
-/// Where output channel `channel` lies among the filled-up ones of `shape`.
-fn padded_channel(shape: &ConvolutionShape, channel: usize) -> usize {
-    match shape.form {
-        ConvolutionForm::Depthwise => channel,
-        ConvolutionForm::Pointwise | ConvolutionForm::General => {
-            let per_group = (shape.out_channels / shape.groups) as usize;
-            channel / per_group * per_group.next_multiple_of(BLOCK) + channel % per_group
-        }
-    }
-}
-
-/// Calls `place(from, to)` for every weight of a layout: its index before packing and after.
-fn for_each_weight(
-    shape: &ConvolutionShape,
-    depthwise_block: usize,
-    depth_step: usize,
-    mut place: impl FnMut(usize, usize),
-) {
+/// Writes the elements `value(channel, input)` of N bytes where they belong.
+fn pack_weights<const N: usize>(shape: &ConvolutionShape, packed: &mut [u8], value: impl Fn(usize, usize) -> [u8; N]) {
+    packed.fill(0);
     let depth = shape.depth() as usize;
     for channel in 0..shape.out_channels as usize {
         let at = padded_channel(shape, channel);
         for input in 0..depth {
-            let to = match shape.form {
-                ConvolutionForm::Depthwise => {
-                    let block = depthwise_block;
-                    (at / block * depth + input) * block + at % block
-                }
-                ConvolutionForm::Pointwise | ConvolutionForm::General => {
-                    let steps = depth.div_ceil(depth_step);
-                    let row = at / BLOCK * steps + input / depth_step;
-                    (row * BLOCK + at % BLOCK) * depth_step + input % depth_step
-                }
-            };
-            place(channel * depth + input, to);
+            let index = (at / BLOCK * depth + input) * BLOCK + at % BLOCK;
+            packed[index * N..][..N].copy_from_slice(&value(channel, input));
         }
     }
 }
 
-/// Writes `value` as the `index`-th element of `bytes`.
-fn write<const N: usize>(bytes: &mut [u8], index: usize, value: [u8; N]) {
-    bytes[index * N..][..N].copy_from_slice(&value);
+/// Writes one 4-byte value per output channel where it belongs.
+fn pack_channels(shape: &ConvolutionShape, packed: &mut [u8], value: impl Fn(usize) -> [u8; 4]) {
+    packed.fill(0);
+    for channel in 0..shape.out_channels as usize {
+        packed[padded_channel(shape, channel) * 4..][..4].copy_from_slice(&value(channel));
+    }
 }
 
 impl Packing for Portable {
@@ -96,9 +90,8 @@ impl Packing for Portable {
     }
 
     fn packed_int8(&self, shape: &ConvolutionShape, wide: bool) -> PackedLen {
-        let (weights, channels) = padded(shape, DEPTHWISE_BLOCK, 2);
-        let size = if wide || shape.form == ConvolutionForm::Depthwise { 2 } else { 1 };
-        PackedLen { weights: bytes(weights, size), bias: bytes(channels, 4), multiplier: bytes(channels, 4) }
+        let two_bytes = wide || shape.form == ConvolutionForm::Depthwise;
+        packed(shape, if two_bytes { 2 } else { 1 }, 4)
     }
 
     fn pack_int8(
@@ -111,53 +104,44 @@ impl Packing for Portable {
         packed: PackedMut<'_>,
     ) {
         let (depth, channels) = (shape.depth() as usize, shape.out_channels as usize);
-        assert_eq!((weights.len() as u64, bias.len()), (shape.weight_count(), channels), "one weight and bias each");
-        assert_eq!(multiplier.len(), channels, "one multiplier each");
-        packed.weights.fill(0);
-        packed.bias.fill(0);
-        packed.multiplier.fill(0);
-        let narrow = !weights.is_wide() && shape.form != ConvolutionForm::Depthwise;
-        for_each_weight(shape, DEPTHWISE_BLOCK, 2, |from, to| {
-            let weight = weights.at(from);
-            if narrow {
-                write(packed.weights, to, (weight as i8).to_le_bytes());
-            } else {
-                write(packed.weights, to, weight.to_le_bytes());
+        assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
+        assert_eq!((bias.len(), multiplier.len()), (channels, channels), "biases and multipliers");
+        let depthwise = shape.form == ConvolutionForm::Depthwise;
+        match weights {
+            IntegerWeights::Narrow(w) if !depthwise => {
+                pack_weights(shape, packed.weights, |c, i| w[c * depth + i].to_ne_bytes());
             }
-        });
-        for channel in 0..channels {
-            // Integer sums wrap around, so that folding the zero point in is exact whatever the weights are.
-            let sum = (channel * depth..(channel + 1) * depth).fold(0i32, |s, i| s.wrapping_add(weights.at(i).into()));
-            let folded = bias[channel].wrapping_sub(x_zero.wrapping_mul(sum));
-            let at = padded_channel(shape, channel);
-            write(packed.bias, at, folded.to_le_bytes());
-            write(packed.multiplier, at, multiplier[channel].to_le_bytes());
+            _ => pack_weights(shape, packed.weights, |c, i| weights.at(c * depth + i).to_ne_bytes()),
         }
+        pack_channels(shape, packed.bias, |channel| {
+            if depthwise {
+                return bias[channel].to_ne_bytes();
+            }
+            // Integer sums wrap around, so that folding the zero point in is exact whatever the weights are.
+            let inputs = channel * depth..(channel + 1) * depth;
+            let sum = inputs.fold(0i32, |sum, i| sum.wrapping_add(weights.at(i).into()));
+            bias[channel].wrapping_sub(x_zero.wrapping_mul(sum)).to_ne_bytes()
+        });
+        pack_channels(shape, packed.multiplier, |channel| multiplier[channel].to_ne_bytes());
     }
 
     fn packed_f32(&self, shape: &ConvolutionShape) -> PackedLen {
-        let (weights, channels) = padded(shape, BLOCK, 1);
-        PackedLen { weights: bytes(weights, 4), bias: bytes(channels, 4), multiplier: 0 }
+        packed(shape, 4, 0)
     }
 
     fn pack_f32(&self, shape: &ConvolutionShape, weights: &[f32], bias: &[f32], packed: PackedMut<'_>) {
-        let channels = shape.out_channels as usize;
-        assert_eq!((weights.len() as u64, bias.len()), (shape.weight_count(), channels), "one weight and bias each");
-        packed.weights.fill(0);
-        packed.bias.fill(0);
-        for_each_weight(shape, BLOCK, 1, |from, to| write(packed.weights, to, weights[from].to_le_bytes()));
-        for (channel, bias) in bias.iter().enumerate() {
-            write(packed.bias, padded_channel(shape, channel), bias.to_le_bytes());
-        }
+        let depth = shape.depth() as usize;
+        assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
+        assert_eq!(bias.len(), shape.out_channels as usize, "biases");
+        pack_weights(shape, packed.weights, |channel, input| weights[channel * depth + input].to_ne_bytes());
+        pack_channels(shape, packed.bias, |channel| bias[channel].to_ne_bytes());
     }
 
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32 {
-        let places = u64::from(step.y.height) * u64::from(step.y.width);
-        gathered(&ConvolutionShape::of_int8(step), places, 1)
+        gathered(&ConvolutionShape::of_int8(step), step.y.height, step.y.width, 1)
     }
 
     fn scratch_f32(&self, step: &ConvolutionF32) -> u32 {
-        let places = u64::from(step.y.height) * u64::from(step.y.width);
-        gathered(&ConvolutionShape::of_f32(step), places, 4)
+        gathered(&ConvolutionShape::of_f32(step), step.y.height, step.y.width, 4)
     }
 }

@@ -1,7 +1,54 @@
 //! The portable kernels: plain Rust that compilers turn into vector code, and the truth for every other kernel set.
 
+mod binary;
+mod convolution_f32;
+mod convolution_int8;
+#[cfg(test)]
+mod convolution_tests;
+mod copy;
+mod geometry;
 mod layout;
+mod matmul;
+mod pool;
+mod product_int8;
+mod reduce;
+mod resize;
+mod rounding;
+mod rows;
+mod softmax;
+mod unary;
+mod walk;
+
+pub use binary::{binary_f32, binary_int8};
+pub use copy::{copy, fill, gather};
+pub use matmul::matmul_f32;
+pub use pool::{global_average_int8, pool_f32, pool_int8};
+pub use reduce::reduce_f32;
+pub use resize::{resize_f32, resize_int8};
+pub use softmax::{softmax_f32, softmax_int8};
+pub use unary::{dequantize, lookup, quantize, unary_f32};
+
+use super::{Kernels, Packed, Table};
+use crate::plan::step::{ConvolutionF32, ConvolutionInt8};
 
 /// The portable kernel set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Portable;
+
+impl Kernels for Portable {
+    fn convolution_int8(
+        &self,
+        step: &ConvolutionInt8,
+        x: &[u8],
+        y: &mut [u8],
+        packed: Packed<'_>,
+        table: Option<&Table>,
+        scratch: &mut [u8],
+    ) {
+        convolution_int8::convolution_int8(step, x, y, packed, table, scratch);
+    }
+
+    fn convolution_f32(&self, step: &ConvolutionF32, x: &[f32], y: &mut [f32], packed: Packed<'_>, scratch: &mut [u8]) {
+        convolution_f32::convolution_f32(step, x, y, packed, scratch);
+    }
+}

@@ -1,0 +1,102 @@
+//! Element-wise steps of two operands, which may broadcast.
+
+use super::rounding::ToByte;
+use super::unary::PIECE;
+use super::walk::Walk;
+use crate::function::Function;
+use crate::kernels::Table;
+use crate::plan::step::{BinaryF32, BinaryInt8, FloatOperation, IntegerOperation};
+
+/// Writes `f(a, b)` for every pair of elements, and then calls `finish` on each stretch of results; `finish` is not
+/// called on results that do not lie side by side, `each` is then applied to every one.
+fn zip<T: Copy>(
+    walk: &Walk<3>,
+    a: &[T],
+    b: &[T],
+    y: &mut [T],
+    f: impl Fn(T, T) -> T,
+    finish: impl Fn(&mut [T]),
+    each: impl Fn(T) -> T,
+) {
+    let (len, strides) = (walk.row_len(), walk.row_strides());
+    walk.for_each_row(|[from_a, from_b, to]| {
+        let [a_stride, b_stride, y_stride] = strides;
+        if y_stride != 1 {
+            (0..len).for_each(|i| y[to + i * y_stride] = each(f(a[from_a + i * a_stride], b[from_b + i * b_stride])));
+            return;
+        }
+        for start in (0..len).step_by(PIECE) {
+            let count = PIECE.min(len - start);
+            let y = &mut y[to + start..][..count];
+            let (from_a, from_b) = (from_a + start * a_stride, from_b + start * b_stride);
+            match (a_stride, b_stride) {
+                (1, 1) => {
+                    let pairs = a[from_a..][..count].iter().zip(&b[from_b..][..count]);
+                    y.iter_mut().zip(pairs).for_each(|(y, (&a, &b))| *y = f(a, b));
+                }
+                (1, 0) => {
+                    let b = b[from_b];
+                    y.iter_mut().zip(&a[from_a..][..count]).for_each(|(y, &a)| *y = f(a, b));
+                }
+                (0, 1) => {
+                    let a = a[from_a];
+                    y.iter_mut().zip(&b[from_b..][..count]).for_each(|(y, &b)| *y = f(a, b));
+                }
+                _ => y.iter_mut().enumerate().for_each(|(i, y)| {
+                    *y = f(a[from_a + i * a_stride], b[from_b + i * b_stride]);
+                }),
+            }
+            finish(y);
+        }
+    });
+}
+
+/// See [`BinaryInt8`].
+pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
+    let walk = Walk::new(&step.extent, [&step.a, &step.b, &step.y]);
+    let each = |y: u8| table.map_or(y, |table| table[usize::from(y)]);
+    let finish = |y: &mut [u8]| {
+        if let Some(table) = table {
+            y.iter_mut().for_each(|y| *y = table[usize::from(*y)]);
+        }
+    };
+    match step.operation {
+        IntegerOperation::Add => {
+            let byte = ToByte::new(0, step.low, step.high);
+            let (a_scale, b_scale, offset) = (step.a_scale, step.b_scale, step.offset);
+            let f = |a, b| byte.apply(f32::from(b) * b_scale + (f32::from(a) * a_scale + offset));
+            zip(&walk, a, b, y, f, finish, each);
+        }
+        IntegerOperation::Multiply => {
+            let byte = ToByte::new(step.y_zero, step.low, step.high);
+            let (a_zero, b_zero, scale) = (step.a_zero, step.b_zero, step.a_scale);
+            let f = |a, b| byte.apply(((i32::from(a) - a_zero) * (i32::from(b) - b_zero)) as f32 * scale);
+            zip(&walk, a, b, y, f, finish, each);
+        }
+    }
+}
+
+/// See [`BinaryF32`].
+pub fn binary_f32(step: &BinaryF32, a: &[f32], b: &[f32], y: &mut [f32]) {
+    let walk = Walk::new(&step.extent, [&step.a, &step.b, &step.y]);
+    let activation = step.activation;
+    match step.operation {
+        FloatOperation::Add => zip_f32(&walk, a, b, y, activation, |a, b| a + b),
+        FloatOperation::Subtract => zip_f32(&walk, a, b, y, activation, |a, b| a - b),
+        FloatOperation::Multiply => zip_f32(&walk, a, b, y, activation, |a, b| a * b),
+        FloatOperation::Divide => zip_f32(&walk, a, b, y, activation, |a, b| a / b),
+        FloatOperation::Minimum => zip_f32(&walk, a, b, y, activation, |a, b| if b < a { b } else { a }),
+        FloatOperation::Maximum => zip_f32(&walk, a, b, y, activation, |a, b| if b > a { b } else { a }),
+        FloatOperation::Power => zip_f32(&walk, a, b, y, activation, power),
+        FloatOperation::PRelu => zip_f32(&walk, a, b, y, activation, |a, b| if a >= 0.0 { a } else { b * a }),
+    }
+}
+
+fn zip_f32(walk: &Walk<3>, a: &[f32], b: &[f32], y: &mut [f32], activation: Function, f: impl Fn(f32, f32) -> f32) {
+    zip(walk, a, b, y, f, |y| activation.apply_all(y), |y| activation.apply(y));
+}
+
+/// a to the power of b; squares, the usual case, need no logarithm.
+fn power(a: f32, b: f32) -> f32 {
+    if b == 2.0 { a * a } else { libm::powf(a, b) }
+}

@@ -1,0 +1,93 @@
+//! Steps that move elements without looking at them: copies between layouts, fills, gathers.
+
+use super::walk::Walk;
+use crate::plan::step::{Copy, Fill, Gather};
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
+
+/// Rows and columns of the tiles in which transposed elements are copied, so that both sides stay in the cache.
+const TILE: usize = 16;
+
+/// Runs shorter than this are copied element by element, which is faster than a call.
+const SHORT: usize = 8;
+
+/// See [`Copy`].
+pub fn copy(step: &Copy, x: &[u8], y: &mut [u8]) {
+    match step.size {
+        1 => copy_elements(step, x, y),
+        4 => copy_elements::<u32>(step, cast_slice(x), cast_slice_mut(y)),
+        _ => copy_elements::<u64>(step, cast_slice(x), cast_slice_mut(y)),
+    }
+}
+
+fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T]) {
+    let mut walk = Walk::new(&step.extent, [&step.x, &step.y]);
+    let (len, strides) = (walk.row_len(), walk.row_strides());
+    let [x_stride, y_stride] = strides;
+    if strides == [1, 1] {
+        walk.for_each_row(|[from, to]| copy_run(&x[from..][..len], &mut y[to..][..len]));
+    } else if let (true, Some((rows, [_, y_row]))) = (x_stride > 1, walk.take_contiguous(0)) {
+        walk.for_each_row(|[from, to]| {
+            for first_row in (0..rows).step_by(TILE) {
+                for first in (0..len).step_by(TILE) {
+                    for i in first..len.min(first + TILE) {
+                        let x = &x[from + i * x_stride..][first_row..rows.min(first_row + TILE)];
+                        for (row, &x) in x.iter().enumerate() {
+                            y[to + (first_row + row) * y_row + i * y_stride] = x;
+                        }
+                    }
+                }
+            }
+        });
+    } else {
+        walk.for_each_row(|[from, to]| (0..len).for_each(|i| y[to + i * y_stride] = x[from + i * x_stride]));
+    }
+}
+
+#[inline(always)]
+fn copy_run<T: Pod>(x: &[T], y: &mut [T]) {
+    if x.len() < SHORT {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = *x);
+    } else {
+        y.copy_from_slice(x);
+    }
+}
+
+/// See [`Fill`].
+pub fn fill(step: &Fill, y: &mut [u8]) {
+    match step.size {
+        1 => fill_elements(step, y, step.value as u8),
+        4 => fill_elements(step, cast_slice_mut(y), step.value),
+        _ => fill_elements(step, cast_slice_mut(y), u64::from(step.value)),
+    }
+}
+
+fn fill_elements<T: Pod>(step: &Fill, y: &mut [T], value: T) {
+    let walk = Walk::new(&step.extent, [&step.y]);
+    let (len, [stride]) = (walk.row_len(), walk.row_strides());
+    walk.for_each_row(|[at]| {
+        if stride == 1 {
+            y[at..][..len].fill(value);
+        } else {
+            y[at..].iter_mut().step_by(stride.max(1)).take(len).for_each(|y| *y = value);
+        }
+    });
+}
+
+/// See [`Gather`].
+pub fn gather(step: &Gather, x: &[u8], y: &mut [u8], indices: &[u32]) {
+    match step.size {
+        1 => gather_elements(step, x, y, indices),
+        4 => gather_elements::<u32>(step, cast_slice(x), cast_slice_mut(y), indices),
+        _ => gather_elements::<u64>(step, cast_slice(x), cast_slice_mut(y), indices),
+    }
+}
+
+fn gather_elements<T: Pod>(step: &Gather, x: &[T], y: &mut [T], indices: &[u32]) {
+    let (len, inner) = (step.len as usize, step.inner as usize);
+    let outer = x.chunks_exact(len * inner).zip(y.chunks_exact_mut(indices.len() * inner));
+    for (x, y) in outer {
+        for (y, &index) in y.chunks_exact_mut(inner).zip(indices) {
+            copy_run(&x[index as usize * inner..][..inner], y);
+        }
+    }
+}

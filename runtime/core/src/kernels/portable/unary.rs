@@ -1,0 +1,69 @@
+//! Element-wise steps of one operand: functions, tables, and conversions between bytes and floats.
+
+use super::rounding::ToByte;
+use super::walk::Walk;
+use crate::kernels::Table;
+use crate::plan::step::{Dequantize, Lookup, Quantize, UnaryF32};
+use crate::plan::view::{Extent, Operand};
+
+/// Elements that stay in the first-level cache between two passes over them.
+pub(super) const PIECE: usize = 1024;
+
+/// Writes `f` of every element of `x` to `y`.
+fn map<T: Copy, U>(extent: &Extent, operands: [&Operand; 2], x: &[T], y: &mut [U], f: impl Fn(T) -> U) {
+    let walk = Walk::new(extent, operands);
+    let (len, strides) = (walk.row_len(), walk.row_strides());
+    walk.for_each_row(|[from, to]| match strides {
+        [1, 1] => y[to..][..len].iter_mut().zip(&x[from..][..len]).for_each(|(y, &x)| *y = f(x)),
+        [x_stride, y_stride] => (0..len).for_each(|i| y[to + i * y_stride] = f(x[from + i * x_stride])),
+    });
+}
+
+/// Replaces every element of `y` by `f` of it.
+fn map_in_place<T: Copy>(extent: &Extent, operand: &Operand, y: &mut [T], f: impl Fn(T) -> T) {
+    let walk = Walk::new(extent, [operand]);
+    let (len, [stride]) = (walk.row_len(), walk.row_strides());
+    walk.for_each_row(|[at]| y[at..].iter_mut().step_by(stride.max(1)).take(len).for_each(|y| *y = f(*y)));
+}
+
+/// See [`UnaryF32`].
+pub fn unary_f32(step: &UnaryF32, x: Option<&[f32]>, y: &mut [f32]) {
+    let function = step.function;
+    let walk = Walk::new(&step.extent, [&step.x, &step.y]);
+    let len = walk.row_len();
+    match (walk.row_strides(), x) {
+        ([1, 1], x) => walk.for_each_row(|[from, to]| {
+            for start in (0..len).step_by(PIECE) {
+                let end = len.min(start + PIECE);
+                let y = &mut y[to + start..to + end];
+                if let Some(x) = x {
+                    y.copy_from_slice(&x[from + start..from + end]);
+                }
+                function.apply_all(y);
+            }
+        }),
+        (_, Some(x)) => map(&step.extent, [&step.x, &step.y], x, y, |x| function.apply(x)),
+        (_, None) => map_in_place(&step.extent, &step.y, y, |x| function.apply(x)),
+    }
+}
+
+/// See [`Lookup`].
+pub fn lookup(step: &Lookup, x: Option<&[u8]>, y: &mut [u8], table: &Table) {
+    let f = |x: u8| table[usize::from(x)];
+    match x {
+        Some(x) => map(&step.extent, [&step.x, &step.y], x, y, f),
+        None => map_in_place(&step.extent, &step.y, y, f),
+    }
+}
+
+/// See [`Quantize`].
+pub fn quantize(step: &Quantize, x: &[f32], y: &mut [u8]) {
+    let (byte, scale) = (ToByte::new(step.zero, 0, 255), step.scale);
+    map(&step.extent, [&step.x, &step.y], x, y, |x| byte.apply(x / scale));
+}
+
+/// See [`Dequantize`].
+pub fn dequantize(step: &Dequantize, x: &[u8], y: &mut [f32]) {
+    let (zero, scale) = (step.zero as i16, step.scale);
+    map(&step.extent, [&step.x, &step.y], x, y, |x| f32::from(i16::from(x) - zero) * scale);
+}

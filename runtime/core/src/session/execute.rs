@@ -1,0 +1,77 @@
+//! Handing one step to its kernel.
+
+use super::memory::{Memory, split};
+use super::{External, RunError};
+use crate::kernels::{Kernels, Packed, Table};
+use crate::plan::Plan;
+use crate::plan::step::Step;
+use crate::plan::view::Blob;
+use bytemuck::{cast_slice, cast_slice_mut};
+
+/// Runs `step`, the `index`-th of `plan`.
+pub fn execute<B: AsRef<[u8]>>(
+    plan: &Plan<B>,
+    kernels: &dyn Kernels,
+    index: u32,
+    step: &Step,
+    arena: &mut [u8],
+    external: &mut dyn External,
+) -> Result<(), RunError> {
+    if let Step::External(host) = step {
+        let called = external.call(host.index, arena);
+        return called.map_err(|_| RunError::External { step: index, index: host.index });
+    }
+    // The plan's check refuses steps whose operands cannot be split or whose tables have another length.
+    if let Some(memory) = split(arena, plan.weights(), &step.regions()) {
+        run_kernel(plan, kernels, step, memory);
+    }
+    Ok(())
+}
+
+fn run_kernel<B: AsRef<[u8]>>(plan: &Plan<B>, kernels: &dyn Kernels, step: &Step, memory: Memory<'_>) {
+    let Memory { inputs, output: y, scratch } = memory;
+    let blob = |blob: Blob| plan.blob(blob);
+    let table = |table: Blob| <&Table>::try_from(blob(table)).ok();
+    let words = |words: Blob| cast_slice::<u8, u32>(blob(words));
+    let packed =
+        |weights, bias, multiplier| Packed { weights: blob(weights), bias: blob(bias), multiplier: blob(multiplier) };
+    let [a, b] = inputs.map(Option::unwrap_or_default);
+    let floats = |bytes| cast_slice::<u8, f32>(bytes);
+    match step {
+        Step::ConvolutionInt8(s) => {
+            kernels.convolution_int8(s, a, y, packed(s.weights, s.bias, s.multiplier), table(s.table), scratch);
+        }
+        Step::ConvolutionF32(s) => {
+            let packed = packed(s.weights, s.bias, Blob::default());
+            kernels.convolution_f32(s, floats(a), cast_slice_mut(y), packed, scratch);
+        }
+        Step::BinaryInt8(s) => kernels.binary_int8(s, a, b, y, table(s.table)),
+        Step::BinaryF32(s) => kernels.binary_f32(s, floats(a), floats(b), cast_slice_mut(y)),
+        Step::UnaryF32(s) => kernels.unary_f32(s, inputs[0].map(floats), cast_slice_mut(y)),
+        Step::Lookup(s) => {
+            if let Some(table) = table(s.table) {
+                kernels.lookup(s, inputs[0], y, table);
+            }
+        }
+        Step::Quantize(s) => kernels.quantize(s, floats(a), y),
+        Step::Dequantize(s) => kernels.dequantize(s, a, cast_slice_mut(y)),
+        Step::Copy(s) => kernels.copy(s, a, y),
+        Step::Fill(s) => kernels.fill(s, y),
+        Step::Gather(s) => kernels.gather(s, a, y, words(s.indices)),
+        Step::PoolInt8(s) => kernels.pool_int8(s, a, y),
+        Step::GlobalAverageInt8(s) => kernels.global_average_int8(s, a, y),
+        Step::PoolF32(s) => kernels.pool_f32(s, floats(a), cast_slice_mut(y)),
+        Step::ResizeInt8(s) => kernels.resize_int8(s, a, y, words(s.rows), words(s.columns)),
+        Step::ResizeF32(s) => kernels.resize_f32(s, floats(a), cast_slice_mut(y), words(s.rows), words(s.columns)),
+        Step::SoftmaxF32(s) => kernels.softmax_f32(s, inputs[0].map(floats), cast_slice_mut(y)),
+        Step::SoftmaxInt8(s) => {
+            if let Ok(table) = words(s.table).try_into() {
+                kernels.softmax_int8(s, a, y, table);
+            }
+        }
+        Step::ReduceF32(s) => kernels.reduce_f32(s, floats(a), cast_slice_mut(y)),
+        Step::MatMulF32(s) => kernels.matmul_f32(s, floats(a), floats(b), cast_slice_mut(y)),
+        // Runs above, where the whole arena is at hand.
+        Step::External(_) => {}
+    }
+}
