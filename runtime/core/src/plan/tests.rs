@@ -374,7 +374,13 @@ fn no_changed_word_leads_out_of_bounds() {
     let (bytes, _) = whole_plan();
     let mut arena = Aligned::new(&[0; 1 << 16]);
     let (mut refused, mut ran) = (0, 0);
+    let header = Header::get(&mut Reader::new(&bytes)).expect("the header is right");
+    let weights = header.weights.offset as usize..(header.weights.offset + header.weights.len) as usize;
     for at in (16..bytes.len()).step_by(4) {
+        // Of packed weights and tables every word is like any other.
+        if weights.contains(&at) && at % 64 >= 12 {
+            continue;
+        }
         let Some(&word) = bytes[at..].first_chunk::<4>() else { continue };
         let word = u32::from_le_bytes(word);
         let values =

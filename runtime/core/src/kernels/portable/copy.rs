@@ -10,7 +10,7 @@ const TILE: usize = 16;
 /// Runs shorter than this are copied element by element, which is faster than a call.
 const SHORT: usize = 8;
 
-/// See [`Copy`].
+/// See [`Copy`](struct@Copy).
 pub fn copy(step: &Copy, x: &[u8], y: &mut [u8]) {
     match step.size {
         1 => copy_elements(step, x, y),
