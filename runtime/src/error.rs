@@ -1,6 +1,6 @@
 //! The one error type of the library: what went wrong, in which file or node, and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a model, a picture or a contract was refused. The text names the file, the node or the key, and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -22,4 +22,30 @@ pub enum Error {
         /// What is wrong with it, and the remedy.
         problem: String,
     },
+    /// A model comes without a contract, so nobody knows what its outputs mean.
+    #[error(
+        "{model}: the model carries no contract; describe it in {sidecar}, or name such a file with --contract",
+        model = model.display(), sidecar = sidecar.display()
+    )]
+    NoContract {
+        /// The model's file.
+        model: PathBuf,
+        /// Where a sidecar would have been found.
+        sidecar: PathBuf,
+    },
+    /// Something is wrong in a file.
+    #[error("{path}: {source}", path = path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        source: Box<Error>,
+    },
+}
+
+impl Error {
+    /// The same error, saying which file it is in.
+    pub fn in_file(self, path: &Path) -> Error {
+        Error::InFile { path: path.into(), source: Box::new(self) }
+    }
 }

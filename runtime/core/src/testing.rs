@@ -173,3 +173,29 @@ impl Random {
         (0..len).map(|_| (self.next() >> 8) as f32 / (1 << 21) as f32 - 4.0).collect()
     }
 }
+
+/// Places operands in an arena one behind the other.
+#[derive(Default)]
+pub struct Arena {
+    pub bytes: Vec<u8>,
+}
+
+impl Arena {
+    /// Adds an operand with this content and returns its offset.
+    pub fn add(&mut self, content: &[u8]) -> u32 {
+        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0xA5);
+        let offset = self.bytes.len();
+        self.bytes.extend(content);
+        offset as u32
+    }
+
+    /// Adds floats and returns their offset.
+    pub fn add_floats(&mut self, content: &[f32]) -> u32 {
+        self.add(bytemuck::cast_slice(content))
+    }
+}
+
+/// Reads floats from bytes.
+pub fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect()
+}

@@ -100,7 +100,7 @@ pub trait Kernels: Packing {
         portable::dequantize(step, x, y);
     }
 
-    /// See [`Copy`].
+    /// See [`Copy`](struct@Copy).
     fn copy(&self, step: &Copy, x: &[u8], y: &mut [u8]) {
         portable::copy(step, x, y);
     }

@@ -157,11 +157,11 @@ pub trait Packing: Sync {
     /// Where a length does not fit `shape`.
     fn pack_f32(&self, shape: &ConvolutionShape, weights: &[f32], bias: &[f32], packed: PackedMut<'_>);
 
-    /// Bytes of working memory that the step needs; its `scratch` field and blobs are not looked at. `u32::MAX` where
-    /// it would need more.
+    /// Bytes of working memory that the step needs, a multiple of 4; its `scratch` field and blobs are not looked at.
+    /// `u32::MAX` where it would need more.
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32;
 
-    /// Bytes of working memory that the step needs; its `scratch` field and blobs are not looked at. `u32::MAX` where
-    /// it would need more.
+    /// Bytes of working memory that the step needs, a multiple of 4; its `scratch` field and blobs are not looked at.
+    /// `u32::MAX` where it would need more.
     fn scratch_f32(&self, step: &ConvolutionF32) -> u32;
 }

@@ -13,6 +13,8 @@ mod port;
 pub mod record;
 mod region;
 pub mod step;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use checked::{Plan, StepInfo, Steps};

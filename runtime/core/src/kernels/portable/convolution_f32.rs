@@ -124,7 +124,7 @@ fn depthwise(step: &ConvolutionF32, x: &[f32], y: &mut [f32], constants: &Consta
         let y = &mut y[at..][..to.channels];
         for (block, y) in y.chunks_mut(BLOCK).enumerate() {
             let weights = &constants.weights[block * taps..][..taps];
-            let mut sums = constants.bias[block];
+            let (mut sums, mut spare) = (constants.bias[block], [0.0; BLOCK]);
             for tap_row in inside_rows.clone() {
                 if inside.is_empty() {
                     break;
@@ -133,7 +133,7 @@ fn depthwise(step: &ConvolutionF32, x: &[f32], y: &mut [f32], constants: &Consta
                 let first = from.at(image, rows.index(row, tap_row), columns.index(column, inside.start));
                 let mut offset = first + block * BLOCK;
                 for weights in weights {
-                    let x = load(&x[offset..], y.len());
+                    let x = load(&x[offset..], y.len(), &mut spare);
                     for ((sum, x), &weight) in sums.iter_mut().zip(x).zip(weights) {
                         *sum += x * weight;
                     }

@@ -136,7 +136,7 @@ fn depthwise(step: &ConvolutionInt8, x: &[u8], y: &mut [u8], constants: &Constan
         let at = to.at(image, row, column);
         for (block, y) in y[at..][..to.channels].chunks_mut(BLOCK).enumerate() {
             let weights = &weights[block * taps..][..taps];
-            let mut sums = constants.bias[block];
+            let (mut sums, mut spare) = (constants.bias[block], [0; BLOCK]);
             for tap_row in inside_rows.clone() {
                 if inside.is_empty() {
                     break;
@@ -145,8 +145,8 @@ fn depthwise(step: &ConvolutionInt8, x: &[u8], y: &mut [u8], constants: &Constan
                 let first = from.at(image, rows.index(row, tap_row), columns.index(column, inside.start));
                 let mut offset = first + block * BLOCK;
                 for weights in weights {
-                    let x = load(&x[offset..], y.len());
-                    for ((sum, x), &weight) in sums.iter_mut().zip(x).zip(weights) {
+                    let x = load(&x[offset..], y.len(), &mut spare);
+                    for ((sum, &x), &weight) in sums.iter_mut().zip(x).zip(weights) {
                         *sum = sum.wrapping_add(i32::from(i16::from(x) - zero) * i32::from(weight));
                     }
                     offset += step_x;

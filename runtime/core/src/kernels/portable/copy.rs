@@ -10,7 +10,7 @@ const TILE: usize = 16;
 /// Runs shorter than this are copied element by element, which is faster than a call.
 const SHORT: usize = 8;
 
-/// See [`Copy`].
+/// See [`Copy`](struct@Copy).
 pub fn copy(step: &Copy, x: &[u8], y: &mut [u8]) {
     match step.size {
         1 => copy_elements(step, x, y),
@@ -25,7 +25,9 @@ fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T]) {
     let [x_stride, y_stride] = strides;
     if strides == [1, 1] {
         walk.for_each_row(|[from, to]| copy_run(&x[from..][..len], &mut y[to..][..len]));
-    } else if let (true, Some((rows, [_, y_row]))) = (x_stride > 1, walk.take_contiguous(0)) {
+    } else if x_stride > 1
+        && let Some((rows, [_, y_row])) = walk.take_contiguous(0)
+    {
         walk.for_each_row(|[from, to]| {
             for first_row in (0..rows).step_by(TILE) {
                 for first in (0..len).step_by(TILE) {

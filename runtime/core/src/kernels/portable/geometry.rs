@@ -39,9 +39,15 @@ impl Axis {
     fn taps_within(&self, place: usize, before: usize, behind: usize) -> Range<usize> {
         let start = place * self.stride;
         let (first, end) = (self.pad[0] - before, self.len + self.pad[0] + behind);
-        let skipped = first.saturating_sub(start).div_ceil(self.dilation).min(self.kernel);
-        let reached = end.saturating_sub(start).div_ceil(self.dilation).min(self.kernel);
-        skipped..reached.max(skipped)
+        let skipped = self.taps_before(first.saturating_sub(start));
+        skipped..self.taps_before(end.saturating_sub(start)).max(skipped)
+    }
+
+    /// How many taps stand fewer than `distance` indices behind the first one.
+    fn taps_before(&self, distance: usize) -> usize {
+        // Dilation is rare and division slow.
+        let taps = if self.dilation == 1 { distance } else { distance.div_ceil(self.dilation) };
+        taps.min(self.kernel)
     }
 
     /// The taps that stand inside the image when the window is at place `place`.

@@ -54,11 +54,11 @@ fn packed(shape: &ConvolutionShape, size: u64, multiplier: u64) -> PackedLen {
     }
 }
 
-/// Bytes of gathered inputs, of `size` bytes each, for an output of `height` × `width` pixels.
+/// Bytes of gathered inputs, of `size` bytes each, for an output of `height` × `width` pixels; whole words.
 fn gathered(shape: &ConvolutionShape, height: u32, width: u32, size: u64) -> u32 {
     let pixels = (u64::from(height) * u64::from(width)).min(GATHERED as u64);
     match shape.form {
-        ConvolutionForm::General => bytes(shape.depth().saturating_mul(pixels), size),
+        ConvolutionForm::General => bytes(shape.depth().saturating_mul(pixels).saturating_mul(size).div_ceil(4), 4),
         ConvolutionForm::Pointwise | ConvolutionForm::Depthwise => 0,
     }
 }

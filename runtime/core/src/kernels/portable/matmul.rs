@@ -42,11 +42,11 @@ fn multiply<const P: usize>(
 ) -> [Lanes<f32>; P] {
     let inner = b.len() / columns;
     let rows = rows.map(|row| &row[..inner]);
-    let mut sums = [[0.0; BLOCK]; P];
+    let (mut sums, mut spare) = ([[0.0; BLOCK]; P], [0.0; BLOCK]);
     for (index, b) in b.chunks_exact(columns).enumerate().take(inner) {
-        let b = load(&b[column..], lanes);
+        let b = load(&b[column..], lanes, &mut spare);
         for (row, sum) in rows.iter().zip(&mut sums) {
-            sum.iter_mut().zip(&b).for_each(|(sum, &b)| *sum += row[index] * b);
+            sum.iter_mut().zip(b).for_each(|(sum, &b)| *sum += row[index] * b);
         }
     }
     sums

@@ -6,7 +6,11 @@ mod convolution_int8;
 #[cfg(test)]
 mod convolution_tests;
 mod copy;
+#[cfg(test)]
+mod element_tests;
 mod geometry;
+#[cfg(test)]
+mod image_tests;
 mod layout;
 mod matmul;
 mod pool;
@@ -16,6 +20,8 @@ mod resize;
 mod rounding;
 mod rows;
 mod softmax;
+#[cfg(test)]
+mod tensor_tests;
 mod unary;
 mod walk;
 

@@ -79,10 +79,10 @@ fn mean<T: Copy + Default>(
     for_each_place(images, window, |place| {
         let count = place.count(pooling) as f32;
         for (block, y) in y[place.to..][..channels].chunks_mut(BLOCK).enumerate() {
-            let mut sums: Lanes<f32> = [0.0; BLOCK];
+            let (mut sums, mut spare): (Lanes<f32>, _) = ([0.0; BLOCK], [T::default(); BLOCK]);
             place.for_each_input(|at| {
-                let x = load(&x[at + block * BLOCK..], y.len());
-                sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += value(x));
+                let x = load(&x[at + block * BLOCK..], y.len(), &mut spare);
+                sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += value(x));
             });
             let means = sums.map(|sum| finish(sum, count));
             y.copy_from_slice(&means[..y.len()]);
@@ -121,10 +121,10 @@ pub fn global_average_int8(step: &GlobalAverageInt8, x: &[u8], y: &mut [u8]) {
     for image in 0..to.batch {
         let y = &mut y[to.at(image, 0, 0)..][..to.channels];
         for (block, y) in y.chunks_mut(BLOCK).enumerate() {
-            let mut sums: Lanes<i32> = [0; BLOCK];
+            let (mut sums, mut spare): (Lanes<i32>, _) = ([0; BLOCK], [0; BLOCK]);
             for pixel in 0..from.pixels() {
-                let x = load(&x[from.at(image, 0, pixel) + block * BLOCK..], y.len());
-                sums.iter_mut().zip(x).for_each(|(sum, x)| *sum = sum.wrapping_add(x.into()));
+                let x = load(&x[from.at(image, 0, pixel) + block * BLOCK..], y.len(), &mut spare);
+                sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = sum.wrapping_add(x.into()));
             }
             let means = sums.map(|sum| byte.apply(sum.wrapping_sub(zero) as f32 * step.multiplier));
             y.copy_from_slice(&means[..y.len()]);

@@ -1,7 +1,9 @@
 //! Resizing by records: which source rows and columns each output row and column is made of.
 
 use super::geometry::Grid;
+use super::layout::BLOCK;
 use super::rounding::ToByte;
+use super::rows::load;
 use crate::plan::step::{Interpolation, ResizeF32, ResizeInt8};
 use crate::plan::view::Image;
 
@@ -30,7 +32,7 @@ fn nearest<T: Copy>(images: [&Image; 2], x: &[T], y: &mut [T], rows: &[u32], col
 }
 
 /// Blends the four source pixels of every output pixel.
-fn linear<T: Copy>(
+fn linear<T: Copy + Default>(
     images: [&Image; 2],
     x: &[T],
     y: &mut [T],
@@ -40,19 +42,25 @@ fn linear<T: Copy>(
     finish: impl Fn(f32) -> T,
 ) {
     let [from, to] = images.map(Grid::of);
-    let channels = to.channels;
     to.for_each(|image, row, column| {
         let (v, h) = (Blend::read(rows, row), Blend::read(columns, column));
-        let source = |row, column| &x[from.at(image, row, column)..][..channels];
-        let (a, b) = (source(v.low, h.low), source(v.low, h.high));
-        let (c, d) = (source(v.high, h.low), source(v.high, h.high));
         let (above, left) = (1.0 - v.share, 1.0 - h.share);
-        let shares = [left * above, h.share * above, left * v.share, h.share * v.share];
-        let y = &mut y[to.at(image, row, column)..][..channels];
-        for (i, y) in y.iter_mut().enumerate() {
-            let sum =
-                shares[0] * value(a[i]) + shares[1] * value(b[i]) + shares[2] * value(c[i]) + shares[3] * value(d[i]);
-            *y = finish(sum);
+        let corners = [
+            (from.at(image, v.low, h.low), left * above),
+            (from.at(image, v.low, h.high), h.share * above),
+            (from.at(image, v.high, h.low), left * v.share),
+            (from.at(image, v.high, h.high), h.share * v.share),
+        ];
+        let y = &mut y[to.at(image, row, column)..][..to.channels];
+        for (block, y) in y.chunks_mut(BLOCK).enumerate() {
+            let mut sums = [0.0; BLOCK];
+            for (at, share) in corners {
+                let mut spare = [T::default(); BLOCK];
+                let x = load(&x[at + block * BLOCK..], y.len(), &mut spare);
+                sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += share * value(x));
+            }
+            let blended = sums.map(&finish);
+            y.copy_from_slice(&blended[..y.len()]);
         }
     });
 }

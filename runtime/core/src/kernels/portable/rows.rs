@@ -5,15 +5,16 @@ use super::layout::BLOCK;
 /// A value for each of the eight channels of a block.
 pub(super) type Lanes<T> = [T; BLOCK];
 
-/// The first `count` of `x`, at most eight, filled up with zeros.
+/// The first `count` of `x`, at most eight. Fewer are copied to `spare`, whose other lanes keep what they hold.
+///
+/// The result is a reference so that whole blocks become one vector load.
 #[inline(always)]
-pub(super) fn load<T: Copy + Default>(x: &[T], count: usize) -> Lanes<T> {
+pub(super) fn load<'x, T: Copy>(x: &'x [T], count: usize, spare: &'x mut Lanes<T>) -> &'x Lanes<T> {
     match x.first_chunk() {
-        Some(x) if count == BLOCK => *x,
+        Some(x) if count == BLOCK => x,
         _ => {
-            let mut lanes = [T::default(); BLOCK];
-            lanes[..count].copy_from_slice(&x[..count]);
-            lanes
+            spare[..count].copy_from_slice(&x[..count]);
+            spare
         }
     }
 }

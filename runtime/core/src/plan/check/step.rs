@@ -188,9 +188,10 @@ impl Context<'_> {
         self.indices("columns", columns, y.width.into(), words, &[x.width; 2])
     }
 
-    /// Requires that a region lies where it says, at a multiple of its elements.
+    /// Requires that a region lies where it says, at a multiple of its elements, and holds whole ones.
     fn region(&self, what: &'static str, region: &Region) -> Result<(), Fault> {
-        if !region.start.is_multiple_of(region.size.into()) {
+        let size = region.size.into();
+        if !region.start.is_multiple_of(size) || !region.byte_len().is_multiple_of(size) {
             return Err(Fault::Misaligned { what });
         }
         match region.place {
