@@ -14,6 +14,29 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A model cannot be loaded or run.
+    #[error("{path}: {problem}", path = path.display())]
+    Model {
+        /// The model's file.
+        path: PathBuf,
+        /// What is wrong, naming the node where there is one.
+        problem: String,
+    },
+    /// A part of the model would run as a fallback step where that is not allowed.
+    #[error(
+        "{path}: {count} step(s) would fall back to tract and allocate, the first at {first}: {reason}",
+        path = path.display()
+    )]
+    Fallback {
+        /// The model's file.
+        path: PathBuf,
+        /// How many steps.
+        count: usize,
+        /// The first of them.
+        first: String,
+        /// Why no step of the plan covers it.
+        reason: String,
+    },
     /// A contract is wrong, or does not fit its model.
     #[error("contract: {key}: {problem}")]
     Contract {

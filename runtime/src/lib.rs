@@ -1,12 +1,14 @@
 //! Retort's runtime: loads a compact ONNX vision model, plans it into one arena, and runs it without allocating.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod contract;
 pub mod error;
 pub mod graph;
 #[cfg(feature = "onnx")]
 pub mod import;
 pub mod model;
+pub mod plan;
 pub mod quantised;
 pub mod tensor;
 

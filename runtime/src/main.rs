@@ -1,1 +1,7 @@
-fn main() {}
+//! The `retort` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    retort::cli::main()
+}

@@ -63,7 +63,7 @@ pub struct Memory {
     pub buffers: Vec<usize>,
 }
 
-/// What strides a node can write or read.
+/// What strides a node can write and read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Any,
@@ -71,19 +71,14 @@ enum Access {
     Contiguous,
 }
 
-fn writes(op: &Op) -> Access {
+fn access(op: &Op) -> Access {
     match op {
-        Op::Convolution(_) | Op::ConvolutionInt8(_) | Op::Pool(..) | Op::GlobalAverage | Op::Resize { .. } => Access::Image,
+        Op::Convolution(_) | Op::ConvolutionInt8(_) | Op::Pool(..) | Op::Resize { .. } => Access::Image,
         Op::Binary(..) | Op::BinaryInt8(..) | Op::Unary(_) | Op::Lookup(_) | Op::Quantize | Op::Dequantize => Access::Any,
         Op::Transpose(_) | Op::Slice { .. } | Op::Concat(_) | Op::Pad { .. } | Op::Broadcast => Access::Any,
         Op::Reshape | Op::Gather { .. } | Op::Softmax(_) | Op::SoftmaxInt8 { .. } | Op::Reduce(..) => Access::Contiguous,
-        Op::MatMul | Op::External(_) => Access::Contiguous,
+        Op::GlobalAverage | Op::MatMul | Op::External(_) => Access::Contiguous,
     }
-}
-
-fn reads(op: &Op) -> Access {
-    // Steps that walk strides read any of them; so both sides have the same form, joining and reshaping aside.
-    writes(op)
 }
 
 fn allows(access: Access, shape: &[usize], strides: &[usize]) -> bool {
@@ -169,13 +164,10 @@ impl Assignment<'_> {
         tensor.constant.is_none() && self.location(id).is_none() && !self.barred.contains(&id)
     }
 
-    /// Whether what makes `id` can write these strides.
-    fn can_be_written(&self, id: TensorId, strides: &[usize]) -> bool {
-        match self.uses.producer[id.0].map(|node| &self.graph.nodes[node].op) {
-            // A reshape passes the wish on; what made its input wrote contiguously.
-            Some(op) => allows(writes(op), self.shape(id), strides),
-            None => false,
-        }
+    /// Whether what makes `id` can write these strides, and everything that reads it can read them.
+    fn can_lie(&self, id: TensorId, strides: &[usize]) -> bool {
+        let fits = |node: usize| allows(access(&self.graph.nodes[node].op), self.shape(id), strides);
+        self.uses.producer[id.0].is_some_and(fits) && self.uses.consumers[id.0].iter().all(|&node| fits(node))
     }
 
     fn node(&mut self, node: &Node) {
@@ -193,14 +185,14 @@ impl Assignment<'_> {
         match &node.op {
             Op::Reshape if self.is_free(x) && is_contiguous(self.shape(y), &place.strides) => {
                 let strides = contiguous(self.shape(x));
-                if self.can_be_written(x, &strides) {
+                if self.can_lie(x, &strides) {
                     self.memory.locations[x.0] = Some(Location { strides, ..place });
                 }
             }
             Op::Concat(axis) => {
                 let mut start = 0;
                 for &input in &node.inputs {
-                    if self.is_free(input) && self.can_be_written(input, &place.strides) {
+                    if self.is_free(input) && self.can_lie(input, &place.strides) {
                         self.memory.locations[input.0] = Some(slot(self.graph, node, start, &place));
                     }
                     start += self.shape(input)[*axis];
@@ -210,7 +202,7 @@ impl Assignment<'_> {
                 let made_by_slice = self.uses.producer[x.0]
                     .is_some_and(|producer| matches!(self.graph.nodes[producer].op, Op::Slice { .. }));
                 let alone = self.uses.only_consumer(x).is_some() && !made_by_slice;
-                if alone && self.is_free(x) && self.can_be_written(x, &place.strides) {
+                if alone && self.is_free(x) && self.can_lie(x, &place.strides) {
                     self.memory.locations[x.0] = Some(place);
                 }
             }
@@ -229,11 +221,7 @@ impl Assignment<'_> {
             let size = self.graph.tensor(y).element.size();
             let skipped: usize = start.iter().zip(&place.strides).map(|(start, stride)| start * stride).sum();
             let strides: Vec<usize> = step.iter().zip(&place.strides).map(|(step, stride)| step * stride).collect();
-            let readable = self.uses.consumers[y.0].iter().all(|&reader| {
-                let op = &self.graph.nodes[reader].op;
-                allows(reads(op), self.shape(y), &strides)
-            });
-            if !readable {
+            if !self.can_lie(y, &strides) {
                 return Some(y);
             }
             self.memory.locations[y.0] = Some(Location { offset: place.offset + skipped * size, strides, ..place });

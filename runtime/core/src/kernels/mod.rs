@@ -146,7 +146,7 @@ pub trait Kernels: Packing {
     }
 
     /// See [`SoftmaxInt8`].
-    fn softmax_int8(&self, step: &SoftmaxInt8, x: &[u8], y: &mut [u8], table: &[u32; 256]) {
+    fn softmax_int8(&self, step: &SoftmaxInt8, x: &[u8], y: &mut [u8], table: &[f32; 256]) {
         portable::softmax_int8(step, x, y, table);
     }
 

@@ -15,7 +15,7 @@ pub enum Element {
     F32,
     /// Unsigned bytes.
     U8,
-    /// Signed bytes as the model sees them; in the arena they are unsigned, shifted by 128.
+    /// Signed bytes. Only ports hold them: between steps they are unsigned, shifted by 128.
     I8,
     /// 32-bit integers.
     I32,
@@ -50,7 +50,7 @@ pub struct PortRecord {
     pub quantised: bool,
     /// The quantisation step.
     pub scale: f32,
-    /// The zero point, on the scale of the elements as they lie in the arena.
+    /// The zero point, in the type of the elements.
     pub zero: i32,
     /// How many axes there are, at most [`MAX_RANK`].
     pub rank: u32,

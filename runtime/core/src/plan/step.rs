@@ -196,7 +196,7 @@ steps! {
         scratch: Span,
     }
     /// a ∘ b of quantised operands. Add: y = round(b · b_scale + (a · a_scale + offset)); multiply:
-    /// y = round((a − a_zero) · (b − b_zero) · a_scale) + y_zero. Then clamp, then table.
+    /// y = round((a − a_zero) · (b − b_zero) · a_scale + y_zero). Then clamp, then table.
     3 => BinaryInt8 {
         /// What is computed.
         operation: IntegerOperation,
@@ -330,7 +330,7 @@ steps! {
         indices: Blob,
     }
     /// Pools quantised images. Maximum copies stored values (x and y have one scale). Average: the window's mean of
-    /// (x − x_zero) · x_scale in f32, divided by y_scale, rounded to even, plus y_zero.
+    /// (x − x_zero) · x_scale, summed in f32 row by row, over y_scale, plus y_zero, rounded to even.
     12 => PoolInt8 {
         /// What is taken of the window.
         pooling: Pooling,
@@ -412,8 +412,8 @@ steps! {
         /// The output; may be the input.
         y: Span,
     }
-    /// Softmax over the last axis in integers: with t = table\[x + 255 − max x\] per element,
-    /// y = min(255, (t · y_factor + Σt / 2) / Σt + y_zero), all in u32 with truncating division.
+    /// Softmax of bytes over the last axis: with t = table\[255 − (max x − x)\] per element and Σt summed in f32 from the
+    /// first on, y = round(t · y_factor / Σt) + y_zero, product and quotient in f64, saturated.
     18 => SoftmaxInt8 {
         /// Product of the axes in front.
         outer: u32,
@@ -423,10 +423,10 @@ steps! {
         x: Span,
         /// The output.
         y: Span,
-        /// 256 u32: exp((i − 255) · x_scale), scaled so that a row's sum fits.
+        /// 256 f32: exp((i − 255) · x_scale), scaled so that a row's sum fits.
         table: Blob,
-        /// 1 / y_scale, truncated.
-        y_factor: u32,
+        /// ⌊1 / y_scale⌋.
+        y_factor: f32,
         /// The output's zero point.
         y_zero: i32,
     }

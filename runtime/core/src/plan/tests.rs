@@ -151,7 +151,7 @@ fn steps(writer: &mut Writer) -> Vec<Step> {
             x: span(0, 24),
             y: span(64, 24),
             table: exponentials,
-            y_factor: 256,
+            y_factor: 256.0,
             y_zero: 0,
         }),
         Step::ReduceF32(ReduceF32 {

@@ -65,7 +65,7 @@ fn run_kernel<B: AsRef<[u8]>>(plan: &Plan<B>, kernels: &dyn Kernels, step: &Step
         Step::ResizeF32(s) => kernels.resize_f32(s, floats(a), cast_slice_mut(y), words(s.rows), words(s.columns)),
         Step::SoftmaxF32(s) => kernels.softmax_f32(s, inputs[0].map(floats), cast_slice_mut(y)),
         Step::SoftmaxInt8(s) => {
-            if let Ok(table) = words(s.table).try_into() {
+            if let Ok(table) = floats(blob(s.table)).try_into() {
                 kernels.softmax_int8(s, a, y, table);
             }
         }

@@ -68,9 +68,10 @@ pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: O
             zip(&walk, a, b, y, f, finish, each);
         }
         IntegerOperation::Multiply => {
-            let byte = ToByte::new(step.y_zero, step.low, step.high);
-            let (a_zero, b_zero, scale) = (step.a_zero, step.b_zero, step.a_scale);
-            let f = |a, b| byte.apply(((i32::from(a) - a_zero) * (i32::from(b) - b_zero)) as f32 * scale);
+            // The zero point is added before rounding, which decides ties.
+            let byte = ToByte::new(0, step.low, step.high);
+            let (a_zero, b_zero, scale, zero) = (step.a_zero, step.b_zero, step.a_scale, step.y_zero as f32);
+            let f = |a, b| byte.apply(((i32::from(a) - a_zero) * (i32::from(b) - b_zero)) as f32 * scale + zero);
             zip(&walk, a, b, y, f, finish, each);
         }
     }

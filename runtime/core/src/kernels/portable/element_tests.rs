@@ -94,7 +94,7 @@ proptest! {
             let (a, b) = (a_data[i], b_data[j]);
             let value = if multiply {
                 let product = (i32::from(a) - zeros[0]) * (i32::from(b) - zeros[1]);
-                libm::rintf(product as f32 * 0.01) as i32 + zeros[2]
+                libm::rintf(product as f32 * 0.01 + zeros[2] as f32) as i32
             } else {
                 // In halves and quarters every sum is exact, ties included.
                 libm::rintf(f32::from(b) * 0.75 + (f32::from(a) * 0.5 - 3.25)) as i32

@@ -109,7 +109,7 @@ proptest! {
                 let (inside, padded) = taps(&x, &window, at);
                 let sum: f32 = inside.iter().map(|&i| (i32::from(bytes[i]) - zeros[0]) as f32 * x_scale).sum();
                 let count = if pooling == Pooling::Average { inside.len() } else { padded };
-                let mean = libm::rintf(sum / count as f32 / y_scale) as i32 + zeros[1];
+                let mean = libm::rintf(sum / count as f32 / y_scale + zeros[1] as f32) as i32;
                 expected[y.offset as usize + index(&y, at)] = match pooling {
                     Pooling::Maximum => inside.iter().map(|&i| bytes[i]).max().unwrap_or(0),
                     _ => mean.clamp(0, 255) as u8,

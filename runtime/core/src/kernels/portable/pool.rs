@@ -97,9 +97,10 @@ pub fn pool_int8(step: &PoolInt8, x: &[u8], y: &mut [u8]) {
         Pooling::Maximum => maximum(images, &step.window, x, y, 0),
         pooling => {
             let (zero, x_scale, y_scale) = (step.x_zero as i16, step.x_scale, step.y_scale);
-            let byte = ToByte::new(step.y_zero, 0, 255);
+            // The zero point is added before rounding, which decides ties.
+            let (byte, y_zero) = (ToByte::new(0, 0, 255), step.y_zero as f32);
             let value = |x: u8| f32::from(i16::from(x) - zero) * x_scale;
-            mean(pooling, images, &step.window, x, y, value, |sum, count| byte.apply(sum / count / y_scale));
+            mean(pooling, images, &step.window, x, y, value, |sum, count| byte.apply(sum / count / y_scale + y_zero));
         }
     }
 }

@@ -47,15 +47,16 @@ fn softmax_columns(y: &mut [f32], inner: usize, first: usize, lanes: usize) {
 }
 
 /// See [`SoftmaxInt8`].
-pub fn softmax_int8(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], table: &[u32; 256]) {
+pub fn softmax_int8(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], table: &[f32; 256]) {
     let len = step.len as usize;
+    let (factor, zero) = (f64::from(step.y_factor), f64::from(step.y_zero));
     for (x, y) in x.chunks_exact(len).zip(y.chunks_exact_mut(len)) {
         let most = x.iter().fold(0, |most, &x| x.max(most));
         let exponential = |x: u8| table[usize::from(255 - (most - x))];
-        let sum = x.iter().fold(0u32, |sum, &x| sum.wrapping_add(exponential(x)));
+        // The order of the sum is part of the result.
+        let sum = f64::from(x.iter().fold(0.0f32, |sum, &x| sum + exponential(x)));
         for (y, &x) in y.iter_mut().zip(x) {
-            let share = exponential(x).wrapping_mul(step.y_factor).wrapping_add(sum / 2).checked_div(sum);
-            *y = share.unwrap_or(0).saturating_add(step.y_zero as u32).min(255) as u8;
+            *y = (libm::rint(f64::from(exponential(x)) * factor / sum) + zero).clamp(0.0, 255.0) as u8;
         }
     }
 }

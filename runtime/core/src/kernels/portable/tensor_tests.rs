@@ -74,21 +74,23 @@ proptest! {
     #[test]
     fn softmax_of_bytes(outer in 1usize..4, len in 1usize..300, y_zero in 0i32..256, seed in any::<u64>()) {
         let x = Random::new(seed).bytes(outer * len);
-        let table: Vec<u32> = (0..256).map(|i| (libm::exp(f64::from(i - 255) * 0.05) * 1e5) as u32).collect();
+        let table: Vec<f32> = (0..256).map(|i| (libm::exp(f64::from(i - 255) * 0.05) * 1e5) as f32).collect();
         let mut arena = Arena::default();
         let (x_at, y_at) = (arena.add(&x), arena.add(&vec![0; x.len()]));
         let mut writer = Writer::default();
         let step = SoftmaxInt8 {
             outer: outer as u32, len: len as u32, x: span(x_at, x.len()), y: span(y_at, x.len()),
-            table: writer.blob(bytemuck::cast_slice(&table)), y_factor: 256, y_zero,
+            table: writer.blob(bytemuck::cast_slice(&table)), y_factor: 256.0, y_zero,
         };
         let after = run_step(writer, &Step::SoftmaxInt8(step), &arena.bytes).expect("the plan is right");
         for (x, found) in x.chunks(len).zip(after[y_at as usize..].chunks(len)) {
             let most = x.iter().max().copied().unwrap_or(0);
-            let t: Vec<u64> = x.iter().map(|&x| u64::from(table[255 - usize::from(most - x)])).collect();
-            let sum: u64 = t.iter().sum();
+            let t: Vec<f32> = x.iter().map(|&x| table[255 - usize::from(most - x)]).collect();
+            let mut sum = 0.0f32;
+            t.iter().for_each(|t| sum += t);
             for (found, t) in found.iter().zip(t) {
-                prop_assert_eq!(u64::from(*found), ((t * 256 + sum / 2) / sum + y_zero as u64).min(255));
+                let expected = libm::rint(f64::from(t) * 256.0 / f64::from(sum)) as i32 + y_zero;
+                prop_assert_eq!(i32::from(*found), expected.clamp(0, 255));
             }
         }
     }

@@ -1,0 +1,117 @@
+//! Loading: from a file's bytes to a checked plan.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use retort_core::kernels::select;
+use retort_core::plan::{MAGIC, Plan};
+
+use super::aligned::AlignedBytes;
+use super::{Inner, LoadOptions, Model, port};
+use crate::Error;
+use crate::contract::Contract;
+
+/// The largest file that is read: far above any compact model, far below what would exhaust a board's memory.
+const MAX_FILE: u64 = 1 << 30;
+
+pub(super) fn open(path: &Path, options: &LoadOptions) -> Result<Model, Error> {
+    let io = |source| Error::Io { path: path.into(), source };
+    let len = std::fs::metadata(path).map_err(io)?.len();
+    if len > MAX_FILE {
+        return Err(Error::Model { path: path.into(), problem: format!("has {len} bytes; the limit is {MAX_FILE}") });
+    }
+    from_bytes(&std::fs::read(path).map_err(io)?, path, options)
+}
+
+pub(super) fn from_bytes(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error> {
+    if bytes.is_empty() {
+        return Err(Error::Model { path: path.into(), problem: "is empty".into() });
+    }
+    if bytes.starts_with(&MAGIC) { plan(bytes, path, options) } else { onnx(bytes, path, options) }
+}
+
+/// Checks a plan's bytes and finds its kernels.
+fn checked(bytes: &[u8], path: &Path) -> Result<Inner, Error> {
+    let fail = |problem: String| Error::Model { path: path.into(), problem };
+    let plan = Plan::check(AlignedBytes::copy_of(bytes)).map_err(|error| fail(error.to_string()))?;
+    let kernels = select(plan.kernel_set())
+        .ok_or_else(|| fail(format!("is packed for {} kernels, which this processor lacks", plan.kernel_set())))?;
+    let metadata: Vec<(String, String)> = match plan.contract() {
+        "" => Vec::new(),
+        text => serde_json::from_str(text).map_err(|error| fail(format!("its contract is unreadable: {error}")))?,
+    };
+    let contract = Contract::from_metadata(&metadata).map_err(|error| error.in_file(path))?;
+    Ok(Inner {
+        path: path.into(),
+        inputs: plan.inputs().map(port).collect(),
+        outputs: plan.outputs().map(port).collect(),
+        plan,
+        kernels,
+        contract,
+        #[cfg(feature = "onnx")]
+        fallbacks: Vec::new(),
+        report: Vec::new(),
+    })
+}
+
+fn plan(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error> {
+    if let Some((name, _)) = options.shapes.first() {
+        return Err(Error::Model {
+            path: path.into(),
+            problem: format!("is a compiled plan, whose shapes are fixed; give the shape of `{name}` when compiling it"),
+        });
+    }
+    let inner = checked(bytes, path)?;
+    if let Some(wanted) = options.kernel_set.filter(|&wanted| wanted != inner.plan.kernel_set()) {
+        let packed = inner.plan.kernel_set();
+        let problem = format!("is packed for {packed} kernels, not for {wanted} ones; compile it for those");
+        return Err(Error::Model { path: path.into(), problem });
+    }
+    let external = (inner.plan.steps())
+        .find(|(_, step)| matches!(step, retort_core::plan::step::Step::External(_)));
+    if let Some((info, _)) = external {
+        let problem = format!("step `{}` needs a host that a plan file cannot carry", info.name);
+        return Err(Error::Model { path: path.into(), problem });
+    }
+    Ok(Model { inner: Arc::new(inner) })
+}
+
+#[cfg(feature = "onnx")]
+fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error> {
+    use super::{InputKind, fallback};
+    use crate::plan::PlanOptions;
+
+    let fail = |problem: String| Error::Model { path: path.into(), problem };
+    let imported = crate::import::import(bytes, &options.shapes).map_err(|error| fail(error.to_string()))?;
+    if let Some(first) = imported.fallbacks.first().filter(|_| options.strict) {
+        return Err(Error::Fallback {
+            path: path.into(),
+            count: imported.fallbacks.len(),
+            first: first.name.clone(),
+            reason: first.reason.clone(),
+        });
+    }
+    let own: Vec<&(String, String)> =
+        imported.metadata.iter().filter(|(key, _)| key.starts_with(crate::contract::METADATA_PREFIX)).collect();
+    let contract = if own.is_empty() { String::new() } else { serde_json::json!(own).to_string() };
+    let mut graph = imported.graph;
+    let plan_options = PlanOptions {
+        kernel_set: options.kernel_set.unwrap_or_default(),
+        quantised_input: options.input == InputKind::Quantised,
+    };
+    let planned = crate::plan::plan(&mut graph, &plan_options, &contract).map_err(|error| fail(error.to_string()))?;
+    let fallbacks = (imported.fallbacks.into_iter())
+        .map(|step| fallback::Step::new(&graph, &planned, step))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(fail)?;
+    let inner = checked(&planned.bytes, path)?;
+    Ok(Model { inner: Arc::new(Inner { fallbacks, report: planned.report, ..inner }) })
+}
+
+#[cfg(not(feature = "onnx"))]
+fn onnx(_: &[u8], path: &Path, _: &LoadOptions) -> Result<Model, Error> {
+    Err(Error::Model {
+        path: path.into(),
+        problem: "is no compiled plan, and this build reads nothing else; make one with `retort compile`".into(),
+    })
+}

@@ -1,0 +1,200 @@
+//! A model ready to run, and a session that runs it: the façade over import, plan and core.
+
+mod aligned;
+#[cfg(feature = "onnx")]
+mod fallback;
+mod load;
+mod session;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use retort_core::kernels::{KernelSet, Kernels};
+use retort_core::plan::{self, Plan};
+
+use crate::contract::Contract;
+use crate::tensor::{ElementType, Port, Quantisation};
+use crate::Error;
+use aligned::AlignedBytes;
+
+pub use session::Session;
+
+/// What the memory of an image input holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InputKind {
+    /// The floats that the ONNX graph declares.
+    #[default]
+    Float,
+    /// The quantised bytes that the graph's first QuantizeLinear would make of them, where there is one: the step is
+    /// left out of the plan and whoever fills the input quantises. Inputs without one stay as they are.
+    Quantised,
+}
+
+/// How to load a model.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// Shapes for inputs with dynamic axes, by input name (ONNX order). A dynamic batch is 1 where none is given.
+    pub shapes: Vec<(String, Vec<usize>)>,
+    /// What image inputs hold.
+    pub input: InputKind,
+    /// Refuse a model of which any part would run as a fallback step.
+    pub strict: bool,
+    /// The kernels to run on; the best that the processor has where none is named.
+    pub kernel_set: Option<KernelSet>,
+}
+
+/// A part of a model that no step of the plan covers: tract runs it, and allocates while it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FallbackInfo {
+    /// The ONNX node and its operator.
+    pub name: String,
+    /// Why no step covers it.
+    pub reason: String,
+}
+
+/// One step of a loaded model, for listings and profiles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepInfo {
+    /// The ONNX node it came from.
+    pub name: String,
+    /// The kind of step.
+    pub kind: &'static str,
+    /// Multiply-accumulates.
+    pub macs: u64,
+}
+
+/// A loaded, checked, planned model. Cheap to clone; sessions share it.
+#[derive(Clone)]
+pub struct Model {
+    inner: Arc<Inner>,
+}
+
+/// What all sessions of a model share.
+struct Inner {
+    path: PathBuf,
+    plan: Plan<AlignedBytes>,
+    kernels: &'static dyn Kernels,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    contract: Option<Contract>,
+    #[cfg(feature = "onnx")]
+    fallbacks: Vec<fallback::Step>,
+    report: Vec<(&'static str, usize)>,
+}
+
+impl Model {
+    /// Loads an `.onnx` or `.plan` file; its first bytes tell which it is.
+    ///
+    /// # Errors
+    /// Names the file, and the node or key at fault.
+    pub fn open(path: &Path, options: &LoadOptions) -> Result<Model, Error> {
+        load::open(path, options)
+    }
+
+    /// Loads the bytes of such a file; `name` stands for it in messages.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(bytes: &[u8], name: &Path, options: &LoadOptions) -> Result<Model, Error> {
+        load::from_bytes(bytes, name, options)
+    }
+
+    /// The file it was loaded from.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Inputs in the graph's order.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inner.inputs
+    }
+
+    /// Outputs in the graph's order.
+    pub fn outputs(&self) -> &[Port] {
+        &self.inner.outputs
+    }
+
+    /// The contract the file carries in its metadata, if any.
+    pub fn contract(&self) -> Option<&Contract> {
+        self.inner.contract.as_ref()
+    }
+
+    /// A new session with an arena of its own.
+    pub fn session(&self) -> Session {
+        Session::new(Arc::clone(&self.inner))
+    }
+
+    /// The plan's bytes: a `.plan` file.
+    ///
+    /// # Errors
+    /// Where a part of the model runs as a fallback step, which no plan can hold.
+    pub fn plan_bytes(&self) -> Result<&[u8], Error> {
+        match self.fallbacks().first() {
+            None => Ok(self.inner.plan.as_bytes()),
+            Some(step) => Err(Error::Fallback {
+                path: self.inner.path.clone(),
+                count: self.fallbacks().len(),
+                first: step.name.clone(),
+                reason: step.reason.clone(),
+            }),
+        }
+    }
+
+    /// The parts that run as fallback steps.
+    pub fn fallbacks(&self) -> Vec<FallbackInfo> {
+        #[cfg(feature = "onnx")]
+        return self.inner.fallbacks.iter().map(|step| step.info.clone()).collect();
+        #[cfg(not(feature = "onnx"))]
+        Vec::new()
+    }
+
+    /// The steps in the order in which they run.
+    pub fn steps(&self) -> Vec<StepInfo> {
+        (self.inner.plan.steps())
+            .map(|(info, step)| StepInfo { name: info.name.to_owned(), kind: step.kind(), macs: info.macs })
+            .collect()
+    }
+
+    /// Multiply-accumulates of one run.
+    pub fn macs(&self) -> u64 {
+        self.inner.plan.macs()
+    }
+
+    /// Bytes of working memory of a session.
+    pub fn arena_bytes(&self) -> usize {
+        self.inner.plan.arena_len()
+    }
+
+    /// Bytes of packed weights and other constants.
+    pub fn weights_bytes(&self) -> usize {
+        self.inner.plan.weights().len()
+    }
+
+    /// The kernels it runs on.
+    pub fn kernel_set(&self) -> KernelSet {
+        self.inner.plan.kernel_set()
+    }
+
+    /// What planning changed in the graph: the name of each pass, and in how many places. Empty for a `.plan`.
+    pub fn passes(&self) -> &[(&'static str, usize)] {
+        &self.inner.report
+    }
+}
+
+/// A port of a plan as the outside sees it.
+fn port(port: plan::Port<'_>) -> Port {
+    Port {
+        name: port.name.to_owned(),
+        element: match port.element {
+            plan::Element::F32 => ElementType::F32,
+            plan::Element::U8 => ElementType::U8,
+            plan::Element::I8 => ElementType::I8,
+            plan::Element::I32 => ElementType::I32,
+            plan::Element::I64 => ElementType::I64,
+            plan::Element::Bool => ElementType::Bool,
+        },
+        shape: port.shape().iter().map(|&d| d as usize).collect(),
+        order: port.order().iter().map(|&a| a as usize).collect(),
+        quantisation: port.quantisation.map(|(scale, zero_point)| Quantisation { scale, zero_point }),
+    }
+}

@@ -1,0 +1,144 @@
+//! Convolutions: their geometry, their working memory, and their weights packed for the chosen kernels.
+
+use retort_core::kernels::{ConvolutionShape, IntegerWeights, PackedLen, PackedMut};
+use retort_core::plan::step::{self, Step};
+use retort_core::plan::view::{self, Blob, Span};
+
+use super::super::PlanningError;
+use super::super::writer::word;
+use super::Lowering;
+use crate::graph::{Convolution, ConvolutionInt8, Node, Op, Window, form};
+
+/// The window as the plan holds it.
+pub(super) fn window(window: &Window) -> Result<view::Window, PlanningError> {
+    let pair = |[a, b]: [usize; 2]| -> Result<[u32; 2], PlanningError> { Ok([word(a)?, word(b)?]) };
+    let [top, left, bottom, right] = window.pad;
+    Ok(view::Window {
+        kernel: pair(window.kernel)?,
+        stride: pair(window.stride)?,
+        dilation: pair(window.dilation)?,
+        pad: [word(top)?, word(left)?, word(bottom)?, word(right)?],
+    })
+}
+
+/// Memory for packed constants, word-aligned as the kernels want it.
+struct Packed {
+    weights: Vec<u64>,
+    bias: Vec<u64>,
+    multiplier: Vec<u64>,
+    len: PackedLen,
+}
+
+impl Packed {
+    fn new(len: PackedLen) -> Self {
+        let words = |bytes: u32| vec![0u64; (bytes as usize).div_ceil(8)];
+        Packed { weights: words(len.weights), bias: words(len.bias), multiplier: words(len.multiplier), len }
+    }
+
+    fn as_mut(&mut self) -> PackedMut<'_> {
+        PackedMut {
+            weights: &mut bytemuck::cast_slice_mut(&mut self.weights)[..self.len.weights as usize],
+            bias: &mut bytemuck::cast_slice_mut(&mut self.bias)[..self.len.bias as usize],
+            multiplier: &mut bytemuck::cast_slice_mut(&mut self.multiplier)[..self.len.multiplier as usize],
+        }
+    }
+
+    /// Weights, bias and multipliers as bytes.
+    fn into_bytes(self) -> [Vec<u8>; 3] {
+        let bytes = |words: Vec<u64>, len: u32| bytemuck::cast_slice::<u64, u8>(&words)[..len as usize].to_vec();
+        [
+            bytes(self.weights, self.len.weights),
+            bytes(self.bias, self.len.bias),
+            bytes(self.multiplier, self.len.multiplier),
+        ]
+    }
+}
+
+impl Lowering<'_> {
+    /// Working memory that a node needs.
+    pub(super) fn scratch_len(&self, node: &Node) -> Result<usize, PlanningError> {
+        let len = match &node.op {
+            Op::ConvolutionInt8(conv) => self.packing.scratch_int8(&self.int8(node, conv)?),
+            Op::Convolution(conv) => self.packing.scratch_f32(&self.f32(node, conv)?),
+            _ => 0,
+        };
+        if len == u32::MAX { Err(self.unsupported(node, "needs too much working memory")) } else { Ok(len as usize) }
+    }
+
+    fn int8(&self, node: &Node, conv: &ConvolutionInt8) -> Result<step::ConvolutionInt8, PlanningError> {
+        let zero = |id| self.graph.tensor(id).quantisation.map_or(0, |q| q.zero_point);
+        Ok(step::ConvolutionInt8 {
+            x: self.image(node, node.inputs[0])?,
+            y: self.image(node, node.output())?,
+            window: window(&conv.window)?,
+            groups: word(conv.groups)?,
+            form: form(&conv.window, conv.groups, conv.in_channels, conv.out_channels),
+            wide: conv.weights.iter().any(|&w| i8::try_from(w).is_err()),
+            x_zero: zero(node.inputs[0]),
+            y_zero: conv.y_zero,
+            low: conv.epilogue.low.into(),
+            high: conv.epilogue.high.into(),
+            weights: Blob::default(),
+            bias: Blob::default(),
+            multiplier: Blob::default(),
+            table: Blob::default(),
+            scratch: Span::default(),
+        })
+    }
+
+    fn f32(&self, node: &Node, conv: &Convolution) -> Result<step::ConvolutionF32, PlanningError> {
+        Ok(step::ConvolutionF32 {
+            x: self.image(node, node.inputs[0])?,
+            y: self.image(node, node.output())?,
+            window: window(&conv.window)?,
+            groups: word(conv.groups)?,
+            form: form(&conv.window, conv.groups, conv.in_channels, conv.out_channels),
+            weights: Blob::default(),
+            bias: Blob::default(),
+            activation: conv.activation,
+            scratch: Span::default(),
+        })
+    }
+
+    /// The step of an integer convolution.
+    pub(super) fn convolution_int8(
+        &mut self,
+        index: usize,
+        node: &Node,
+        conv: &ConvolutionInt8,
+    ) -> Result<Step, PlanningError> {
+        let mut step = self.int8(node, conv)?;
+        let shape = ConvolutionShape::of_int8(&step);
+        let narrow: Vec<i8> = conv.weights.iter().map(|&w| w as i8).collect();
+        let weights = if step.wide { IntegerWeights::Wide(&conv.weights) } else { IntegerWeights::Narrow(&narrow) };
+        let mut packed = Packed::new(self.packing.packed_int8(&shape, step.wide));
+        self.packing.pack_int8(&shape, step.x_zero, weights, &conv.bias, &conv.multiplier, packed.as_mut());
+        let [weights, bias, multiplier] = packed.into_bytes();
+        step.weights = self.writer.blob(weights)?;
+        step.bias = self.writer.blob(bias)?;
+        step.multiplier = self.writer.blob(multiplier)?;
+        step.table = self.table(conv.epilogue.table.as_ref())?;
+        step.scratch = self.scratch[index];
+        Ok(Step::ConvolutionInt8(step))
+    }
+
+    /// The step of a float convolution.
+    pub(super) fn convolution_f32(
+        &mut self,
+        index: usize,
+        node: &Node,
+        conv: &Convolution,
+    ) -> Result<Step, PlanningError> {
+        let mut step = self.f32(node, conv)?;
+        let shape = ConvolutionShape::of_f32(&step);
+        let floats = conv.weights.to_floats(conv.taps());
+        let bias = conv.bias.as_ref().map_or_else(|| vec![0.0; conv.out_channels], |bias| bias.floats.clone());
+        let mut packed = Packed::new(self.packing.packed_f32(&shape));
+        self.packing.pack_f32(&shape, &floats, &bias, packed.as_mut());
+        let [weights, bias, _] = packed.into_bytes();
+        step.weights = self.writer.blob(weights)?;
+        step.bias = self.writer.blob(bias)?;
+        step.scratch = self.scratch[index];
+        Ok(Step::ConvolutionF32(step))
+    }
+}
