@@ -119,8 +119,7 @@ pub enum AnchorPoint {
 }
 
 impl Named for AnchorPoint {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("centre", AnchorPoint::Centre), ("corner", AnchorPoint::Corner)];
+    const NAMES: &'static [(&'static str, Self)] = &[("centre", AnchorPoint::Centre), ("corner", AnchorPoint::Corner)];
 }
 
 /// What a score tensor holds.
@@ -190,8 +189,7 @@ pub enum BoxUnits {
 }
 
 impl Named for BoxUnits {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("pixels", BoxUnits::Pixels), ("fractions", BoxUnits::Fractions)];
+    const NAMES: &'static [(&'static str, Self)] = &[("pixels", BoxUnits::Pixels), ("fractions", BoxUnits::Fractions)];
 }
 
 /// The prior boxes of an SSD head: at each cell centre of each level one square a size; levels, rows, columns, sizes from

@@ -2,7 +2,7 @@
 //!
 //! The same fields come from three places: the model file itself (ONNX `metadata_props` under the prefix `retort.`,
 //! see [`Contract::from_metadata`]), a sidecar TOML beside a model that carries none ([`Contract::from_toml`]), and
-//! flags that override the thresholds. All of them are flattened to dotted keys first ([`fields`]), so an error names the
+//! flags that override the thresholds. All of them are flattened to dotted keys first, so an error names the
 //! same key wherever the contract was written.
 //!
 //! ```toml
@@ -30,7 +30,7 @@
 //! ```
 
 mod check;
-pub mod fields;
+pub(crate) mod fields;
 mod golden;
 mod head;
 mod nearest;
@@ -41,8 +41,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use fields::{Fields, Named};
+use fields::Fields;
 
+pub use fields::Named;
+
+pub(crate) use check::output_index;
 pub use golden::{Golden, golden_picture};
 pub use head::{
     AnchorPoint, BoxForm, BoxUnits, Head, Labels, Level, PointCoding, PointHead, Priors, ScoreColumns, ScoreForm,
@@ -89,7 +92,8 @@ impl Colour {
 }
 
 impl Named for Colour {
-    const NAMES: &'static [(&'static str, Self)] = &[("rgb", Colour::Rgb), ("bgr", Colour::Bgr), ("grey", Colour::Grey)];
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("rgb", Colour::Rgb), ("bgr", Colour::Bgr), ("grey", Colour::Grey)];
 }
 
 /// Where a letterboxed picture lies in the input.
