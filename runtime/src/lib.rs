@@ -4,6 +4,9 @@
 pub mod contract;
 pub mod error;
 pub mod model;
+pub mod sink;
+pub mod source;
 pub mod tensor;
+pub mod vision;
 
 pub use error::Error;

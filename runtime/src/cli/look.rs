@@ -1,0 +1,157 @@
+//! What `detect` and `classify` share: a model, its contract, a source, and where results go.
+
+use std::io::{self, Stdout};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use retort::contract::{Contract, Named, Task};
+use retort::model::{InputKind, LoadOptions, Model};
+use retort::sink::{Annotated, Findings, JsonLines, Report, Sink, Table};
+use retort::source::{self, Shot};
+use retort::vision::latency::Latency;
+
+use super::samples;
+
+/// Arguments of every command that looks at pictures.
+#[derive(Clone, Debug, Args)]
+pub struct Look {
+    /// The model: an ONNX file or a compiled plan.
+    pub model: PathBuf,
+    /// A picture, or a folder of pictures. Without one, the samples that come with the program.
+    pub source: Option<String>,
+    /// Print one JSON object a picture.
+    #[arg(long)]
+    pub json: bool,
+    /// Threads that run the network.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: u32,
+    /// Refuse a model of which any part would run in the slower, allocating fallback.
+    #[arg(long)]
+    pub strict: bool,
+    /// The model's contract: a TOML file to use instead of what the model carries.
+    #[arg(long, value_name = "FILE.toml")]
+    pub contract: Option<PathBuf>,
+    /// Fix the shape of an input with dynamic axes.
+    #[arg(long, value_name = "NAME=1,3,320,320", value_parser = parse_shape)]
+    pub shape: Vec<(String, Vec<usize>)>,
+}
+
+/// A model with its contract.
+pub struct Loaded {
+    /// The model.
+    pub model: Model,
+    /// What its input wants and its outputs mean.
+    pub contract: Contract,
+}
+
+impl Look {
+    /// Loads the model and finds its contract, which must be for `task`.
+    pub fn load(&self, task: Task) -> anyhow::Result<Loaded> {
+        if self.threads > 1 {
+            eprintln!("retort: note: --threads {} asks for more than this version has; running on one", self.threads);
+        }
+        let options = LoadOptions { shapes: self.shape.clone(), input: InputKind::Quantised, strict: self.strict };
+        let model = Model::open(&self.model, &options)?;
+        let contract = Contract::find(&self.model, self.contract.as_deref(), model.contract())?;
+        anyhow::ensure!(
+            contract.task == task,
+            "{}: the contract's task is `{}`; run `retort {}`",
+            self.model.display(),
+            contract.task.name(),
+            contract.task.name(),
+        );
+        contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(&self.model))?;
+        Ok(Loaded { model, contract })
+    }
+
+    /// Looks at each picture of the source, and reports what `look` finds. A picture that cannot be read is reported on
+    /// standard error and does not keep the others from being looked at, but in the end the command has failed.
+    pub fn each(
+        &self,
+        classes: &[String],
+        sinks: &mut Sinks,
+        mut look: impl FnMut(&Shot<'_>, &mut dyn FnMut(Findings<'_>, Latency) -> anyhow::Result<()>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let name = self.source.clone().map_or_else(|| samples::folder().map(|path| path.display().to_string()), Ok)?;
+        let mut source = source::open(&name)?;
+        let only = source.count() == Some(1);
+        let (mut number, mut unreadable) = (0, 0);
+        loop {
+            let shot = match source.next_shot() {
+                Ok(Some(shot)) => shot,
+                Ok(None) => break,
+                Err(error) if only => return Err(error.into()),
+                Err(error) => {
+                    eprintln!("retort: {error}");
+                    unreadable += 1;
+                    continue;
+                }
+            };
+            number += 1;
+            look(&shot, &mut |findings, latency| sinks.take(&Report { number, shot, findings, classes, latency }))
+                .with_context(|| shot.name.to_string())?;
+        }
+        anyhow::ensure!(unreadable == 0, "{name}: {unreadable} of the pictures could not be read");
+        Ok(())
+    }
+}
+
+/// Where results go.
+pub struct Sinks {
+    print: Print,
+    save: Option<Annotated>,
+}
+
+enum Print {
+    Json(JsonLines<Stdout>),
+    Table(Table<Stdout>),
+}
+
+impl Sinks {
+    /// To standard output as JSON or as tables, and to a folder of annotated pictures.
+    pub fn new(json: bool, save: Option<&Path>) -> anyhow::Result<Sinks> {
+        let print = if json { Print::Json(JsonLines(io::stdout())) } else { Print::Table(Table(io::stdout())) };
+        Ok(Sinks { print, save: save.map(Annotated::new).transpose()? })
+    }
+
+    fn take(&mut self, report: &Report<'_>) -> anyhow::Result<()> {
+        match &mut self.print {
+            Print::Json(sink) => sink.take(report)?,
+            Print::Table(sink) => sink.take(report)?,
+        }
+        if let Some(save) = &mut self.save {
+            save.take(report)?;
+            if matches!(self.print, Print::Table(_)) {
+                println!("  saved {}", save.last().display());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads `NAME=1,3,320,320`.
+pub fn parse_shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    let wrong = || "must look like NAME=1,3,320,320, with lengths of at least 1".to_string();
+    // A name may hold `=`, the lengths do not.
+    let (name, lengths) = text.rsplit_once('=').ok_or_else(wrong)?;
+    let length = |text: &str| text.trim().parse().ok().filter(|&length| length > 0);
+    let lengths: Option<Vec<usize>> = lengths.split(',').map(length).collect();
+    match lengths {
+        Some(lengths) if !name.is_empty() => Ok((name.to_string(), lengths)),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_shape;
+
+    #[test]
+    fn shapes_are_read_and_refused() {
+        assert_eq!(parse_shape("a=b=1,3, 320"), Ok(("a=b".to_string(), vec![1, 3, 320])));
+        for wrong in ["a", "=1", "a=", "a=1,,2", "a=0", "a=-1", "a=x"] {
+            assert!(parse_shape(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The program `retort`: one subcommand a file.
+
+mod classify;
+mod detect;
+mod look;
+mod samples;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit code of a command that could not do what it was asked to. Wrong usage is 2, which clap gives.
+const FAILED: u8 = 1;
+
+/// Runs compact vision models on small boards, without allocating a byte a frame.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "\
+Without a command, retort detects on a sample picture with the model that comes with it.
+
+Examples:
+  retort detect model.onnx photo.jpg --save out
+  retort detect model.onnx photos/ --json --score 0.4"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find objects in pictures.
+    Detect(detect::Detect),
+    /// Say what pictures show.
+    Classify(classify::Classify),
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Command::Detect(command) => command.run(),
+            Command::Classify(command) => command.run(),
+        }
+    }
+}
+
+/// Runs what the command line says. Errors go to standard error, in one line.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Some(command) => command.run(),
+        None => detect::sample(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("retort: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| match cause.downcast_ref::<retort::Error>() {
+        Some(retort::Error::Io { source, .. }) => broken(source),
+        _ => cause.downcast_ref().is_some_and(broken),
+    })
+}
