@@ -269,3 +269,15 @@ proptest! {
         let _ = Contract::from_metadata(&pairs);
     }
 }
+
+#[test]
+fn the_sidecars_that_come_with_the_repository_are_right() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/contracts");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let contract = Contract::from_toml_file(&entry.unwrap().path()).unwrap();
+        assert!(matches!(contract.classes.len(), 1 | 80));
+        read += 1;
+    }
+    assert!(read >= 6);
+}

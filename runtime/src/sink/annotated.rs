@@ -41,10 +41,13 @@ impl Sink for Annotated {
         if let (Findings::Detections(detections), Some(mut canvas)) =
             (report.findings, Canvas::new(&mut pixels, width, height))
         {
-            // The best is drawn last, on top of the others.
+            // The best on top of the others, and no line through a label.
+            for found in detections.iter().rev() {
+                canvas.outline(&found.rect, found.class);
+            }
             for found in detections.iter().rev() {
                 let label = format!("{} {:.2}", report.class(found.class), found.score);
-                canvas.mark(&found.rect, found.class, &label);
+                canvas.label(&found.rect, found.class, &label);
             }
         }
         let stem = Path::new(report.shot.name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
