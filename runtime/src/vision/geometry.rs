@@ -104,6 +104,14 @@ impl Mapping {
         }
     }
 
+    /// Whether each source pixel is one input pixel.
+    pub fn is_exact(&self) -> bool {
+        let [left, top, width, height] = self.shown;
+        [width, height].map(|side| side as f32) == self.source
+            && self.scale == [1.0; 2]
+            && self.offset == [left, top].map(|edge| edge as f32)
+    }
+
     /// A box of the input in the source's pixels, cut to the picture.
     pub fn to_source(&self, rect: &Rect) -> Rect {
         let axis =

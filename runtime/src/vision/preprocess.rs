@@ -50,12 +50,18 @@ struct Placed {
     mapping: Mapping,
 }
 
-/// Two source rows, resized along the row, and the resized row made of them. Values of `across` are pixels · 2^11.
+/// Bits by which a pixel · 2^11 is cut to a pixel · 2^7, which is at most 255 · 128 = 32640 and fits 16 bits.
+const DOWN_BITS: u32 = WEIGHT_BITS - 7;
+/// Bits by which a pixel · 2^7 · 2^11 is cut to a pixel.
+const ACROSS_BITS: u32 = 7 + WEIGHT_BITS;
+
+/// A row on its way: first blended of two source rows, which vectorises however the columns are sampled, then resized along itself.
 #[derive(Debug, Default)]
 struct Lines {
-    across: [Vec<i32>; 2],
-    held: [Option<usize>; 2],
-    pixels: Vec<u8>,
+    /// Pixels · 2^7, as wide as the source.
+    blended: Vec<i16>,
+    /// Pixels in the source's channels, as wide as what the input shows.
+    resized: Vec<u8>,
 }
 
 impl Preprocessor {
@@ -82,7 +88,7 @@ impl Preprocessor {
             placed: None,
             columns: Vec::with_capacity(width),
             rows: Vec::with_capacity(height),
-            lines: Lines::with_width(width),
+            lines: Lines::default(),
         })
     }
 
@@ -100,6 +106,7 @@ impl Preprocessor {
             strides: self.strides,
             input: self.input,
             shown: mapping.shown,
+            exact: mapping.is_exact(),
             columns: &self.columns,
             rows: &self.rows,
         };
@@ -126,6 +133,8 @@ impl Preprocessor {
                 let axis = |axis: usize| (mapping.scale[axis], mapping.offset[axis]);
                 sample::fill(&mut self.columns, how, (left, width), source[0], axis(0));
                 sample::fill(&mut self.rows, how, (top, height), source[1], axis(1));
+                self.lines.blended.resize(source[0] * 3, 0);
+                self.lines.resized.resize(width * 3, 0);
                 self.placed = Some(Placed { source, mapping });
                 mapping
             }
@@ -161,51 +170,41 @@ fn quantise(value: f32, quantisation: Quantisation, least: f32, most: f32) -> f3
 }
 
 impl Lines {
-    fn with_width(width: usize) -> Lines {
-        let line = || Vec::with_capacity(width * 3);
-        Lines { across: [line(), line()], held: [None; 2], pixels: Vec::with_capacity(width * 3) }
-    }
-
-    /// Makes line `slot` of source row `y`, unless it is that already.
-    fn across(&mut self, slot: usize, y: usize, frame: &Frame<'_>, columns: &[Sample]) {
-        if self.held[slot] == Some(y) {
-            return;
-        }
-        self.held[slot] = Some(y);
-        match frame.format() {
-            PixelFormat::Rgb8 | PixelFormat::Bgr8 => along::<3>(frame.row(y), columns, &mut self.across[slot]),
-            PixelFormat::Grey8 => along::<1>(frame.row(y), columns, &mut self.across[slot]),
-        }
-    }
-
     /// The resized row at `row`, in the source's channels.
-    fn blend(&mut self, row: Sample, frame: &Frame<'_>, columns: &[Sample]) -> &[u8] {
-        if self.held[1] == Some(row.low) {
-            self.across.swap(0, 1);
-            self.held.swap(0, 1);
+    fn resize(&mut self, row: Sample, frame: &Frame<'_>, columns: &[Sample]) -> &[u8] {
+        blend(frame.row(row.low), frame.row(row.high), row.weight as i16, &mut self.blended);
+        let channels = frame.format().bytes();
+        match channels {
+            3 => along::<3>(&self.blended, columns, &mut self.resized),
+            _ => along::<1>(&self.blended, columns, &mut self.resized),
         }
-        self.across(0, row.low, frame, columns);
-        self.across(1, row.high, frame, columns);
-        let half = 1 << (2 * WEIGHT_BITS - 1);
-        let [low, high] = &self.across;
-        self.pixels.clear();
-        // The sum is at most 255 · 2^22 + 2^21, and so below 2^31.
-        self.pixels.extend(low.iter().zip(high).map(|(&low, &high)| {
-            ((low * (WEIGHT_ONE - row.weight) + high * row.weight + half) >> (2 * WEIGHT_BITS)) as u8
-        }));
-        &self.pixels
+        &self.resized[..columns.len() * channels]
     }
 }
 
-/// Resizes a row along itself; `C` is bytes a pixel.
-fn along<const C: usize>(row: &[u8], columns: &[Sample], to: &mut Vec<i32>) {
+/// Blends two rows of the source.
+fn blend(low: &[u8], high: &[u8], high_weight: i16, to: &mut [i16]) {
+    let low_weight = WEIGHT_ONE as i16 - high_weight;
+    let half = 1 << (DOWN_BITS - 1);
+    for ((to, &low), &high) in to.iter_mut().zip(low).zip(high) {
+        // Products of 16 bits each: instruction sets add pairs of them at once.
+        let low = i32::from(i16::from(low)) * i32::from(low_weight);
+        let high = i32::from(i16::from(high)) * i32::from(high_weight);
+        *to = ((low + high + half) >> DOWN_BITS) as i16;
+    }
+}
+
+/// Resizes a row along itself; `C` is channels a pixel.
+fn along<const C: usize>(row: &[i16], columns: &[Sample], to: &mut [u8]) {
     let (pixels, _) = row.as_chunks::<C>();
-    to.clear();
-    to.extend(columns.iter().flat_map(|column| {
+    let half = 1 << (ACROSS_BITS - 1);
+    for (to, column) in to.as_chunks_mut::<C>().0.iter_mut().zip(columns) {
         let (low, high) = (pixels[column.low], pixels[column.high]);
-        let weight = column.weight;
-        std::array::from_fn::<i32, C, _>(|c| i32::from(low[c]) * (WEIGHT_ONE - weight) + i32::from(high[c]) * weight)
-    }));
+        let (low_weight, high_weight) = (WEIGHT_ONE - column.weight, column.weight);
+        *to = std::array::from_fn(|c| {
+            ((i32::from(low[c]) * low_weight + i32::from(high[c]) * high_weight + half) >> ACROSS_BITS) as u8
+        });
+    }
 }
 
 /// One frame to one input.
@@ -216,6 +215,8 @@ struct Job<'a> {
     strides: Strides,
     input: [usize; 2],
     shown: [usize; 4],
+    /// The source needs no resizing.
+    exact: bool,
     columns: &'a [Sample],
     rows: &'a [Sample],
 }
@@ -226,9 +227,8 @@ impl Job<'_> {
         if (width, height) != (self.input[0], self.input[1]) {
             self.pad(table, to);
         }
-        lines.held = [None; 2];
         for (y, row) in self.rows.iter().enumerate() {
-            let pixels = lines.blend(*row, self.frame, self.columns);
+            let pixels = if self.exact { self.frame.row(y) } else { lines.resize(*row, self.frame, self.columns) };
             let start = (top + y) * self.strides.row + left * self.strides.column;
             self.write_row(pixels, table, &mut to[start..]);
         }
@@ -237,12 +237,11 @@ impl Job<'_> {
     /// Fills everything with the border's value; what shows the picture is written over.
     fn pad<T: Copy>(&self, table: &[[T; 256]; 3], to: &mut [T]) {
         let border = table.map(|entries| entries[usize::from(self.pad)]);
-        if self.strides.channel == 1 {
-            for pixel in to.chunks_exact_mut(self.colour.channels()) {
-                pixel.copy_from_slice(&border[..pixel.len()]);
-            }
+        if self.strides.channel == 1 && self.colour.channels() == 3 {
+            to.as_chunks_mut::<3>().0.fill(border);
         } else {
-            for (plane, value) in to.chunks_exact_mut(self.strides.channel).zip(border) {
+            let plane = self.input[0] * self.input[1];
+            for (plane, value) in to.chunks_exact_mut(plane).zip(border) {
                 plane.fill(value);
             }
         }
