@@ -4,8 +4,10 @@ use clap::Args;
 use retort::contract::Task;
 use retort::sink::Findings;
 use retort::vision::classifier::Classifier;
+use retort::vision::frame::Frame;
+use retort::vision::latency::Latency;
 
-use super::look::{Look, Sinks};
+use super::look::{Look, Looker, Sinks};
 
 /// Say what pictures show.
 #[derive(Debug, Args)]
@@ -25,13 +27,22 @@ impl Classify {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
         let loaded = self.look.load(Task::Classify)?;
-        let mut classifier = Classifier::new(&loaded.model, &loaded.contract)?;
+        let classifier = Classifier::new(&loaded.model, &loaded.contract)?;
         let mut sinks = Sinks::new(self.look.json, None)?;
-        self.look.each(&loaded.contract.classes, &mut sinks, |shot, report| {
-            classifier.classify(&shot.frame)?;
-            let ranked = classifier.ranked();
-            let shown = ranked.len().min(self.top as usize);
-            report(Findings::Classes(&ranked[..shown]), classifier.latency())
-        })
+        self.look.each(&mut Top { classifier, most: self.top as usize }, &loaded.contract.classes, &mut sinks)
+    }
+}
+
+/// A classifier that keeps the less likely to itself.
+struct Top {
+    classifier: Classifier,
+    most: usize,
+}
+
+impl Looker for Top {
+    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), retort::Error> {
+        self.classifier.classify(frame)?;
+        let ranked = self.classifier.ranked();
+        Ok((Findings::Classes(&ranked[..ranked.len().min(self.most)]), self.classifier.latency()))
     }
 }

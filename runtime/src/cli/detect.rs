@@ -6,8 +6,10 @@ use clap::Args;
 use retort::contract::{Contract, Task};
 use retort::sink::Findings;
 use retort::vision::detector::Detector;
+use retort::vision::frame::Frame;
+use retort::vision::latency::Latency;
 
-use super::look::{Look, Sinks};
+use super::look::{Look, Looker, Sinks};
 use super::samples;
 
 /// Where `retort` alone writes the annotated picture.
@@ -41,16 +43,20 @@ impl Detect {
         self.override_limits(&mut loaded.contract);
         let mut detector = Detector::new(&loaded.model, &loaded.contract)?;
         let mut sinks = Sinks::new(self.look.json, self.save.as_deref())?;
-        self.look.each(&loaded.contract.classes, &mut sinks, |shot, report| {
-            detector.detect(&shot.frame)?;
-            report(Findings::Detections(detector.detections()), detector.latency())
-        })
+        self.look.each(&mut detector, &loaded.contract.classes, &mut sinks)
     }
 
     fn override_limits(&self, contract: &mut Contract) {
         let limits = &mut contract.limits;
         limits.score = self.score.unwrap_or(limits.score);
         limits.iou = self.iou.unwrap_or(limits.iou);
+    }
+}
+
+impl Looker for Detector {
+    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), retort::Error> {
+        self.detect(frame)?;
+        Ok((Findings::Detections(self.detections()), self.latency()))
     }
 }
 

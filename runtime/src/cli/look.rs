@@ -8,7 +8,8 @@ use clap::Args;
 use retort::contract::{Contract, Named, Task};
 use retort::model::{InputKind, LoadOptions, Model};
 use retort::sink::{Annotated, Findings, JsonLines, Report, Sink, Table};
-use retort::source::{self, Shot};
+use retort::source;
+use retort::vision::frame::Frame;
 use retort::vision::latency::Latency;
 
 use super::samples;
@@ -65,14 +66,9 @@ impl Look {
         Ok(Loaded { model, contract })
     }
 
-    /// Looks at each picture of the source, and reports what `look` finds. A picture that cannot be read is reported on
+    /// Looks at each picture of the source, and reports what there is. A picture that cannot be read is reported on
     /// standard error and does not keep the others from being looked at, but in the end the command has failed.
-    pub fn each(
-        &self,
-        classes: &[String],
-        sinks: &mut Sinks,
-        mut look: impl FnMut(&Shot<'_>, &mut dyn FnMut(Findings<'_>, Latency) -> anyhow::Result<()>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
+    pub fn each(&self, looker: &mut impl Looker, classes: &[String], sinks: &mut Sinks) -> anyhow::Result<()> {
         let name = self.source.clone().map_or_else(|| samples::folder().map(|path| path.display().to_string()), Ok)?;
         let mut source = source::open(&name)?;
         let only = source.count() == Some(1);
@@ -89,12 +85,18 @@ impl Look {
                 }
             };
             number += 1;
-            look(&shot, &mut |findings, latency| sinks.take(&Report { number, shot, findings, classes, latency }))
-                .with_context(|| shot.name.to_string())?;
+            let (findings, latency) = looker.look(&shot.frame).with_context(|| shot.name.to_string())?;
+            sinks.take(&Report { number, shot, findings, classes, latency })?;
         }
         anyhow::ensure!(unreadable == 0, "{name}: {unreadable} of the pictures could not be read");
         Ok(())
     }
+}
+
+/// Looks at frames.
+pub trait Looker {
+    /// What a frame shows, and how long it took to see it.
+    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), retort::Error>;
 }
 
 /// Where results go.

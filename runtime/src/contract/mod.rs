@@ -165,7 +165,8 @@ pub struct ImageSpec {
 pub struct Limits {
     /// The least score, 0 to 1.
     pub score: f32,
-    /// Of two boxes of one class that overlap more (intersection over union, 0 to 1) the worse is dropped. At 1 none is.
+    /// Of two boxes of one class that overlap more (intersection over union, 0 to 1) the worse is dropped. At 1 none
+    /// is.
     pub iou: f32,
     /// The most detections a picture.
     pub max_detections: usize,
@@ -199,8 +200,8 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// Reads the pairs under [`METADATA_PREFIX`] of an ONNX file's `metadata_props`; others are left alone. `None` where
-    /// there is none. Values are plain text; lists are JSON arrays; the n-th table of a list has n in its key
+    /// Reads the pairs under [`METADATA_PREFIX`] of an ONNX file's `metadata_props`; others are left alone. `None`
+    /// where there is none. Values are plain text; lists are JSON arrays; the n-th table of a list has n in its key
     /// (`retort.head.levels.0.stride`).
     ///
     /// # Errors
@@ -210,8 +211,8 @@ impl Contract {
         if fields.is_empty() { Ok(None) } else { read::contract(fields).map(Some) }
     }
 
-    /// The pairs to write into an ONNX file's `metadata_props`, in a fixed order; [`from_metadata`](Self::from_metadata)
-    /// gives the same contract again.
+    /// The pairs to write into an ONNX file's `metadata_props`, in a fixed order;
+    /// [`from_metadata`](Self::from_metadata) gives the same contract again.
     pub fn to_metadata(&self) -> Vec<(String, String)> {
         write::metadata(self)
     }

@@ -54,8 +54,8 @@ impl Candidates {
         score > self.floor
     }
 
-    /// Proposes a candidate. One with a score that is not a number or a side that is not finite is dropped, as is one worse than
-    /// `capacity` others.
+    /// Proposes a candidate. One with a score that is not a number or a side that is not finite is dropped, as is one
+    /// worse than `capacity` others.
     pub fn push(&mut self, class: u32, score: f32, rect: Rect) {
         let proposed = self.proposed;
         self.proposed = self.proposed.saturating_add(1);

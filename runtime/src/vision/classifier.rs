@@ -45,8 +45,8 @@ impl Classifier {
         })
     }
 
-    /// All classes, the likeliest first; equal ones in the contract's order. Does not allocate once it has seen a frame of the
-    /// size, unless the model has fallback steps.
+    /// All classes, the likeliest first; equal ones in the contract's order. Does not allocate once it has seen a
+    /// frame of the size, unless the model has fallback steps.
     ///
     /// # Errors
     /// What [`Session::run`] gives.

@@ -60,8 +60,8 @@ impl Detector {
         })
     }
 
-    /// What the frame shows, the highest score first. Does not allocate once it has seen a frame of the size, unless the model
-    /// has fallback steps.
+    /// What the frame shows, the highest score first. Does not allocate once it has seen a frame of the size, unless
+    /// the model has fallback steps.
     ///
     /// # Errors
     /// What [`Session::run`] gives.

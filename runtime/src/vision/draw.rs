@@ -1,7 +1,8 @@
 //! Boxes and labels on a picture, legible at any size.
 //!
-//! Lines and letters grow with the picture: everything is drawn in blocks of `n` × `n` pixels, one for each 480 of the shorter side.
-//! A label is dark or light, whichever stands out from its class's colour, and is moved inside the picture where it would leave it.
+//! Lines and letters grow with the picture: everything is drawn in blocks of `n` × `n` pixels, one for each 480 of
+//! the shorter side. A label is dark or light, whichever stands out from its class's colour, and is moved inside the
+//! picture where it would leave it.
 
 use std::convert::Infallible;
 
@@ -57,7 +58,8 @@ impl<'a> Canvas<'a> {
         Point::new(blocks(x, canvas.width), blocks(y, canvas.height))
     }
 
-    /// Writes a filled label in the colour of `class`; it sits on the box's top edge, or as near to it as the picture allows.
+    /// Writes a filled label in the colour of `class`; it sits on the box's top edge, or as near to it as the picture
+    /// allows.
     pub fn label(&mut self, rect: &Rect, class: u32, label: &str) {
         let (corner, colour) = (self.block_at(rect.left, rect.top), class_colour(class));
         let style = MonoTextStyle::new(&FONT, contrast(colour));

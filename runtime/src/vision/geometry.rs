@@ -69,8 +69,8 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Places a source of `width` × `height` in an input. A letterboxed side is rounded to whole pixels, so that the two
-    /// axes' scales differ a little; each is exact for its axis.
+    /// Places a source of `width` × `height` in an input. A letterboxed side is rounded to whole pixels, so that the
+    /// two axes' scales differ a little; each is exact for its axis.
     pub fn new(resize: Resize, source: [usize; 2], input: [usize; 2]) -> Mapping {
         let [source_width, source_height] = source.map(|side| side as f64);
         let [input_width, input_height] = input.map(|side| side as f64);
@@ -197,8 +197,9 @@ mod tests {
             // An f32 has 24 bits, of which the offset of a crop may take some.
             let slack = 1e-5 * (width + height) + 1e-5 * (mapping.offset[0].abs() + mapping.offset[1].abs())
                 / mapping.scale[0].min(mapping.scale[1]);
-            for (a, b) in [(rect.left, again.left), (rect.top, again.top), (rect.right, again.right), (rect.bottom, again.bottom)] {
-                prop_assert!((a - b).abs() <= slack, "{rect:?} became {again:?}");
+            let sides = |rect: &Rect| [rect.left, rect.top, rect.right, rect.bottom];
+            for (before, after) in sides(&rect).into_iter().zip(sides(&again)) {
+                prop_assert!((before - after).abs() <= slack, "{rect:?} became {again:?}");
             }
         }
 

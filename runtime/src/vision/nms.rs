@@ -3,9 +3,10 @@
 use super::candidates::{Candidate, Candidates};
 use super::geometry::Rect;
 
-/// Greedy suppression within each class: from the best to the worst, a candidate is kept unless it overlaps one kept before
-/// by more than `most_overlap` (intersection over union), until `kept` has `most` of them. Equal scores are taken in the order in
-/// which they were proposed. `kept` is cleared first; with capacity for `most` it does not grow.
+/// Greedy suppression within each class: from the best to the worst, a candidate is kept unless it overlaps one kept
+/// before by more than `most_overlap` (intersection over union), until `kept` has `most` of them. Equal scores are
+/// taken in the order in which they were proposed. `kept` is cleared first; with capacity for `most` it does not
+/// grow.
 pub fn suppress(candidates: &mut Candidates, most_overlap: f32, most: usize, kept: &mut Vec<Candidate>) {
     kept.clear();
     for candidate in candidates.sorted() {

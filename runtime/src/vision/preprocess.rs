@@ -1,9 +1,10 @@
 //! From borrowed pixels to the input tensor in one pass: resize, colour order, normalisation, quantisation.
 //!
-//! A resized pixel is rounded to a whole 0 to 255 (half up, as OpenCV rounds), whatever the input holds. What the input gets is then a
-//! table's entry: `(pixel - mean) / std` in f32, or for a quantised input `saturate(round_half_even(that / scale) + zero_point)`. So an
-//! input quantised here equals one that the graph's QuantizeLinear makes of the floats. The tables are made once; where the pixels are
-//! sampled, only when the source changes its size.
+//! A resized pixel is rounded to a whole 0 to 255 (half up, as OpenCV rounds), whatever the input holds. What the
+//! input gets is then a table's entry: `(pixel - mean) / std` in f32, or for a quantised input
+//! `saturate(round_half_even(that / scale) + zero_point)`. So an input quantised here equals one that the graph's
+//! QuantizeLinear makes of the floats. The tables are made once; where the pixels are sampled, only when the source
+//! changes its size.
 
 use super::frame::{Frame, PixelFormat};
 use super::geometry::Mapping;
@@ -55,7 +56,8 @@ const DOWN_BITS: u32 = WEIGHT_BITS - 7;
 /// Bits by which a pixel · 2^7 · 2^11 is cut to a pixel.
 const ACROSS_BITS: u32 = 7 + WEIGHT_BITS;
 
-/// A row on its way: first blended of two source rows, which vectorises however the columns are sampled, then resized along itself.
+/// A row on its way: first blended of two source rows, which vectorises however the columns are sampled, then resized
+/// along itself.
 #[derive(Debug, Default)]
 struct Lines {
     /// Pixels · 2^7, as wide as the source.

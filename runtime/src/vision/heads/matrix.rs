@@ -21,8 +21,8 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    /// Finds the output `name`, given under `key`, and views it as `rows` × `columns`; without `rows`, as many as it has. Its shape
-    /// is `[1, columns, h, w]` (rows being h·w), `[1, rows, columns]` or `[rows, columns]`.
+    /// Finds the output `name`, given under `key`, and views it as `rows` × `columns`; without `rows`, as many as it
+    /// has. Its shape is `[1, columns, h, w]` (rows being h·w), `[1, rows, columns]` or `[rows, columns]`.
     pub(super) fn find(
         plan: &Plan<'_>,
         key: &str,

@@ -1,8 +1,9 @@
 //! Heads: from a model's outputs to candidates, one family a file.
 //!
-//! A [`Decoder`] is planned once from the contract and the model's outputs: names become indices, shapes are checked, strides and
-//! thresholds are worked out. After that it cannot fail, and it does not allocate. Scores are compared in the form in
-//! which they are stored, quantised or not; only what reaches the threshold is dequantised, activated and decoded.
+//! A [`Decoder`] is planned once from the contract and the model's outputs: names become indices, shapes are checked,
+//! strides and thresholds are worked out. After that it cannot fail, and it does not allocate. Scores are compared in
+//! the form in which they are stored, quantised or not; only what reaches the threshold is dequantised, activated and
+//! decoded.
 
 mod boxes;
 mod fastestdet;
@@ -60,7 +61,8 @@ struct Plan<'a> {
 }
 
 impl Decoder {
-    /// Plans for a contract whose task is to detect, an input of width and height `input`, and the score threshold `score`.
+    /// Plans for a contract whose task is to detect, an input of width and height `input`, and the score threshold
+    /// `score`.
     ///
     /// # Errors
     /// [`Error::Contract`] names the key and the output whose shape or type does not fit.
@@ -83,8 +85,8 @@ impl Decoder {
         }))
     }
 
-    /// Adds what reaches the score threshold to `candidates`, boxes in pixels of the input. `outputs` must be those of the
-    /// ports that this was planned for; an output of another length or type adds nothing.
+    /// Adds what reaches the score threshold to `candidates`, boxes in pixels of the input. `outputs` must be those
+    /// of the ports that this was planned for; an output of another length or type adds nothing.
     pub fn decode(&self, outputs: &(impl Outputs + ?Sized), candidates: &mut Candidates) {
         match &self.0 {
             Family::Points(head) => head.decode(outputs, candidates),

@@ -4,8 +4,9 @@ use super::matrix::{Matrix, Values};
 use crate::contract::{Labels, ScoreForm};
 use crate::tensor::TensorRef;
 
-/// Calls `found(row, class, value)` for the rows' classes whose value is at least `threshold`, the value being real (dequantised) but
-/// not activated. Class 0 is column `first`. With [`Labels::Best`] it is each row's largest value only, the first of equal ones.
+/// Calls `found(row, class, value)` for the rows' classes whose value is at least `threshold`, the value being real
+/// (dequantised) but not activated. Class 0 is column `first`. With [`Labels::Best`] it is each row's largest value
+/// only, the first of equal ones.
 pub(super) fn scan(
     values: &Values<'_>,
     first: usize,
@@ -107,7 +108,8 @@ fn larger<T: Stored>(so_far: T, next: T) -> T {
     if next > so_far { next } else { so_far }
 }
 
-/// The largest of a slice. Lanes of their own let it vectorise: a single running maximum of floats would have to be taken in order.
+/// The largest of a slice. Lanes of their own let it vectorise: a single running maximum of floats would have to be
+/// taken in order.
 #[inline]
 pub(super) fn largest<T: Stored>(values: &[T]) -> T {
     const LANES: usize = 16;

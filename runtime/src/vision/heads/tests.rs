@@ -185,7 +185,7 @@ fn ready_boxes_in_every_form() {
         ("centre-size", [0.3, 0.3, 0.4, 0.2]),
     ] {
         let head = format!(
-            "kind = \"boxes\"\nscores = \"s\"\nboxes = \"b\"\nunits = \"fractions\"\nform = \"{form}\"\ncolumns = \"after-background\""
+            "kind = 'boxes'\nscores = 's'\nboxes = 'b'\nunits = 'fractions'\nform = '{form}'\ncolumns = 'after-background'"
         );
         let contract = contract("[\"face\"]", &head);
         let ports = [plain("s", &[1, 1, 2]), plain("b", &[1, 1, 4])];
