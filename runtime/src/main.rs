@@ -1,8 +1,7 @@
-//! The program `retort`.
-#![forbid(unsafe_code)]
+//! The `retort` command.
 
-mod cli;
+use std::process::ExitCode;
 
-fn main() -> std::process::ExitCode {
-    cli::main()
+fn main() -> ExitCode {
+    retort::cli::main()
 }

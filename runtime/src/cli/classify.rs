@@ -1,11 +1,11 @@
 //! `retort classify`: say what pictures show.
 
+use crate::contract::Task;
+use crate::sink::Findings;
+use crate::vision::classifier::Classifier;
+use crate::vision::frame::Frame;
+use crate::vision::latency::Latency;
 use clap::Args;
-use retort::contract::Task;
-use retort::sink::Findings;
-use retort::vision::classifier::Classifier;
-use retort::vision::frame::Frame;
-use retort::vision::latency::Latency;
 
 use super::look::{Look, Looker, Sinks};
 
@@ -40,7 +40,7 @@ struct Top {
 }
 
 impl Looker for Top {
-    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), retort::Error> {
+    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), crate::Error> {
         self.classifier.classify(frame)?;
         let ranked = self.classifier.ranked();
         Ok((Findings::Classes(&ranked[..ranked.len().min(self.most)]), self.classifier.latency()))

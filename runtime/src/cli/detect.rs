@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::contract::{Contract, Task};
+use crate::sink::Findings;
+use crate::vision::detector::Detector;
+use crate::vision::frame::Frame;
+use crate::vision::latency::Latency;
 use clap::Args;
-use retort::contract::{Contract, Task};
-use retort::sink::Findings;
-use retort::vision::detector::Detector;
-use retort::vision::frame::Frame;
-use retort::vision::latency::Latency;
 
 use super::look::{Look, Looker, Sinks};
 use super::samples;
@@ -54,7 +54,7 @@ impl Detect {
 }
 
 impl Looker for Detector {
-    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), retort::Error> {
+    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), crate::Error> {
         self.detect(frame)?;
         Ok((Findings::Detections(self.detections()), self.latency()))
     }

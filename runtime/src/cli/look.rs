@@ -3,14 +3,14 @@
 use std::io::{self, Stdout};
 use std::path::{Path, PathBuf};
 
+use crate::contract::{Contract, Named, Task};
+use crate::model::{InputKind, LoadOptions, Model};
+use crate::sink::{Annotated, Findings, JsonLines, Report, Sink, Table};
+use crate::source;
+use crate::vision::frame::Frame;
+use crate::vision::latency::Latency;
 use anyhow::Context;
 use clap::Args;
-use retort::contract::{Contract, Named, Task};
-use retort::model::{InputKind, LoadOptions, Model};
-use retort::sink::{Annotated, Findings, JsonLines, Report, Sink, Table};
-use retort::source;
-use retort::vision::frame::Frame;
-use retort::vision::latency::Latency;
 
 use super::samples;
 
@@ -50,7 +50,7 @@ impl Look {
     /// Loads the model and finds its contract, which must be for `task`.
     pub fn load(&self, task: Task) -> anyhow::Result<Loaded> {
         if self.threads > 1 {
-            eprintln!("retort: note: --threads {} asks for more than this version has; running on one", self.threads);
+            eprintln!("note: --threads {} asks for more than this version has; running on one", self.threads);
         }
         let options = LoadOptions { shapes: self.shape.clone(), input: InputKind::Quantised, strict: self.strict };
         let model = Model::open(&self.model, &options)?;
@@ -79,7 +79,7 @@ impl Look {
                 Ok(None) => break,
                 Err(error) if only => return Err(error.into()),
                 Err(error) => {
-                    eprintln!("retort: {error}");
+                    eprintln!("error: {error}");
                     unreadable += 1;
                     continue;
                 }
@@ -96,7 +96,7 @@ impl Look {
 /// Looks at frames.
 pub trait Looker {
     /// What a frame shows, and how long it took to see it.
-    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), retort::Error>;
+    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), crate::Error>;
 }
 
 /// Where results go.

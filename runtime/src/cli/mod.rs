@@ -1,4 +1,6 @@
-//! The program `retort`: one subcommand a file.
+//! The `retort` command: one file a subcommand.
+//!
+//! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage.
 
 mod classify;
 mod detect;
@@ -59,7 +61,7 @@ pub fn main() -> ExitCode {
         // Whoever read our output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("retort: {error:#}");
+            eprintln!("error: {error:#}");
             ExitCode::from(FAILED)
         }
     }
@@ -67,8 +69,8 @@ pub fn main() -> ExitCode {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| match cause.downcast_ref::<retort::Error>() {
-        Some(retort::Error::Io { source, .. }) => broken(source),
+    error.chain().any(|cause| match cause.downcast_ref::<crate::Error>() {
+        Some(crate::Error::Io { source, .. }) => broken(source),
         _ => cause.downcast_ref().is_some_and(broken),
     })
 }
