@@ -56,6 +56,28 @@ pub enum Error {
         /// Where a sidecar would have been found.
         sidecar: PathBuf,
     },
+    /// The pixels of a frame do not fit what is said about them.
+    #[error("frame: {problem}")]
+    Frame {
+        /// What does not fit.
+        problem: String,
+    },
+    /// A picture could not be read.
+    #[error("{path}: {problem}", path = path.display())]
+    Picture {
+        /// The picture's file.
+        path: PathBuf,
+        /// What is wrong with it, and the remedy.
+        problem: String,
+    },
+    /// A source of pictures has none.
+    #[error("{name}: {problem}")]
+    Source {
+        /// The source as it was given.
+        name: String,
+        /// What is wrong with it, and the remedy.
+        problem: String,
+    },
     /// Something is wrong in a file.
     #[error("{path}: {source}", path = path.display())]
     InFile {

@@ -10,6 +10,9 @@ pub mod import;
 pub mod model;
 pub mod plan;
 pub mod quantised;
+pub mod sink;
+pub mod source;
 pub mod tensor;
+pub mod vision;
 
 pub use error::Error;

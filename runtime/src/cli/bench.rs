@@ -1,6 +1,6 @@
 //! x
 use clap::Args;
 /// x
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub struct Bench {}
-impl Bench { pub fn run(&self) -> anyhow::Result<()> { Ok(()) } }
+impl Bench { pub fn run(self) -> anyhow::Result<()> { Ok(()) } }

@@ -12,7 +12,7 @@ use crate::model::InputKind;
 ///
 /// A plan is packed for one set of kernels. Image inputs become the bytes that the model's first QuantizeLinear makes,
 /// so that `detect` on a plan is as fast as on the ONNX file.
-#[derive(Args)]
+#[derive(Debug, Args)]
 #[command(after_help = "Example:\n  retort compile student.onnx -o student.plan")]
 pub struct Compile {
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub struct Compile {
 
 impl Compile {
     /// Runs the command.
-    pub fn run(&self) -> anyhow::Result<()> {
+    pub fn run(self) -> anyhow::Result<()> {
         let input = if self.float_input { InputKind::Float } else { InputKind::Quantised };
         let model = self.model.load(input)?;
         let bytes = model.plan_bytes()?;

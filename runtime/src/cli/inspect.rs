@@ -1,6 +1,6 @@
 //! x
 use clap::Args;
 /// x
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub struct Inspect {}
-impl Inspect { pub fn run(&self) -> anyhow::Result<()> { Ok(()) } }
+impl Inspect { pub fn run(self) -> anyhow::Result<()> { Ok(()) } }

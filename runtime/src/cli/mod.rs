@@ -3,26 +3,47 @@
 //! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage.
 
 mod bench;
+mod classify;
 mod compile;
+mod detect;
 mod inspect;
+mod look;
 mod model;
 mod run;
+mod samples;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Runs compact vision models on small boards.
-#[derive(Parser)]
-#[command(name = "retort", version, about, max_term_width = 100)]
+/// Exit code of a command that could not do what it was asked to. Wrong usage is 2, which clap gives.
+const FAILED: u8 = 1;
+
+/// Runs compact vision models on small boards, without allocating a byte a frame.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "\
+Without a command, retort detects on a sample picture with the model that comes with it.
+
+Examples:
+  retort detect model.onnx photo.jpg --save out
+  retort detect model.onnx photos/ --json --score 0.4"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-#[derive(Subcommand)]
+/// What there is to do.
+#[derive(Debug, Subcommand)]
 enum Command {
+    /// Find objects in pictures.
+    Detect(detect::Detect),
+    /// Say what pictures show.
+    Classify(classify::Classify),
     Run(run::Run),
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
@@ -30,22 +51,42 @@ enum Command {
     Compile(compile::Compile),
 }
 
-/// Parses the command line, runs the command, and prints what went wrong.
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Command::Detect(command) => command.run(),
+            Command::Classify(command) => command.run(),
+            Command::Run(command) => command.run(),
+            Command::Bench(command) => command.run(),
+            Command::Inspect(command) => command.run(),
+            Command::Verify(command) => command.run(),
+            Command::Compile(command) => command.run(),
+        }
+    }
+}
+
+/// Runs what the command line says. Errors go to standard error, in one line.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Some(Command::Run(command)) => command.run(),
-        Some(Command::Bench(command)) => command.run(),
-        Some(Command::Inspect(command)) => command.run(),
-        Some(Command::Verify(command)) => command.run(),
-        Some(Command::Compile(command)) => command.run(),
-        None => Ok(()),
+        Some(command) => command.run(),
+        None => detect::sample(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(FAILED)
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| match cause.downcast_ref::<crate::Error>() {
+        Some(crate::Error::Io { source, .. }) => broken(source),
+        _ => cause.downcast_ref().is_some_and(broken),
+    })
 }

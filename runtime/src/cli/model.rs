@@ -9,17 +9,17 @@ use crate::Error;
 use crate::model::{InputKind, LoadOptions, Model};
 
 /// The model and how to load it.
-#[derive(Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ModelArguments {
-    /// The model: an .onnx file or a compiled .plan
+    /// The model: an ONNX file or a compiled plan.
     pub model: PathBuf,
-    /// Fix the shape of an input with dynamic axes, as NAME=1,3,320,320 (may be repeated)
+    /// Fix the shape of an input with dynamic axes, as NAME=1,3,320,320 (may be repeated).
     #[arg(long = "shape", value_name = "NAME=N,C,H,W", value_parser = shape)]
     pub shapes: Vec<(String, Vec<usize>)>,
-    /// Run on this set of kernels instead of the best that the processor has
+    /// Run on this set of kernels instead of the best that the processor has.
     #[arg(long, value_name = "SET", value_parser = kernel_set)]
     pub isa: Option<KernelSet>,
-    /// Refuse a model of which any part would fall back to tract, and so allocate while it runs
+    /// Refuse a model of which any part would fall back to tract, and so allocate while it runs.
     #[arg(long)]
     pub strict: bool,
 }
@@ -36,15 +36,17 @@ impl ModelArguments {
     }
 }
 
+/// Reads NAME=1,3,320,320.
 fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
-    // The name may itself hold an equals sign; the lengths never do.
-    let (name, lengths) = text.rsplit_once('=').ok_or("expected NAME=1,3,320,320")?;
-    let lengths = lengths
-        .split([',', 'x'])
-        .map(|length| length.trim().parse().ok().filter(|&n| n > 0))
-        .collect::<Option<Vec<usize>>>()
-        .ok_or_else(|| format!("`{lengths}` is no list of lengths such as 1,3,320,320"))?;
-    Ok((name.to_owned(), lengths))
+    let wrong = || "must look like NAME=1,3,320,320, with lengths of at least 1".to_string();
+    // A name may hold `=`, the lengths do not.
+    let (name, lengths) = text.rsplit_once('=').ok_or_else(wrong)?;
+    let length = |text: &str| text.trim().parse().ok().filter(|&length| length > 0);
+    let lengths: Option<Vec<usize>> = lengths.split(',').map(length).collect();
+    match lengths {
+        Some(lengths) if !name.is_empty() => Ok((name.to_string(), lengths)),
+        _ => Err(wrong()),
+    }
 }
 
 fn kernel_set(text: &str) -> Result<KernelSet, String> {
@@ -59,11 +61,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shapes_parse() {
-        assert_eq!(shape("images=1,3,320,320"), Ok(("images".into(), vec![1, 3, 320, 320])));
-        assert_eq!(shape("a=b=1x3"), Ok(("a=b".into(), vec![1, 3])));
-        assert!(shape("images").is_err());
-        assert!(shape("images=1,0").is_err());
-        assert!(shape("images=1,,3").is_err());
+    fn shapes_are_read_and_refused() {
+        assert_eq!(shape("a=b=1,3, 320"), Ok(("a=b".to_string(), vec![1, 3, 320])));
+        for wrong in ["a", "=1", "a=", "a=1,,2", "a=0", "a=-1", "a=x"] {
+            assert!(shape(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::tensor::{Port, TensorMut, TensorRef};
 ///
 /// Tensors are .npy files in the names, types and layouts of the ONNX graph. An input that is not given is filled with
 /// zeros. Each output is written as NAME.npy, with `/` in its name as `_`.
-#[derive(Args)]
+#[derive(Debug, Args)]
 #[command(after_help = "Example:\n  retort run student.onnx --input images=frame.npy --output-dir out")]
 pub struct Run {
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub struct Run {
 
 impl Run {
     /// Runs the command.
-    pub fn run(&self) -> anyhow::Result<()> {
+    pub fn run(self) -> anyhow::Result<()> {
         let model = self.model.load(InputKind::Float)?;
         let mut session = model.session();
         for given in &self.inputs {

@@ -1,6 +1,6 @@
 //! x
 use clap::Args;
 /// x
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub struct Verify {}
-impl Verify { pub fn run(&self) -> anyhow::Result<()> { Ok(()) } }
+impl Verify { pub fn run(self) -> anyhow::Result<()> { Ok(()) } }

@@ -1,21 +1,12 @@
 //! Whether a contract fits the ports of its model.
 
-use super::fields::error;
+use super::fields::{Named, error};
 use super::nearest::nearest;
-use super::{Contract, ImageSpec};
+use super::{Contract, ImageSpec, Task};
 use crate::error::Error;
 use crate::tensor::{ElementType, Port};
-
-/// The image input of a model: which one it is, and its size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImageInput {
-    /// Its index among the model's inputs.
-    pub index: usize,
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-}
+use crate::vision::classifier::Scores;
+use crate::vision::heads::Decoder;
 
 impl Contract {
     /// Checks that the model has the image input and the outputs that the contract names, in shapes that fit.
@@ -23,48 +14,61 @@ impl Contract {
     /// # Errors
     /// [`Error::Contract`] names the key, and the output it misses.
     pub fn check(&self, inputs: &[Port], outputs: &[Port]) -> Result<(), Error> {
-        self.image.port(inputs)?;
+        let image = self.image.port(inputs)?;
         for (key, name) in self.head.outputs() {
-            output(&key, name, outputs)?;
+            output_index(&key, name, outputs)?;
         }
-        Ok(())
+        match self.task {
+            Task::Detect => {
+                let size = self.image.size(&inputs[image])?;
+                Decoder::new(self, size, outputs, self.limits.score).map(|_| ())
+            }
+            Task::Classify => Scores::new(self, outputs).map(|_| ()),
+        }
     }
 }
 
 impl ImageSpec {
-    /// Finds the image among the model's inputs: the one named, or the only one. It must be `[1, channels, height, width]`.
+    /// The index of the image among the model's inputs: the one named, or the only one.
     ///
     /// # Errors
-    /// [`Error::Contract`] says which input is wrong and why.
-    pub fn port(&self, inputs: &[Port]) -> Result<ImageInput, Error> {
+    /// [`Error::Contract`] where there is none, or as [`size`](Self::size).
+    pub fn port(&self, inputs: &[Port]) -> Result<usize, Error> {
         let key = "image.input";
         let index = match &self.input {
             Some(name) => position(key, name, inputs, "input")?,
             None if inputs.len() == 1 => 0,
-            None => return Err(error(key, format!("is missing; the model has {} inputs, name the image", inputs.len()))),
+            None => {
+                return Err(error(key, format!("is missing; the model has {} inputs, name the image", inputs.len())));
+            }
         };
-        let port = &inputs[index];
-        let fits = |channels: usize| channels == self.colour.channels();
+        self.size(&inputs[index]).map(|_| index)
+    }
+
+    /// Width and height of an image input, which must be `[1, channels, height, width]` of f32 or bytes.
+    ///
+    /// # Errors
+    /// [`Error::Contract`] says what the input is and what it should be.
+    pub fn size(&self, port: &Port) -> Result<[usize; 2], Error> {
+        let wanted = self.colour.channels();
         match (port.shape.as_slice(), port.element) {
             (&[1, channels, height, width], ElementType::F32 | ElementType::U8 | ElementType::I8)
-                if fits(channels) && height > 0 && width > 0 =>
+                if channels == wanted && height > 0 && width > 0 =>
             {
-                Ok(ImageInput { index, width, height })
+                Ok([width, height])
             }
-            (shape, element) => Err(error(
-                "image.colour",
-                format!(
-                    "wants input `{}` to be [1, {}, height, width] of f32 or bytes, but it is {shape:?} of {element}",
-                    port.name,
-                    self.colour.channels(),
-                ),
-            )),
+            (shape, element) => {
+                let (name, colour) = (&port.name, self.colour.name());
+                let want = format!("[1, {wanted}, height, width] of f32 or bytes");
+                let problem = format!("`{colour}` wants input `{name}` to be {want}, but it is {shape:?} of {element}");
+                Err(error("image.colour", problem))
+            }
         }
     }
 }
 
 /// The index of the output that `key` names.
-pub(crate) fn output(key: &str, name: &str, outputs: &[Port]) -> Result<usize, Error> {
+pub(crate) fn output_index(key: &str, name: &str, outputs: &[Port]) -> Result<usize, Error> {
     position(key, name, outputs, "output")
 }
 

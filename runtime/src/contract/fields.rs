@@ -34,7 +34,7 @@ pub struct Fields {
 }
 
 /// An error about one key.
-pub(super) fn error(key: &str, problem: impl Into<String>) -> Error {
+pub(crate) fn error(key: &str, problem: impl Into<String>) -> Error {
     Error::Contract { key: key.into(), problem: problem.into() }
 }
 
@@ -200,11 +200,7 @@ pub(super) fn required<T>(key: &str, value: Option<T>, remedy: &str) -> Result<T
 }
 
 /// The error for a name outside an enumeration.
-pub(super) fn unknown_name(
-    key: &str,
-    given: &str,
-    names: impl Iterator<Item = &'static str> + Clone,
-) -> Error {
+pub(super) fn unknown_name(key: &str, given: &str, names: impl Iterator<Item = &'static str> + Clone) -> Error {
     let all = names.clone().collect::<Vec<_>>().join(", ");
     let hint = nearest(given, names).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
     error(key, format!("`{given}` is none of {all}{hint}"))

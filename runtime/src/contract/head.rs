@@ -8,9 +8,9 @@ use super::fields::Named;
 pub enum Head {
     /// An anchor-free head with one output a level and branch: kinds `retort` and `dfl`.
     Points(PointHead),
-    /// Kind `yolox`. One output `[1, N, 5 + C]`, the levels one after another: centre x and y as offsets from the cell's
-    /// corner in strides, log of width and height in strides, objectness, class scores (both activated). The score is
-    /// their product (Ge et al., YOLOX, 2021).
+    /// Kind `yolox`. One output `[1, N, 5 + C]`, the levels one after another: centre x and y as offsets from the
+    /// cell's corner in strides, log of width and height in strides, objectness, class scores (both activated). The
+    /// score is their product (Ge et al., YOLOX, 2021).
     Yolox {
         /// The output's name.
         output: String,
@@ -49,8 +49,8 @@ pub enum Head {
         /// What they are measured in.
         units: BoxUnits,
     },
-    /// Kind `detections`. What came out of a suppression within the model: `[1, N, 5]` (left, top, right, bottom, score)
-    /// and class ids `[1, N]` in an output of their own, or `[1, N, 6]` with the class id as the sixth number.
+    /// Kind `detections`. What came out of a suppression within the model: `[1, N, 5]` (left, top, right, bottom,
+    /// score) and class ids `[1, N]` in an output of their own, or `[1, N, 6]` with the class id as the sixth number.
     Detections {
         /// The name of the output with boxes and scores.
         detections: String,
@@ -68,9 +68,9 @@ pub enum Head {
     },
 }
 
-/// An anchor-free head: at each cell of each level an anchor point, the scores of the classes, and the distances of the
-/// box's four sides. Scores and boxes lie in outputs of their own, so that they never share a quantisation scale. Each may
-/// be `[1, K, h, w]`, `[1, h·w, K]` or `[h·w, K]`.
+/// An anchor-free head: at each cell of each level an anchor point, the scores of the classes, and the distances of
+/// the box's four sides. Scores and boxes lie in outputs of their own, so that they never share a quantisation scale.
+/// Each may be `[1, K, h, w]`, `[1, h·w, K]` or `[h·w, K]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PointHead {
     /// The levels, finest first.
@@ -119,8 +119,7 @@ pub enum AnchorPoint {
 }
 
 impl Named for AnchorPoint {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("centre", AnchorPoint::Centre), ("corner", AnchorPoint::Corner)];
+    const NAMES: &'static [(&'static str, Self)] = &[("centre", AnchorPoint::Centre), ("corner", AnchorPoint::Corner)];
 }
 
 /// What a score tensor holds.
@@ -190,13 +189,12 @@ pub enum BoxUnits {
 }
 
 impl Named for BoxUnits {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("pixels", BoxUnits::Pixels), ("fractions", BoxUnits::Fractions)];
+    const NAMES: &'static [(&'static str, Self)] = &[("pixels", BoxUnits::Pixels), ("fractions", BoxUnits::Fractions)];
 }
 
-/// The prior boxes of an SSD head: at each cell centre of each level one square a size; levels, rows, columns, sizes from
-/// the outermost loop to the innermost. An offset `(x, y, w, h)` from the prior of centre `(px, py)` and side `s` is the box
-/// of centre `p + offset · centre_variance · s` and size `s · exp(offset · size_variance)`.
+/// The prior boxes of an SSD head: at each cell centre of each level one square a size; levels, rows, columns, sizes
+/// from the outermost loop to the innermost. An offset `(x, y, w, h)` from the prior of centre `(px, py)` and side
+/// `s` is the box of centre `p + offset · centre_variance · s` and size `s · exp(offset · size_variance)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Priors {
     /// The levels' strides in input pixels.

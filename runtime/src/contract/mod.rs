@@ -2,7 +2,7 @@
 //!
 //! The same fields come from three places: the model file itself (ONNX `metadata_props` under the prefix `retort.`,
 //! see [`Contract::from_metadata`]), a sidecar TOML beside a model that carries none ([`Contract::from_toml`]), and
-//! flags that override the thresholds. All of them are flattened to dotted keys first ([`fields`]), so an error names the
+//! flags that override the thresholds. All of them are flattened to dotted keys first, so an error names the
 //! same key wherever the contract was written.
 //!
 //! ```toml
@@ -30,7 +30,7 @@
 //! ```
 
 mod check;
-pub mod fields;
+pub(crate) mod fields;
 mod golden;
 mod head;
 mod nearest;
@@ -41,8 +41,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use fields::{Fields, Named};
+use fields::Fields;
 
+pub use fields::Named;
+
+pub(crate) use check::output_index;
 pub use golden::{Golden, golden_picture};
 pub use head::{
     AnchorPoint, BoxForm, BoxUnits, Head, Labels, Level, PointCoding, PointHead, Priors, ScoreColumns, ScoreForm,
@@ -89,7 +92,8 @@ impl Colour {
 }
 
 impl Named for Colour {
-    const NAMES: &'static [(&'static str, Self)] = &[("rgb", Colour::Rgb), ("bgr", Colour::Bgr), ("grey", Colour::Grey)];
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("rgb", Colour::Rgb), ("bgr", Colour::Bgr), ("grey", Colour::Grey)];
 }
 
 /// Where a letterboxed picture lies in the input.
@@ -161,7 +165,8 @@ pub struct ImageSpec {
 pub struct Limits {
     /// The least score, 0 to 1.
     pub score: f32,
-    /// Of two boxes of one class that overlap more (intersection over union, 0 to 1) the worse is dropped. At 1 none is.
+    /// Of two boxes of one class that overlap more (intersection over union, 0 to 1) the worse is dropped. At 1 none
+    /// is.
     pub iou: f32,
     /// The most detections a picture.
     pub max_detections: usize,
@@ -195,8 +200,8 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// Reads the pairs under [`METADATA_PREFIX`] of an ONNX file's `metadata_props`; others are left alone. `None` where
-    /// there is none. Values are plain text; lists are JSON arrays; the n-th table of a list has n in its key
+    /// Reads the pairs under [`METADATA_PREFIX`] of an ONNX file's `metadata_props`; others are left alone. `None`
+    /// where there is none. Values are plain text; lists are JSON arrays; the n-th table of a list has n in its key
     /// (`retort.head.levels.0.stride`).
     ///
     /// # Errors
@@ -206,8 +211,8 @@ impl Contract {
         if fields.is_empty() { Ok(None) } else { read::contract(fields).map(Some) }
     }
 
-    /// The pairs to write into an ONNX file's `metadata_props`, in a fixed order; [`from_metadata`](Self::from_metadata)
-    /// gives the same contract again.
+    /// The pairs to write into an ONNX file's `metadata_props`, in a fixed order;
+    /// [`from_metadata`](Self::from_metadata) gives the same contract again.
     pub fn to_metadata(&self) -> Vec<(String, String)> {
         write::metadata(self)
     }

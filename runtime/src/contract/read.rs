@@ -54,7 +54,9 @@ fn image(fields: &mut Fields) -> Result<ImageSpec, Error> {
         match values.len() {
             1 => Ok(vec![values[0]; colour.channels()]),
             n if n == colour.channels() => Ok(values),
-            n => Err(error(key, format!("has {n} values; give one, or one for each of {} channels", colour.channels()))),
+            n => {
+                Err(error(key, format!("has {n} values; give one, or one for each of {} channels", colour.channels())))
+            }
         }
     };
     let mean = channel_values("image.mean", 0.0)?;

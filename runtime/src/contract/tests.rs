@@ -194,8 +194,12 @@ fn any_detect_head() -> impl Strategy<Value = Head> {
         (any_name(), prop::collection::vec(1u32..256, 1..5))
             .prop_map(|(output, strides)| Head::Yolox { output, strides }),
         any_name().prop_map(|output| Head::FastestDet { output }),
-        (any_name(), any_name(), any_columns(), any_priors())
-            .prop_map(|(scores, boxes, columns, priors)| Head::Ssd { scores, boxes, columns, priors }),
+        (any_name(), any_name(), any_columns(), any_priors()).prop_map(|(scores, boxes, columns, priors)| Head::Ssd {
+            scores,
+            boxes,
+            columns,
+            priors
+        }),
         (any_name(), any_name(), any_columns(), form, any_units())
             .prop_map(|(scores, boxes, columns, form, units)| Head::Boxes { scores, boxes, columns, form, units }),
         (any_name(), prop::option::of(any_name()), any_units())
@@ -221,14 +225,19 @@ fn any_image() -> impl Strategy<Value = ImageSpec> {
 }
 
 fn any_contract() -> impl Strategy<Value = Contract> {
-    let limits = (0f32..=1.0, 0f32..=1.0, 1usize..10_000)
-        .prop_map(|(score, iou, max_detections)| Limits { score, iou, max_detections });
-    let golden = (any::<u32>(), any::<u32>(), any::<u32>())
-        .prop_map(|(seed, input_crc32, output_crc32)| Golden { seed, input_crc32, output_crc32 });
+    let limits = (0f32..=1.0, 0f32..=1.0, 1usize..10_000).prop_map(|(score, iou, max_detections)| Limits {
+        score,
+        iou,
+        max_detections,
+    });
+    let golden = (any::<u32>(), any::<u32>(), any::<u32>()).prop_map(|(seed, input_crc32, output_crc32)| Golden {
+        seed,
+        input_crc32,
+        output_crc32,
+    });
     let task_and_head = prop_oneof![
         any_detect_head().prop_map(|head| (Task::Detect, head)),
-        (any_name(), any_scores())
-            .prop_map(|(output, scores)| (Task::Classify, Head::Logits { output, scores })),
+        (any_name(), any_scores()).prop_map(|(output, scores)| (Task::Classify, Head::Logits { output, scores })),
     ];
     let free = prop::collection::btree_map("[a-z0-9_.]{1,8}", any_name(), 0..4);
     let metrics = prop::collection::btree_map("[a-z0-9_.]{1,8}", -1e6f64..1e6, 0..4);
@@ -259,4 +268,16 @@ proptest! {
         let pairs: Vec<_> = pairs.into_iter().map(|(key, value)| (format!("retort.{key}"), value)).collect();
         let _ = Contract::from_metadata(&pairs);
     }
+}
+
+#[test]
+fn the_sidecars_that_come_with_the_repository_are_right() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/contracts");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let contract = Contract::from_toml_file(&entry.unwrap().path()).unwrap();
+        assert!(matches!(contract.classes.len(), 1 | 80));
+        read += 1;
+    }
+    assert!(read >= 6);
 }

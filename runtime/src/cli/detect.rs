@@ -1,0 +1,93 @@
+//! `retort detect`: find objects in pictures.
+
+use std::path::PathBuf;
+
+use crate::contract::{Contract, Task};
+use crate::sink::Findings;
+use crate::vision::detector::Detector;
+use crate::vision::frame::Frame;
+use crate::vision::latency::Latency;
+use clap::Args;
+
+use super::look::{Look, Looker, Sinks};
+use super::model::ModelArguments;
+use super::samples;
+
+/// Where `retort` alone writes the annotated picture.
+const SAMPLE_OUTPUT: &str = "out";
+
+/// Find objects in pictures.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  retort detect model.onnx photo.jpg --save out
+  retort detect model.onnx photos/ --json
+  retort detect yolox_nano.onnx photo.jpg --contract models/contracts/yolox_nano.toml --score 0.4")]
+pub struct Detect {
+    #[command(flatten)]
+    look: Look,
+    /// Write pictures with boxes and labels into this folder.
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
+    /// Report objects of this score and above, 0 to 1.
+    #[arg(long, value_name = "S", value_parser = parse_fraction)]
+    score: Option<f32>,
+    /// Of two objects of a class that overlap by more than this, 0 to 1, report the better only.
+    #[arg(long, value_name = "I", value_parser = parse_fraction)]
+    iou: Option<f32>,
+}
+
+impl Detect {
+    /// Runs the command.
+    pub fn run(self) -> anyhow::Result<()> {
+        let mut loaded = self.look.load(Task::Detect)?;
+        self.override_limits(&mut loaded.contract);
+        let mut detector = Detector::new(&loaded.model, &loaded.contract)?;
+        let mut sinks = Sinks::new(self.look.json, self.save.as_deref())?;
+        self.look.each(&mut detector, &loaded.contract.classes, &mut sinks)
+    }
+
+    fn override_limits(&self, contract: &mut Contract) {
+        let limits = &mut contract.limits;
+        limits.score = self.score.unwrap_or(limits.score);
+        limits.iou = self.iou.unwrap_or(limits.iou);
+    }
+}
+
+impl Looker for Detector {
+    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), crate::Error> {
+        self.detect(frame)?;
+        Ok((Findings::Detections(self.detections()), self.latency()))
+    }
+}
+
+/// Detects on the sample picture with the model that comes with the program.
+pub fn sample() -> anyhow::Result<()> {
+    let look = Look {
+        model: ModelArguments { model: samples::model()?, shapes: Vec::new(), isa: None, strict: false },
+        source: Some(samples::picture()?.display().to_string()),
+        json: false,
+        threads: 1,
+        contract: None,
+    };
+    Detect { look, save: Some(SAMPLE_OUTPUT.into()), score: None, iou: None }.run()
+}
+
+/// Reads a number from 0 to 1.
+fn parse_fraction(text: &str) -> Result<f32, String> {
+    let fraction = text.parse().ok().filter(|fraction| (0.0..=1.0).contains(fraction));
+    fraction.ok_or_else(|| "must be a number from 0 to 1".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_fraction;
+
+    #[test]
+    fn fractions_are_read_and_refused() {
+        assert_eq!(parse_fraction("0.25"), Ok(0.25));
+        for wrong in ["1.5", "-0.1", "nan", "", "x"] {
+            assert!(parse_fraction(wrong).is_err(), "{wrong}");
+        }
+    }
+}

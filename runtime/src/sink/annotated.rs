@@ -1,0 +1,115 @@
+//! Pictures with boxes and labels drawn on, in a folder.
+
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+
+use super::{Findings, Report, Sink};
+use crate::error::Error;
+use crate::vision::draw::Canvas;
+use crate::vision::frame::{Frame, PixelFormat};
+
+/// Writes a PNG a frame.
+#[derive(Debug)]
+pub struct Annotated {
+    folder: PathBuf,
+    last: PathBuf,
+    written: Vec<PathBuf>,
+}
+
+impl Annotated {
+    /// Makes the folder where it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be made.
+    pub fn new(folder: &Path) -> Result<Annotated, Error> {
+        std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
+        Ok(Annotated { folder: folder.into(), last: PathBuf::new(), written: Vec::new() })
+    }
+
+    /// The file written last.
+    pub fn last(&self) -> &Path {
+        &self.last
+    }
+}
+
+impl Sink for Annotated {
+    fn take(&mut self, report: &Report<'_>) -> Result<(), Error> {
+        let frame = &report.shot.frame;
+        let mut pixels = rgb(frame);
+        let (width, height) = (frame.width(), frame.height());
+        if let (Findings::Detections(detections), Some(mut canvas)) =
+            (report.findings, Canvas::new(&mut pixels, width, height))
+        {
+            // The best on top of the others, and no line through a label.
+            for found in detections.iter().rev() {
+                canvas.outline(&found.rect, found.class);
+            }
+            for found in detections.iter().rev() {
+                let label = format!("{} {:.2}", report.class(found.class), found.score);
+                canvas.label(&found.rect, found.class, &label);
+            }
+        }
+        let stem = Path::new(report.shot.name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let mut path = self.folder.join(format!("{stem}.png"));
+        // Two pictures of a run may differ in their extensions only.
+        if self.written.contains(&path) {
+            path = self.folder.join(format!("{stem}-{}.png", report.number));
+        }
+        let picture = u32::try_from(width).ok().zip(u32::try_from(height).ok());
+        let picture = picture.and_then(|(width, height)| RgbImage::from_raw(width, height, pixels));
+        let saved = picture.map(|picture| picture.save(&path));
+        if let Some(Err(error)) = saved {
+            return Err(Error::Picture { path, problem: format!("cannot be written: {error}") });
+        }
+        self.last.clone_from(&path);
+        self.written.push(path);
+        Ok(())
+    }
+}
+
+/// The frame's pixels as rows of RGB without gaps.
+fn rgb(frame: &Frame<'_>) -> Vec<u8> {
+    let mut pixels = Vec::with_capacity(frame.width() * frame.height() * 3);
+    for y in 0..frame.height() {
+        let row = frame.row(y);
+        match frame.format() {
+            PixelFormat::Rgb8 => pixels.extend_from_slice(row),
+            PixelFormat::Bgr8 => pixels.extend(row.as_chunks::<3>().0.iter().flat_map(|&[b, g, r]| [r, g, b])),
+            PixelFormat::Grey8 => pixels.extend(row.iter().flat_map(|&luma| [luma; 3])),
+        }
+    }
+    pixels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Shot;
+    use crate::vision::detector::Detection;
+    use crate::vision::geometry::Rect;
+    use crate::vision::latency::Latency;
+
+    #[test]
+    fn pictures_of_one_stem_do_not_overwrite_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = Annotated::new(&folder.path().join("a/b")).unwrap();
+        let pixels = vec![7; 30 * 20 * 3];
+        let rect = Rect { left: 2.0, top: 2.0, right: 28.0, bottom: 18.0 };
+        for (i, name) in ["x/1.png", "x/1.jpg"].into_iter().enumerate() {
+            let report = Report {
+                number: i as u64 + 1,
+                shot: Shot { name, frame: Frame::rgb(&pixels, 30, 20).unwrap() },
+                findings: Findings::Detections(&[Detection { class: 0, score: 0.9, rect }]),
+                classes: &["a".to_string()],
+                latency: Latency::default(),
+            };
+            sink.take(&report).unwrap();
+        }
+        assert_eq!(sink.last(), folder.path().join("a/b/1-2.png"));
+        let picture = image::open(folder.path().join("a/b/1.png")).unwrap().into_rgb8();
+        assert_eq!((picture.width(), picture.height()), (30, 20));
+        assert_ne!(picture.get_pixel(27, 17).0, [7; 3], "the box's right side");
+        assert_eq!(picture.get_pixel(29, 17).0, [7; 3]);
+    }
+}

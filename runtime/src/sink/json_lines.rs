@@ -1,0 +1,162 @@
+//! One JSON object a frame and line, for programs.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Findings, Report, Sink};
+use crate::error::Error;
+use crate::vision::latency::{Latency, milliseconds};
+
+/// Writes lines to `W`.
+pub struct JsonLines<W>(pub W);
+
+#[derive(Serialize)]
+struct Line<'a> {
+    frame: u64,
+    source: &'a str,
+    width: usize,
+    height: usize,
+    time_ms: f64,
+    #[serde(flatten)]
+    findings: Found<'a>,
+    latency_ms: LatencyMs,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Found<'a> {
+    Detections(Vec<Object<'a>>),
+    Classes(Vec<Class<'a>>),
+}
+
+/// The box is left, top, width, height in pixels of the source.
+#[derive(Serialize)]
+struct Object<'a> {
+    class: &'a str,
+    class_id: u32,
+    score: f64,
+    #[serde(rename = "box")]
+    rect: [f64; 4],
+}
+
+#[derive(Serialize)]
+struct Class<'a> {
+    class: &'a str,
+    class_id: u32,
+    score: f64,
+}
+
+#[derive(Serialize)]
+struct LatencyMs {
+    preprocess: f64,
+    infer: f64,
+    postprocess: f64,
+}
+
+impl<W: Write> Sink for JsonLines<W> {
+    fn take(&mut self, report: &Report<'_>) -> Result<(), Error> {
+        let findings = match report.findings {
+            Findings::Detections(detections) => Found::Detections(
+                detections
+                    .iter()
+                    .map(|found| {
+                        let rect = &found.rect;
+                        Object {
+                            class: report.class(found.class),
+                            class_id: found.class,
+                            score: rounded(found.score.into(), 5),
+                            rect: [rect.left, rect.top, rect.width(), rect.height()]
+                                .map(|pixels| rounded(pixels.into(), 2)),
+                        }
+                    })
+                    .collect(),
+            ),
+            Findings::Classes(ranked) => Found::Classes(
+                ranked
+                    .iter()
+                    .map(|entry| Class {
+                        class: report.class(entry.class),
+                        class_id: entry.class,
+                        score: rounded(entry.score.into(), 5),
+                    })
+                    .collect(),
+            ),
+        };
+        let frame = &report.shot.frame;
+        let line = Line {
+            frame: report.number,
+            source: report.shot.name,
+            width: frame.width(),
+            height: frame.height(),
+            time_ms: rounded(milliseconds(frame.captured()), 3),
+            findings,
+            latency_ms: latency_ms(report.latency),
+        };
+        let io = |source| Error::Io { path: Path::new("standard output").into(), source };
+        let mut text = serde_json::to_string(&line).map_err(|error| io(error.into()))?;
+        text.push('\n');
+        self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush()).map_err(io)
+    }
+}
+
+fn latency_ms(latency: Latency) -> LatencyMs {
+    LatencyMs {
+        preprocess: rounded(milliseconds(latency.preprocess), 3),
+        infer: rounded(milliseconds(latency.infer), 3),
+        postprocess: rounded(milliseconds(latency.postprocess), 3),
+    }
+}
+
+/// Digits beyond `places` would be noise.
+fn rounded(value: f64, places: i32) -> f64 {
+    let one = 10f64.powi(places);
+    (value * one).round() / one
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::source::Shot;
+    use crate::vision::classifier::Ranked;
+    use crate::vision::detector::Detection;
+    use crate::vision::frame::Frame;
+    use crate::vision::geometry::Rect;
+
+    fn line(findings: Findings<'_>) -> String {
+        let pixels = [0; 24];
+        let mut lines = JsonLines(Vec::new());
+        let report = Report {
+            number: 1,
+            shot: Shot { name: "a.png", frame: Frame::rgb(&pixels, 4, 2).unwrap() },
+            findings,
+            classes: &["person".to_string()],
+            latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
+        };
+        lines.take(&report).unwrap();
+        String::from_utf8(lines.0).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_the_fields_that_scripts_rely_on() {
+        let rect = Rect { left: 0.5, top: 0.25, right: 3.0, bottom: 2.0 };
+        let detections = [Detection { class: 0, score: 0.91, rect }];
+        assert_eq!(
+            line(Findings::Detections(&detections)),
+            concat!(
+                r#"{"frame":1,"source":"a.png","width":4,"height":2,"time_ms":0.0,"detections":"#,
+                r#"[{"class":"person","class_id":0,"score":0.91,"box":[0.5,0.25,2.5,1.75]}],"#,
+                r#""latency_ms":{"preprocess":0.0,"infer":1.5,"postprocess":0.0}}"#,
+                "\n"
+            )
+        );
+        assert!(line(Findings::Detections(&[])).contains(r#""detections":[]"#));
+        let ranked = [Ranked { class: 0, score: 1.0 }];
+        assert!(
+            line(Findings::Classes(&ranked)).contains(r#""classes":[{"class":"person","class_id":0,"score":1.0}]"#)
+        );
+    }
+}

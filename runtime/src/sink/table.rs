@@ -1,0 +1,111 @@
+//! A small table a frame, for people.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::Path;
+
+use super::{Findings, Report, Sink};
+use crate::error::Error;
+use crate::vision::latency::milliseconds;
+
+/// Writes tables to `W`.
+pub struct Table<W>(pub W);
+
+impl<W: Write> Sink for Table<W> {
+    fn take(&mut self, report: &Report<'_>) -> Result<(), Error> {
+        let text = text(report);
+        let io = |source| Error::Io { path: Path::new("standard output").into(), source };
+        self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush()).map_err(io)
+    }
+}
+
+fn text(report: &Report<'_>) -> String {
+    let mut text = String::new();
+    let frame = &report.shot.frame;
+    let latency = report.latency;
+    let heading = format!("{}  {}×{}", report.shot.name, frame.width(), frame.height());
+    let count = match report.findings {
+        Findings::Detections([]) => "  nothing found".to_string(),
+        Findings::Detections([_]) => "  1 object".to_string(),
+        Findings::Detections(all) => format!("  {} objects", all.len()),
+        Findings::Classes(_) => String::new(),
+    };
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "{heading}{count}  {:.2} ms ({:.2} preprocess, {:.2} infer, {:.2} postprocess)",
+        milliseconds(latency.total()),
+        milliseconds(latency.preprocess),
+        milliseconds(latency.infer),
+        milliseconds(latency.postprocess),
+    );
+    match report.findings {
+        Findings::Detections(detections) => {
+            let names = detections.iter().map(|found| report.class(found.class));
+            let wide = names.map(|name| name.chars().count()).max().unwrap_or(0).max("class".len());
+            if !detections.is_empty() {
+                let _ = writeln!(
+                    text,
+                    "  {:<wide$}  score  {:>7} {:>7} {:>7} {:>7}",
+                    "class", "left", "top", "width", "height"
+                );
+            }
+            for found in detections {
+                let rect = &found.rect;
+                let _ = writeln!(
+                    text,
+                    "  {:<wide$}  {:>5.2}  {:>7.1} {:>7.1} {:>7.1} {:>7.1}",
+                    report.class(found.class),
+                    found.score,
+                    rect.left,
+                    rect.top,
+                    rect.width(),
+                    rect.height(),
+                );
+            }
+        }
+        Findings::Classes(ranked) => {
+            let wide = ranked.iter().map(|entry| report.class(entry.class).chars().count()).max().unwrap_or(0);
+            for entry in ranked {
+                let _ = writeln!(text, "  {:<wide$}  {:>6.2} %", report.class(entry.class), 100.0 * entry.score);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::source::Shot;
+    use crate::vision::detector::Detection;
+    use crate::vision::frame::Frame;
+    use crate::vision::geometry::Rect;
+    use crate::vision::latency::Latency;
+
+    #[test]
+    fn columns_are_aligned() {
+        let pixels = [0; 24];
+        let rect = Rect { left: 0.5, top: 0.25, right: 3.0, bottom: 2.0 };
+        let report = Report {
+            number: 1,
+            shot: Shot { name: "a.png", frame: Frame::rgb(&pixels, 4, 2).unwrap() },
+            findings: Findings::Detections(&[
+                Detection { class: 0, score: 0.91, rect },
+                Detection { class: 1, score: 0.5, rect: Rect { right: 1000.5, ..rect } },
+            ]),
+            classes: &["café table".to_string(), "cup".to_string()],
+            latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
+        };
+        let expected = [
+            "a.png  4×2  2 objects  1.50 ms (0.00 preprocess, 1.50 infer, 0.00 postprocess)",
+            "  class       score     left     top   width  height",
+            "  café table   0.91      0.5     0.2     2.5     1.8",
+            "  cup          0.50      0.5     0.2  1000.0     1.8",
+            "",
+        ];
+        assert_eq!(text(&report), expected.join("\n"));
+    }
+}

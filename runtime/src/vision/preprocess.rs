@@ -1,0 +1,296 @@
+//! From borrowed pixels to the input tensor in one pass: resize, colour order, normalisation, quantisation.
+//!
+//! A resized pixel is rounded to a whole 0 to 255 (half up, as OpenCV rounds), whatever the input holds. What the
+//! input gets is then a table's entry: `(pixel - mean) / std` in f32, or for a quantised input
+//! `saturate(round_half_even(that / scale) + zero_point)`. So an input quantised here equals one that the graph's
+//! QuantizeLinear makes of the floats. The tables are made once; where the pixels are sampled, only when the source
+//! changes its size.
+
+use super::frame::{Frame, PixelFormat};
+use super::geometry::Mapping;
+use super::sample::{self, Sample, WEIGHT_BITS, WEIGHT_ONE};
+use crate::contract::{Colour, ImageSpec, Resize};
+use crate::error::Error;
+use crate::tensor::{ElementType, Port, Quantisation, TensorMut};
+
+/// Fills a model's image input from frames of any size.
+#[derive(Debug)]
+pub struct Preprocessor {
+    spec: ImageSpec,
+    input: [usize; 2],
+    strides: Strides,
+    tables: Tables,
+    placed: Option<Placed>,
+    columns: Vec<Sample>,
+    rows: Vec<Sample>,
+    lines: Lines,
+}
+
+/// Elements from one pixel of the input to the next, along each axis.
+#[derive(Clone, Copy, Debug)]
+struct Strides {
+    channel: usize,
+    row: usize,
+    column: usize,
+}
+
+/// What each value of a pixel becomes, for up to three channels.
+type Table<T> = Box<[[T; 256]; 3]>;
+
+#[derive(Debug)]
+enum Tables {
+    F32(Table<f32>),
+    U8(Table<u8>),
+    I8(Table<i8>),
+}
+
+/// The source that the samples are for.
+#[derive(Clone, Copy, Debug)]
+struct Placed {
+    source: [usize; 2],
+    mapping: Mapping,
+}
+
+/// Bits by which a pixel · 2^11 is cut to a pixel · 2^7, which is at most 255 · 128 = 32640 and fits 16 bits.
+const DOWN_BITS: u32 = WEIGHT_BITS - 7;
+/// Bits by which a pixel · 2^7 · 2^11 is cut to a pixel.
+const ACROSS_BITS: u32 = 7 + WEIGHT_BITS;
+
+/// A row on its way: first blended of two source rows, which vectorises however the columns are sampled, then resized
+/// along itself.
+#[derive(Debug, Default)]
+struct Lines {
+    /// Pixels · 2^7, as wide as the source.
+    blended: Vec<i16>,
+    /// Pixels in the source's channels, as wide as what the input shows.
+    resized: Vec<u8>,
+}
+
+impl Preprocessor {
+    /// Plans for the image input `port`, which is `[1, channels, height, width]` of f32, u8 or i8 in any memory order.
+    ///
+    /// # Errors
+    /// [`Error::Contract`] where the port is not what the contract wants.
+    pub fn new(spec: &ImageSpec, port: &Port) -> Result<Preprocessor, Error> {
+        let input = spec.size(port)?;
+        let strides = port.strides();
+        let strides = Strides { channel: strides[1], row: strides[2], column: strides[3] };
+        let [width, height] = input;
+        let interleaved = strides.channel == 1 && strides.column == spec.colour.channels();
+        let planes = strides.column == 1 && strides.channel == width * height;
+        if !interleaved && !planes {
+            let problem = format!("input `{}` lies in memory as {:?}, neither NHWC nor NCHW", port.name, port.order);
+            return Err(Error::Contract { key: "image.input".into(), problem });
+        }
+        Ok(Preprocessor {
+            spec: spec.clone(),
+            input,
+            strides,
+            tables: Tables::new(spec, port),
+            placed: None,
+            columns: Vec::with_capacity(width),
+            rows: Vec::with_capacity(height),
+            lines: Lines::default(),
+        })
+    }
+
+    /// Fills the input from a frame, and says where the frame lies in it. Does not allocate.
+    ///
+    /// # Errors
+    /// [`Error::Frame`] where `input` is not the memory of the port that this was planned for.
+    pub fn fill(&mut self, frame: &Frame<'_>, input: TensorMut<'_>) -> Result<Mapping, Error> {
+        let mapping = self.place([frame.width(), frame.height()]);
+        let length = self.input[0] * self.input[1] * self.spec.colour.channels();
+        let job = Job {
+            frame,
+            colour: self.spec.colour,
+            pad: if let Resize::Letterbox { pad, .. } = self.spec.resize { pad } else { 0 },
+            strides: self.strides,
+            input: self.input,
+            shown: mapping.shown,
+            exact: mapping.is_exact(),
+            columns: &self.columns,
+            rows: &self.rows,
+        };
+        match (&self.tables, input) {
+            (Tables::F32(table), TensorMut::F32(to)) if to.len() == length => job.run(&mut self.lines, table, to),
+            (Tables::U8(table), TensorMut::U8(to)) if to.len() == length => job.run(&mut self.lines, table, to),
+            (Tables::I8(table), TensorMut::I8(to)) if to.len() == length => job.run(&mut self.lines, table, to),
+            _ => {
+                let problem = "the memory to fill is not that of the input which the preprocessor was made for".into();
+                return Err(Error::Frame { problem });
+            }
+        }
+        Ok(mapping)
+    }
+
+    /// Samples for a source of this size.
+    fn place(&mut self, source: [usize; 2]) -> Mapping {
+        match self.placed {
+            Some(placed) if placed.source == source => placed.mapping,
+            _ => {
+                let mapping = Mapping::new(self.spec.resize, source, self.input);
+                let [left, top, width, height] = mapping.shown;
+                let how = self.spec.interpolation;
+                let axis = |axis: usize| (mapping.scale[axis], mapping.offset[axis]);
+                sample::fill(&mut self.columns, how, (left, width), source[0], axis(0));
+                sample::fill(&mut self.rows, how, (top, height), source[1], axis(1));
+                self.lines.blended.resize(source[0] * 3, 0);
+                self.lines.resized.resize(width * 3, 0);
+                self.placed = Some(Placed { source, mapping });
+                mapping
+            }
+        }
+    }
+}
+
+impl Tables {
+    fn new(spec: &ImageSpec, port: &Port) -> Tables {
+        let plain = Quantisation { scale: 1.0, zero_point: 0 };
+        let quantisation = port.quantisation.unwrap_or(plain);
+        match port.element {
+            ElementType::U8 => Tables::U8(table(spec, |value| quantise(value, quantisation, 0.0, 255.0) as u8)),
+            ElementType::I8 => Tables::I8(table(spec, |value| quantise(value, quantisation, -128.0, 127.0) as i8)),
+            _ => Tables::F32(table(spec, |value| value)),
+        }
+    }
+}
+
+fn table<T: Copy + Default>(spec: &ImageSpec, stored: impl Fn(f32) -> T) -> Table<T> {
+    let mut table = Box::new([[T::default(); 256]; 3]);
+    for ((entries, mean), std) in table.iter_mut().zip(&spec.mean).zip(&spec.std) {
+        for (pixel, entry) in entries.iter_mut().enumerate() {
+            *entry = stored((pixel as f32 - mean) / std);
+        }
+    }
+    table
+}
+
+/// ONNX QuantizeLinear.
+fn quantise(value: f32, quantisation: Quantisation, least: f32, most: f32) -> f32 {
+    ((value / quantisation.scale).round_ties_even() + quantisation.zero_point as f32).clamp(least, most)
+}
+
+impl Lines {
+    /// The resized row at `row`, in the source's channels.
+    fn resize(&mut self, row: Sample, frame: &Frame<'_>, columns: &[Sample]) -> &[u8] {
+        blend(frame.row(row.low), frame.row(row.high), row.weight as i16, &mut self.blended);
+        let channels = frame.format().bytes();
+        match channels {
+            3 => along::<3>(&self.blended, columns, &mut self.resized),
+            _ => along::<1>(&self.blended, columns, &mut self.resized),
+        }
+        &self.resized[..columns.len() * channels]
+    }
+}
+
+/// Blends two rows of the source.
+fn blend(low: &[u8], high: &[u8], high_weight: i16, to: &mut [i16]) {
+    let low_weight = WEIGHT_ONE as i16 - high_weight;
+    let half = 1 << (DOWN_BITS - 1);
+    for ((to, &low), &high) in to.iter_mut().zip(low).zip(high) {
+        // Products of 16 bits each: instruction sets add pairs of them at once.
+        let low = i32::from(i16::from(low)) * i32::from(low_weight);
+        let high = i32::from(i16::from(high)) * i32::from(high_weight);
+        *to = ((low + high + half) >> DOWN_BITS) as i16;
+    }
+}
+
+/// Resizes a row along itself; `C` is channels a pixel.
+fn along<const C: usize>(row: &[i16], columns: &[Sample], to: &mut [u8]) {
+    let (pixels, _) = row.as_chunks::<C>();
+    let half = 1 << (ACROSS_BITS - 1);
+    for (to, column) in to.as_chunks_mut::<C>().0.iter_mut().zip(columns) {
+        let (low, high) = (pixels[column.low], pixels[column.high]);
+        let (low_weight, high_weight) = (WEIGHT_ONE - column.weight, column.weight);
+        *to = std::array::from_fn(|c| {
+            ((i32::from(low[c]) * low_weight + i32::from(high[c]) * high_weight + half) >> ACROSS_BITS) as u8
+        });
+    }
+}
+
+/// One frame to one input.
+struct Job<'a> {
+    frame: &'a Frame<'a>,
+    colour: Colour,
+    pad: u8,
+    strides: Strides,
+    input: [usize; 2],
+    shown: [usize; 4],
+    /// The source needs no resizing.
+    exact: bool,
+    columns: &'a [Sample],
+    rows: &'a [Sample],
+}
+
+impl Job<'_> {
+    fn run<T: Copy>(&self, lines: &mut Lines, table: &[[T; 256]; 3], to: &mut [T]) {
+        let [left, top, width, height] = self.shown;
+        if (width, height) != (self.input[0], self.input[1]) {
+            self.pad(table, to);
+        }
+        for (y, row) in self.rows.iter().enumerate() {
+            let pixels = if self.exact { self.frame.row(y) } else { lines.resize(*row, self.frame, self.columns) };
+            let start = (top + y) * self.strides.row + left * self.strides.column;
+            self.write_row(pixels, table, &mut to[start..]);
+        }
+    }
+
+    /// Fills everything with the border's value; what shows the picture is written over.
+    fn pad<T: Copy>(&self, table: &[[T; 256]; 3], to: &mut [T]) {
+        let border = table.map(|entries| entries[usize::from(self.pad)]);
+        if self.strides.channel == 1 && self.colour.channels() == 3 {
+            to.as_chunks_mut::<3>().0.fill(border);
+        } else {
+            let plane = self.input[0] * self.input[1];
+            for (plane, value) in to.chunks_exact_mut(plane).zip(border) {
+                plane.fill(value);
+            }
+        }
+    }
+
+    /// Writes a resized row to the input, `to` beginning at its first pixel.
+    fn write_row<T: Copy>(&self, pixels: &[u8], table: &[[T; 256]; 3], to: &mut [T]) {
+        let (from_rgb, to_rgb) = (self.frame.format() != PixelFormat::Bgr8, self.colour == Colour::Rgb);
+        match (self.frame.format(), self.colour) {
+            (PixelFormat::Grey8, Colour::Grey) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y], table, to),
+            (PixelFormat::Grey8, _) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y; 3], table, to),
+            (_, Colour::Grey) if from_rgb => self.write(pixels.as_chunks().0, |&[r, g, b]| [luma(r, g, b)], table, to),
+            (_, Colour::Grey) => self.write(pixels.as_chunks().0, |&[b, g, r]| [luma(r, g, b)], table, to),
+            _ if from_rgb == to_rgb => self.write(pixels.as_chunks().0, |&pixel: &[u8; 3]| pixel, table, to),
+            _ => self.write(pixels.as_chunks().0, |&[a, b, c]| [c, b, a], table, to),
+        }
+    }
+
+    /// `I` channels of the source become `O` of the input.
+    fn write<T: Copy, const I: usize, const O: usize>(
+        &self,
+        pixels: &[[u8; I]],
+        convert: impl Fn(&[u8; I]) -> [u8; O],
+        table: &[[T; 256]; 3],
+        to: &mut [T],
+    ) {
+        let Strides { channel, column, .. } = self.strides;
+        if channel == 1 && column == O {
+            for (pixel, to) in pixels.iter().zip(to.as_chunks_mut::<O>().0) {
+                let pixel = convert(pixel);
+                *to = std::array::from_fn(|c| table[c][usize::from(pixel[c])]);
+            }
+        } else {
+            for (x, pixel) in pixels.iter().enumerate() {
+                for (c, value) in convert(pixel).into_iter().enumerate() {
+                    to[x * column + c * channel] = table[c][usize::from(value)];
+                }
+            }
+        }
+    }
+}
+
+/// Luma of ITU-R BT.601 in 8 bits, as [`Colour::Grey`] says.
+fn luma(r: u8, g: u8, b: u8) -> u8 {
+    ((77 * u32::from(r) + 150 * u32::from(g) + 29 * u32::from(b) + 128) >> 8) as u8
+}
+
+#[cfg(test)]
+#[path = "preprocess_tests.rs"]
+mod tests;
