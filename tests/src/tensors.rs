@@ -20,14 +20,19 @@ impl Values {
     /// Reads a file that holds one serialised `TensorProto` with raw data.
     pub fn read(path: &std::path::Path) -> Result<Values> {
         let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        let tensor = TensorProto::decode(bytes.as_slice())?;
+        Values::of(&TensorProto::decode(bytes.as_slice())?).with_context(|| path.display().to_string())
+    }
+
+    /// The elements of a tensor with raw data.
+    pub fn of(tensor: &TensorProto) -> Result<Values> {
         let raw = &tensor.raw_data;
         let elements = match DataType::try_from(tensor.data_type) {
             Ok(DataType::Float) => words(raw).map(|w| f64::from(f32::from_le_bytes(w))).collect(),
             Ok(DataType::Int32) => words(raw).map(|w| f64::from(i32::from_le_bytes(w))).collect(),
+            Ok(DataType::Int64) => raw.as_chunks().0.iter().map(|&w| i64::from_le_bytes(w) as f64).collect(),
             Ok(DataType::Uint8 | DataType::Bool) => raw.iter().map(|&b| f64::from(b)).collect(),
             Ok(DataType::Int8) => raw.iter().map(|&b| f64::from(b as i8)).collect(),
-            kind => bail!("{}: element type {kind:?}", path.display()),
+            kind => bail!("element type {kind:?}"),
         };
         Ok(Values { shape: tensor.dims.iter().map(|&d| d as usize).collect(), elements })
     }
