@@ -271,6 +271,17 @@ def patterns():
     x = c.op("Gather", x, c.constant([3, 1], np.int64), axis=1)
     c.output(c.both(x, c.params(0.017, 90, np.uint8)))
     yield c
+    c = Case("int8_qdq_constant_operands")
+    x = c.both(c.input(1, 4, 6, 6), c.params(0.02, 120, np.uint8))
+    for op in ("Add", "Mul"):
+        constant = c.dequantise(c.constant(c.bytes((1, 4, 1, 1), np.uint8)), c.params(0.011, 100, np.uint8))
+        x = c.both(c.op(op, x, constant), c.params(0.03, 110, np.uint8))
+    c.output(x)
+    yield c
+    c = Case("int8_qdq_softmax_channels")
+    x = c.both(c.input(1, 7, 4, 5, spread=2.0), c.params(0.05, 120, np.uint8))
+    c.output(c.both(c.op("Softmax", x, axis=1), c.params(1 / 255, 0, np.uint8)))
+    yield c
     c = Case("int8_qdq_resize_linear")
     x = c.both(c.input(1, 4, 5, 6), c.params(0.02, 120, np.uint8))
     x = c.op("Resize", x, "", c.constant([1, 1, 2, 2], np.float32), mode="linear")
