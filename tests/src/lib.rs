@@ -1,1 +1,9 @@
-//! Placeholder.
+//! What the tests that cross crates share: where test data lies, ONNX files made in the test, the `retort` program, and an
+//! allocator that counts.
+#![deny(unsafe_code)]
+
+pub mod allocation;
+pub mod data;
+pub mod onnx;
+pub mod program;
+pub mod tensors;

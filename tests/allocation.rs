@@ -1,0 +1,82 @@
+//! No inference allocates: neither the session alone, in any of four networks' files, nor the whole way from a picture
+//! to its boxes with the shipped model. One test, because it counts for the whole process.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+
+use retort::model::{InputKind, LoadOptions, Model};
+use retort::tensor::TensorMut;
+use retort_tests::allocation::{CountingAllocator, requests_during};
+use retort_tests::data;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+#[test]
+fn inference_does_not_allocate() {
+    the_counter_counts();
+    for network in ["det320", "rfb320", "slim320", "fastestdet"] {
+        for form in ["f32", "qdq_u8", "qop_u8", "qdq_s8"] {
+            sessions_do_not_allocate(&format!("peers/models/{network}_{form}.onnx"));
+        }
+    }
+}
+
+/// What is counted, and that nothing else is: otherwise the zeros below would prove nothing.
+fn the_counter_counts() {
+    let mut growing = Vec::with_capacity(1);
+    assert_eq!(requests_during(|| drop(black_box(Box::new(1)))), 1, "a box");
+    assert_eq!(requests_during(|| drop(black_box(vec![0u8; 100]))), 1, "zeroed memory");
+    assert_eq!(requests_during(|| growing.extend(black_box([1, 2, 3]))), 1, "a reallocation");
+    let arithmetic = requests_during(|| {
+        black_box(growing.iter().sum::<i32>());
+    });
+    assert_eq!(arithmetic, 0);
+
+    // The thread runs before the count starts and ends after it, so that what counts is its own box.
+    let step = Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            step.wait();
+            black_box(Box::new(1));
+            step.wait();
+        });
+        let counted = requests_during(|| {
+            step.wait();
+            step.wait();
+        });
+        assert_eq!(counted, 1, "a box of another thread");
+    });
+}
+
+/// `strict` refuses a model that would run any part as a fallback step, so loading proves that there is none.
+fn sessions_do_not_allocate(file: &str) {
+    let Some(path) = data::find(file) else { return };
+    for input in [InputKind::Float, InputKind::Quantised] {
+        let options = LoadOptions { input, strict: true, ..Default::default() };
+        let model = Model::open(&path, &options).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let mut session = model.session();
+        for run in 0..2 {
+            let counted = requests_during(|| {
+                for index in 0..model.inputs().len() {
+                    fill(session.input(index), run);
+                }
+                session.run().unwrap_or_else(|error| panic!("{file}: {error}"));
+                for index in 0..model.outputs().len() {
+                    black_box(session.output(index));
+                }
+            });
+            assert_eq!(counted, 0, "{file}, {input:?}, run {run}");
+        }
+    }
+}
+
+/// A pattern that differs from run to run.
+fn fill(memory: TensorMut<'_>, seed: usize) {
+    let byte = |i: usize| (i.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 7) as u8;
+    match memory {
+        TensorMut::F32(memory) => memory.iter_mut().enumerate().for_each(|(i, v)| *v = f32::from(byte(i)) / 255.0),
+        TensorMut::U8(memory) => memory.iter_mut().enumerate().for_each(|(i, v)| *v = byte(i)),
+        other => panic!("no image: {other:?}"),
+    }
+}
