@@ -1,6 +1,6 @@
 //! What `detect` and `classify` share: a model, its contract, a source, and where results go.
 
-use std::io::{self, Stdout};
+use std::io::{self, Stdout, Write};
 use std::path::{Path, PathBuf};
 
 use crate::contract::{Contract, Named, Task};
@@ -120,7 +120,7 @@ impl Sinks {
         if let Some(save) = &mut self.save {
             save.take(report)?;
             if matches!(self.print, Print::Table(_)) {
-                println!("  saved {}", save.last().display());
+                writeln!(io::stdout(), "  saved {}", save.last().display())?;
             }
         }
         Ok(())

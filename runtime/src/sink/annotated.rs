@@ -1,5 +1,6 @@
 //! Pictures with boxes and labels drawn on, in a folder.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
@@ -14,7 +15,7 @@ use crate::vision::frame::{Frame, PixelFormat};
 pub struct Annotated {
     folder: PathBuf,
     last: PathBuf,
-    written: Vec<PathBuf>,
+    written: HashSet<PathBuf>,
 }
 
 impl Annotated {
@@ -24,7 +25,7 @@ impl Annotated {
     /// [`Error::Io`] where it cannot be made.
     pub fn new(folder: &Path) -> Result<Annotated, Error> {
         std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
-        Ok(Annotated { folder: folder.into(), last: PathBuf::new(), written: Vec::new() })
+        Ok(Annotated { folder: folder.into(), last: PathBuf::new(), written: HashSet::new() })
     }
 
     /// The file written last.
@@ -63,7 +64,7 @@ impl Sink for Annotated {
             return Err(Error::Picture { path, problem: format!("cannot be written: {error}") });
         }
         self.last.clone_from(&path);
-        self.written.push(path);
+        self.written.insert(path);
         Ok(())
     }
 }

@@ -60,7 +60,7 @@ const ACROSS_BITS: u32 = 7 + WEIGHT_BITS;
 /// along itself.
 #[derive(Debug, Default)]
 struct Lines {
-    /// Pixels · 2^7, as wide as the source.
+    /// Pixels · 2^7, as wide as the source and one pixel more, so that each pixel has one after it.
     blended: Vec<i16>,
     /// Pixels in the source's channels, as wide as what the input shows.
     resized: Vec<u8>,
@@ -135,7 +135,7 @@ impl Preprocessor {
                 let axis = |axis: usize| (mapping.scale[axis], mapping.offset[axis]);
                 sample::fill(&mut self.columns, how, (left, width), source[0], axis(0));
                 sample::fill(&mut self.rows, how, (top, height), source[1], axis(1));
-                self.lines.blended.resize(source[0] * 3, 0);
+                self.lines.blended.resize((source[0] + 1) * 3, 0);
                 self.lines.resized.resize(width * 3, 0);
                 self.placed = Some(Placed { source, mapping });
                 mapping
@@ -174,7 +174,8 @@ fn quantise(value: f32, quantisation: Quantisation, least: f32, most: f32) -> f3
 impl Lines {
     /// The resized row at `row`, in the source's channels.
     fn resize(&mut self, row: Sample, frame: &Frame<'_>, columns: &[Sample]) -> &[u8] {
-        blend(frame.row(row.low), frame.row(row.high), row.weight as i16, &mut self.blended);
+        let after = (row.low + 1).min(frame.height() - 1);
+        blend(frame.row(row.low), frame.row(after), row.weight as i16, &mut self.blended);
         let channels = frame.format().bytes();
         match channels {
             3 => along::<3>(&self.blended, columns, &mut self.resized),
@@ -201,7 +202,7 @@ fn along<const C: usize>(row: &[i16], columns: &[Sample], to: &mut [u8]) {
     let (pixels, _) = row.as_chunks::<C>();
     let half = 1 << (ACROSS_BITS - 1);
     for (to, column) in to.as_chunks_mut::<C>().0.iter_mut().zip(columns) {
-        let (low, high) = (pixels[column.low], pixels[column.high]);
+        let &[low, high] = pixels[column.low..].first_chunk().unwrap_or(&[[0; C]; 2]);
         let (low_weight, high_weight) = (WEIGHT_ONE - column.weight, column.weight);
         *to = std::array::from_fn(|c| {
             ((i32::from(low[c]) * low_weight + i32::from(high[c]) * high_weight + half) >> ACROSS_BITS) as u8

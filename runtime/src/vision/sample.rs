@@ -10,14 +10,12 @@ pub(super) const WEIGHT_BITS: u32 = 11;
 /// The weight that is 1.
 pub(super) const WEIGHT_ONE: i32 = 1 << WEIGHT_BITS;
 
-/// Between which two source pixels of an axis a sample lies.
+/// Between which two neighbouring source pixels of an axis a sample lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sample {
     /// The pixel before.
     pub low: usize,
-    /// The pixel after, or the same at the border.
-    pub high: usize,
-    /// Weight of `high`, 0 to [`WEIGHT_ONE`]; `low` has the rest.
+    /// Weight of the pixel after, 0 to [`WEIGHT_ONE`]; `low` has the rest. Where there is none after, it is 0.
     pub weight: i32,
 }
 
@@ -36,13 +34,13 @@ pub(super) fn fill(
         match interpolation {
             Interpolation::Nearest => {
                 let pixel = (position.max(0.0) as usize).min(last);
-                Sample { low: pixel, high: pixel, weight: 0 }
+                Sample { low: pixel, weight: 0 }
             }
             Interpolation::Linear => {
                 let position = (position - 0.5).clamp(0.0, last as f64);
                 let low = position as usize;
                 let weight = ((position - low as f64) * f64::from(WEIGHT_ONE)).round_ties_even() as i32;
-                Sample { low, high: (low + 1).min(last), weight }
+                Sample { low, weight }
             }
         }
     }));
@@ -52,17 +50,17 @@ pub(super) fn fill(
 mod tests {
     use super::*;
 
-    fn samples(interpolation: Interpolation, input: usize, source: usize) -> Vec<(usize, usize, i32)> {
+    fn samples(interpolation: Interpolation, input: usize, source: usize) -> Vec<(usize, i32)> {
         let mut samples = Vec::new();
         fill(&mut samples, interpolation, (0, input), source, (input as f32 / source as f32, 0.0));
-        samples.iter().map(|s| (s.low, s.high, s.weight)).collect()
+        samples.iter().map(|s| (s.low, s.weight)).collect()
     }
 
     #[test]
     fn halves_and_doubles_about_pixel_centres() {
-        assert_eq!(samples(Interpolation::Linear, 2, 4), [(0, 1, 1024), (2, 3, 1024)]);
-        assert_eq!(samples(Interpolation::Linear, 4, 2), [(0, 1, 0), (0, 1, 512), (0, 1, 1536), (1, 1, 0)]);
-        assert_eq!(samples(Interpolation::Nearest, 4, 2), [(0, 0, 0), (0, 0, 0), (1, 1, 0), (1, 1, 0)]);
-        assert_eq!(samples(Interpolation::Linear, 3, 3), [(0, 1, 0), (1, 2, 0), (2, 2, 0)]);
+        assert_eq!(samples(Interpolation::Linear, 2, 4), [(0, 1024), (2, 1024)]);
+        assert_eq!(samples(Interpolation::Linear, 4, 2), [(0, 0), (0, 512), (0, 1536), (1, 0)]);
+        assert_eq!(samples(Interpolation::Nearest, 4, 2), [(0, 0), (0, 0), (1, 0), (1, 0)]);
+        assert_eq!(samples(Interpolation::Linear, 3, 3), [(0, 0), (1, 0), (2, 0)]);
     }
 }
