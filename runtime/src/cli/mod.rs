@@ -77,10 +77,19 @@ pub fn main() -> ExitCode {
         // Whoever read our output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", describe(&error));
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// The error and its causes in one line. Errors of this library say their cause themselves, and so it is not said again.
+fn describe(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |line, cause| match cause.to_string() {
+        said if line.ends_with(&said) => line,
+        first if line.is_empty() => first,
+        next => format!("{line}: {next}"),
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -89,4 +98,21 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         Some(crate::Error::Io { source, .. }) => broken(source),
         _ => cause.downcast_ref().is_some_and(broken),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let source = std::io::Error::other("gone");
+        let error = Err::<(), _>(crate::Error::Io { path: "a.png".into(), source }).context("picture 3").unwrap_err();
+        assert_eq!(describe(&error), "picture 3: a.png: gone");
+        assert!(!is_broken_pipe(&error));
+        let source = std::io::ErrorKind::BrokenPipe.into();
+        assert!(is_broken_pipe(&crate::Error::Io { path: "a".into(), source }.into()));
+    }
 }

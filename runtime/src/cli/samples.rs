@@ -2,19 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-/// The repository's folder of models.
-const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");
+/// This crate's folder, beside that of the models.
+const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 /// The model that `retort` alone runs.
 const MODEL: &str = "shapes-320.onnx";
 
 /// The model.
 pub fn model() -> anyhow::Result<PathBuf> {
-    present(Path::new(MODELS).join(MODEL))
+    present(models().join(MODEL))
 }
 
 /// The folder of pictures.
 pub fn folder() -> anyhow::Result<PathBuf> {
-    present(Path::new(MODELS).join("samples"))
+    present(models().join("samples"))
 }
 
 /// The first picture by name.
@@ -31,13 +31,15 @@ pub fn picture() -> anyhow::Result<PathBuf> {
     first.ok_or_else(|| anyhow::anyhow!("{} has no PNG", folder.display()))
 }
 
+fn models() -> PathBuf {
+    Path::new(CRATE).with_file_name("models")
+}
+
 fn present(path: PathBuf) -> anyhow::Result<PathBuf> {
-    // The way over the crate's parent would look odd in messages.
-    let clean = path.canonicalize().unwrap_or_else(|_| path.clone());
     anyhow::ensure!(
-        clean.exists(),
+        path.exists(),
         "{} is missing; name a model and a picture, or run in the repository that this program was built from",
         path.display()
     );
-    Ok(clean)
+    Ok(path)
 }
