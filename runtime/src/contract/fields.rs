@@ -180,6 +180,24 @@ impl Fields {
         self.given.keys().filter(|key| key.starts_with(&below)).cloned().collect()
     }
 
+    /// A required field. Where it is missing but one of nearly its name is there, that is the one to correct.
+    pub(super) fn required<T>(&self, key: &str, value: Option<T>, remedy: &str) -> Result<T, Error> {
+        value.ok_or_else(|| {
+            let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+            let siblings = self.given.keys().filter_map(|given| match given.rsplit_once('.') {
+                Some((parent, sibling)) => (parent == table).then_some(sibling),
+                None => table.is_empty().then_some(given),
+            });
+            match nearest(name, siblings) {
+                Some(slip) => {
+                    let slip = key.strip_suffix(name).unwrap_or_default().to_string() + slip;
+                    error(&slip, format!("is not a key of this contract; did you mean `{key}`?"))
+                }
+                None => error(key, format!("is missing; {remedy}")),
+            }
+        })
+    }
+
     /// Refuses what nobody asked for.
     pub(super) fn finish(self) -> Result<(), Error> {
         let Some(key) = self.given.keys().next() else { return Ok(()) };
@@ -192,11 +210,6 @@ impl Fields {
             },
         ))
     }
-}
-
-/// A required field.
-pub(super) fn required<T>(key: &str, value: Option<T>, remedy: &str) -> Result<T, Error> {
-    value.ok_or_else(|| error(key, format!("is missing; {remedy}")))
 }
 
 /// The error for a name outside an enumeration.

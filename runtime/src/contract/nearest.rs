@@ -6,7 +6,7 @@ pub(super) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
         .into_iter()
         .map(|name| (edits(given, name), name))
         .min()
-        .filter(|&(edits, name)| edits <= 1 + name.chars().count() / 3)
+        .filter(|&(edits, name)| 3 * edits <= name.chars().count())
         .map(|(_, name)| name)
 }
 

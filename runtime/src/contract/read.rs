@@ -1,6 +1,6 @@
 //! Fields into a [`Contract`]: which keys there are, what they default to, and what must hold between them.
 
-use super::fields::{Fields, error, required, unknown_name};
+use super::fields::{Fields, error, unknown_name};
 use super::{
     Align, AnchorPoint, BoxForm, BoxUnits, Colour, Contract, Golden, Head, ImageSpec, Interpolation, Labels, Level,
     Limits, PointCoding, PointHead, Priors, Resize, ScoreColumns, ScoreForm, Task, VERSION,
@@ -21,8 +21,10 @@ pub(super) fn contract(mut fields: Fields) -> Result<Contract, Error> {
     if version != VERSION {
         return Err(error("version", format!("is {version}, and this program reads {VERSION}; update it")));
     }
-    let task = required("task", fields.named("task")?, "give `detect` or `classify`")?;
-    let classes = required("classes", fields.texts("classes")?, "list the classes' names")?;
+    let task = fields.named("task")?;
+    let task = fields.required("task", task, "give `detect` or `classify`")?;
+    let classes = fields.texts("classes")?;
+    let classes = fields.required("classes", classes, "list the classes' names")?;
     if classes.is_empty() {
         return Err(error("classes", "is empty; list the classes' names"));
     }
@@ -47,8 +49,8 @@ pub(super) fn contract(mut fields: Fields) -> Result<Contract, Error> {
 
 fn image(fields: &mut Fields) -> Result<ImageSpec, Error> {
     let input = fields.text("image.input")?;
-    let colour: Colour =
-        required("image.colour", fields.named("image.colour")?, "give the input's channel order: rgb, bgr or grey")?;
+    let colour = fields.named("image.colour")?;
+    let colour: Colour = fields.required("image.colour", colour, "give the channel order: rgb, bgr or grey")?;
     let mut channel_values = |key: &str, default: f32| -> Result<Vec<f32>, Error> {
         let values = fields.numbers(key)?.unwrap_or_else(|| vec![default]);
         match values.len() {
@@ -76,7 +78,8 @@ fn image(fields: &mut Fields) -> Result<ImageSpec, Error> {
 
 fn resize(fields: &mut Fields) -> Result<Resize, Error> {
     let key = "image.resize";
-    let method = required(key, fields.text(key)?, "give letterbox, stretch or centre-crop")?;
+    let method = fields.text(key)?;
+    let method = fields.required(key, method, "give letterbox, stretch or centre-crop")?;
     Ok(match method.as_str() {
         "letterbox" => Resize::Letterbox {
             pad: fields.whole_in("image.pad", 0, 255)?.unwrap_or(114) as u8,
@@ -92,7 +95,8 @@ fn resize(fields: &mut Fields) -> Result<Resize, Error> {
 
 fn head(fields: &mut Fields) -> Result<Head, Error> {
     let key = "head.kind";
-    let kind = required(key, fields.text(key)?, &format!("give one of {}", KINDS.join(", ")))?;
+    let kind = fields.text(key)?;
+    let kind = fields.required(key, kind, &format!("give one of {}", KINDS.join(", ")))?;
     Ok(match kind.as_str() {
         "retort" => Head::Points(points(fields, PointCoding::Exp)?),
         "dfl" => {
@@ -133,7 +137,7 @@ fn points(fields: &mut Fields, coding: PointCoding) -> Result<PointHead, Error> 
         let key = |name: &str| format!("head.levels.{}.{name}", levels.len());
         let stride = fields.whole_in(&key("stride"), 1, LARGEST_IMAGE)?;
         levels.push(Level {
-            stride: required(&key("stride"), stride, "give the level's stride in input pixels")?,
+            stride: fields.required(&key("stride"), stride, "give the level's stride in input pixels")?,
             scores: output(fields, &key("scores"))?,
             boxes: output(fields, &key("boxes"))?,
         });
@@ -150,7 +154,8 @@ fn points(fields: &mut Fields, coding: PointCoding) -> Result<PointHead, Error> 
 fn priors(fields: &mut Fields) -> Result<Priors, Error> {
     let strides = strides(fields)?;
     let key = "head.sizes";
-    let sizes = required(key, fields.number_lists(key)?, "list for each level the sides of its prior boxes")?;
+    let sizes = fields.number_lists(key)?;
+    let sizes = fields.required(key, sizes, "list for each level the sides of its prior boxes")?;
     if sizes.len() != strides.len() {
         return Err(error(key, format!("has {} levels, but head.strides has {}", sizes.len(), strides.len())));
     }
@@ -167,12 +172,14 @@ fn priors(fields: &mut Fields) -> Result<Priors, Error> {
 
 fn strides(fields: &mut Fields) -> Result<Vec<u32>, Error> {
     let key = "head.strides";
-    let strides = required(key, fields.wholes(key, 1, LARGEST_IMAGE)?, "list the levels' strides")?;
+    let strides = fields.wholes(key, 1, LARGEST_IMAGE)?;
+    let strides = fields.required(key, strides, "list the levels' strides")?;
     if strides.is_empty() { Err(error(key, "is empty; list the levels' strides")) } else { Ok(strides) }
 }
 
 fn output(fields: &mut Fields, key: &str) -> Result<String, Error> {
-    required(key, fields.text(key)?, "name the model's output")
+    let name = fields.text(key)?;
+    fields.required(key, name, "name the model's output")
 }
 
 fn limits(fields: &mut Fields) -> Result<Limits, Error> {
@@ -193,7 +200,7 @@ fn golden(fields: &mut Fields) -> Result<Option<Golden>, Error> {
     let mut checksum = |name: &str| {
         let key = format!("golden.{name}");
         let value = fields.whole_in(&key, 0, u32::MAX)?;
-        required(&key, value, "give it, or remove the other golden keys")
+        fields.required(&key, value, "give it, or remove the other golden keys")
     };
     Ok(Some(Golden {
         seed: checksum("seed")?,

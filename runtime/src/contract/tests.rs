@@ -72,8 +72,17 @@ fn a_wrong_key_is_named_with_the_nearest() {
     assert!(problem.contains("`limits.score`"), "{problem}");
 
     let (key, problem) = refusal(&NANODET.replace("boxes = \"box16\"", "boxs = \"box16\""));
+    assert_eq!(key, "head.levels.1.boxs");
+    assert!(problem.contains("did you mean `head.levels.1.boxes`"), "{problem}");
+
+    // What is given is right, and what is missing is not like it.
+    let (key, problem) = refusal(&NANODET.replace("boxes = \"box16\"", ""));
     assert_eq!(key, "head.levels.1.boxes");
     assert!(problem.contains("missing"), "{problem}");
+
+    let (key, problem) = refusal(&YOLOX.replace("task =", "tasks ="));
+    assert_eq!(key, "tasks");
+    assert!(problem.contains("did you mean `task`"), "{problem}");
 
     let (key, problem) = refusal(&YOLOX.replace("\"yolox\"", "\"yolo\""));
     assert_eq!(key, "head.kind");
