@@ -74,9 +74,13 @@ enum Access {
 fn access(op: &Op) -> Access {
     match op {
         Op::Convolution(_) | Op::ConvolutionInt8(_) | Op::Pool(..) | Op::Resize { .. } => Access::Image,
-        Op::Binary(..) | Op::BinaryInt8(..) | Op::Unary(_) | Op::Lookup(_) | Op::Quantize | Op::Dequantize => Access::Any,
+        Op::Binary(..) | Op::BinaryInt8(..) | Op::Unary(_) | Op::Lookup(_) | Op::Quantize | Op::Dequantize => {
+            Access::Any
+        }
         Op::Transpose(_) | Op::Slice { .. } | Op::Concat(_) | Op::Pad { .. } | Op::Broadcast => Access::Any,
-        Op::Reshape | Op::Gather { .. } | Op::Softmax(_) | Op::SoftmaxInt8 { .. } | Op::Reduce(..) => Access::Contiguous,
+        Op::Reshape | Op::Gather { .. } | Op::Softmax(_) | Op::SoftmaxInt8 { .. } | Op::Reduce(..) => {
+            Access::Contiguous
+        }
         Op::GlobalAverage | Op::MatMul | Op::External(_) => Access::Contiguous,
     }
 }
@@ -152,7 +156,8 @@ impl Assignment<'_> {
     fn own_buffer(&mut self, id: TensorId) {
         if self.location(id).is_none() {
             let tensor = self.graph.tensor(id);
-            let location = Location { buffer: self.memory.buffers.len(), offset: 0, strides: contiguous(&tensor.shape) };
+            let location =
+                Location { buffer: self.memory.buffers.len(), offset: 0, strides: contiguous(&tensor.shape) };
             self.memory.buffers.push(tensor.len() * tensor.element.size());
             self.memory.locations[id.0] = Some(location);
         }
@@ -252,7 +257,11 @@ impl Assignment<'_> {
                     };
                     if !in_place {
                         // Whichever of the two was given a place in a buffer that is not its own gives it up.
-                        return Some(if self.barred.contains(&output) || self.is_border(output) { input } else { output });
+                        return Some(if self.barred.contains(&output) || self.is_border(output) {
+                            input
+                        } else {
+                            output
+                        });
                     }
                 }
             }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use retort_core::kernels::KernelSet;
-use retort_core::plan::{HEADER_LEN, Header, StepRecord};
 use retort_core::plan::PortRecord;
 use retort_core::plan::record::Field;
 use retort_core::plan::step::Step;
 use retort_core::plan::view::Blob;
 use retort_core::plan::{ALIGNMENT, crc32};
+use retort_core::plan::{HEADER_LEN, Header, StepRecord};
 
 use super::PlanningError;
 

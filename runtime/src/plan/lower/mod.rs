@@ -6,9 +6,9 @@ mod node;
 mod views;
 
 use retort_core::kernels::{KernelSet, Packing, packing};
-use retort_core::plan::{Element, MAX_RANK, PortRecord};
 use retort_core::plan::step::Step;
 use retort_core::plan::view::Span;
+use retort_core::plan::{Element, MAX_RANK, PortRecord};
 
 use super::arena::{Buffer, place};
 use super::memory::{Location, Memory, assign};

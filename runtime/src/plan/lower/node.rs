@@ -21,7 +21,12 @@ impl Lowering<'_> {
             Op::ConvolutionInt8(conv) => self.convolution_int8(index, node, conv)?,
             Op::Binary(..) | Op::BinaryInt8(..) => self.binary(node)?,
             Op::Unary(_) | Op::Lookup(_) | Op::Quantize | Op::Dequantize => self.unary(node)?,
-            Op::Transpose(_) | Op::Reshape | Op::Slice { .. } | Op::Concat(_) | Op::Pad { .. } | Op::Gather { .. }
+            Op::Transpose(_)
+            | Op::Reshape
+            | Op::Slice { .. }
+            | Op::Concat(_)
+            | Op::Pad { .. }
+            | Op::Gather { .. }
             | Op::Broadcast => return self.movement(node),
             Op::Pool(..) | Op::GlobalAverage | Op::Resize { .. } => return self.over_images(node),
             Op::Softmax(_) | Op::SoftmaxInt8 { .. } | Op::Reduce(..) => self.along_axis(node)?,

@@ -141,8 +141,7 @@ mod tests {
 
     #[test]
     fn a_channel_constant_keeps_two_axes() {
-        let (extent, [_, bias]) =
-            walk(&[1, 4, 5, 6], [&strided(&[120, 30, 6, 1]), &strided(&[0, 0, 0, 1])]).unwrap();
+        let (extent, [_, bias]) = walk(&[1, 4, 5, 6], [&strided(&[120, 30, 6, 1]), &strided(&[0, 0, 0, 1])]).unwrap();
         assert_eq!(extent.0, [1, 1, 1, 1, 20, 6]);
         assert_eq!(bias.strides, [0, 0, 0, 0, 0, 1]);
     }

@@ -42,7 +42,8 @@ pub fn sink(graph: &mut Graph) -> usize {
 
 fn sink_at(graph: &mut Graph, index: usize) -> Option<()> {
     let node = &graph.nodes[index];
-    if !(moves(&node.op) || matches!(node.op, Op::Concat(_))) || graph.tensor(node.output()).element != ElementType::F32 {
+    if !(moves(&node.op) || matches!(node.op, Op::Concat(_))) || graph.tensor(node.output()).element != ElementType::F32
+    {
         return None;
     }
     let uses = graph.uses();
@@ -105,7 +106,9 @@ pub fn cancel(graph: &mut Graph) -> usize {
         let uses = graph.uses();
         let Some(x) = dequantised(graph, &uses, graph.nodes[index].inputs[0]) else { continue };
         let output = graph.nodes[index].output();
-        let (Some(from), Some(to)) = (graph.tensor(x).quantisation, graph.tensor(output).quantisation) else { continue };
+        let (Some(from), Some(to)) = (graph.tensor(x).quantisation, graph.tensor(output).quantisation) else {
+            continue;
+        };
         let node = &mut graph.nodes[index];
         node.inputs = vec![x];
         if from == to && !uses.leaves[output.0] {

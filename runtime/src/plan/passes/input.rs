@@ -19,7 +19,8 @@ fn take(graph: &mut Graph, input: usize) -> Option<()> {
     let first = graph.nodes[*readers.first()?].output();
     let quantisation = graph.tensor(first).quantisation;
     let same = readers.iter().all(|&reader| {
-        matches!(graph.nodes[reader].op, Op::Quantize) && graph.tensor(graph.nodes[reader].output()).quantisation == quantisation
+        matches!(graph.nodes[reader].op, Op::Quantize)
+            && graph.tensor(graph.nodes[reader].output()).quantisation == quantisation
     });
     if !same || readers.iter().any(|&reader| uses.leaves[graph.nodes[reader].output().0]) {
         return None;
