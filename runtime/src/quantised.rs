@@ -9,9 +9,9 @@ use crate::tensor::Quantisation;
 
 /// QuantizeLinear: x / scale rounded half to even, plus the zero point, saturated. NaN gives the least value.
 pub fn quantise(x: f32, to: Quantisation) -> u8 {
-    // The cast saturates, and maps NaN to 0.
     let rounded = (x / to.scale).round_ties_even();
-    if rounded.is_nan() { 0 } else { (rounded as i64 + i64::from(to.zero_point)).clamp(0, 255) as u8 }
+    // Far outside the range of bytes, but where a sum with the zero point cannot overflow.
+    if rounded.is_nan() { 0 } else { (rounded.clamp(-1e6, 1e6) as i32 + to.zero_point).clamp(0, 255) as u8 }
 }
 
 /// DequantizeLinear.

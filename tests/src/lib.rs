@@ -2,7 +2,7 @@
 //! allocator that counts.
 #![deny(unsafe_code)]
 
-pub mod allocation;
+pub use retort_alloc_count as allocation;
 pub mod data;
 pub mod onnx;
 pub mod program;

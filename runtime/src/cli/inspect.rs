@@ -1,6 +1,107 @@
-//! x
+//! `retort inspect`: what a model is, and what it was planned to.
+
+use std::collections::BTreeMap;
+
 use clap::Args;
-/// x
+use serde_json::{Value, json};
+
+use super::model::ModelArguments;
+use crate::model::{InputKind, Model};
+use crate::tensor::Port;
+
+/// List a model's inputs, outputs, steps, fallbacks, memory and contract
 #[derive(Debug, Args)]
-pub struct Inspect {}
-impl Inspect { pub fn run(self) -> anyhow::Result<()> { Ok(()) } }
+#[command(
+    after_help = "Examples:\n  retort inspect model.onnx\n  retort inspect model.onnx --steps\n  retort inspect model.onnx --json"
+)]
+pub struct Inspect {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Also list every step.
+    #[arg(long)]
+    steps: bool,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Inspect {
+    /// Runs the command.
+    pub fn run(self) -> anyhow::Result<()> {
+        let model = self.model.load(InputKind::Float)?;
+        if self.json {
+            println!("{}", object(&model))
+        } else {
+            print(&model, self.steps)
+        }
+        Ok(())
+    }
+}
+
+fn object(model: &Model) -> Value {
+    let port = |port: &Port| {
+        json!({
+            "name": port.name,
+            "element": port.element.to_string(),
+            "shape": port.shape,
+            "memory_order": port.order,
+        })
+    };
+    let contract: Option<BTreeMap<String, String>> =
+        model.contract().map(|contract| contract.to_metadata().into_iter().collect());
+    json!({
+        "model": model.path().display().to_string(),
+        "isa": model.kernel_set().name(),
+        "inputs": model.inputs().iter().map(port).collect::<Vec<_>>(),
+        "outputs": model.outputs().iter().map(port).collect::<Vec<_>>(),
+        "macs": model.macs(),
+        "weights_bytes": model.weights_bytes(),
+        "arena_bytes": model.arena_bytes(),
+        "steps": model.steps().iter().map(|step| json!({"kind": step.kind, "node": step.name, "macs": step.macs})).collect::<Vec<_>>(),
+        "fallbacks": model.fallbacks().iter().map(|step| json!({"node": step.name, "reason": step.reason})).collect::<Vec<_>>(),
+        "passes": model.passes().iter().map(|(name, n)| json!({"pass": name, "changes": n})).collect::<Vec<_>>(),
+        "contract": contract,
+    })
+}
+
+fn print(model: &Model, all_steps: bool) {
+    println!("{}", model.path().display());
+    let ports = [("input", model.inputs()), ("output", model.outputs())];
+    for (what, port) in ports.iter().flat_map(|(what, ports)| ports.iter().map(move |port| (what, port))) {
+        println!("  {what:<8} {:<20} {:<5} {:?}", port.name, port.element.to_string(), port.shape);
+    }
+    println!("  compute  {:.1} million multiply-accumulates", model.macs() as f64 / 1e6);
+    println!(
+        "  memory   {:.0} kB of weights, {:.0} kB of arena",
+        model.weights_bytes() as f64 / 1e3,
+        model.arena_bytes() as f64 / 1e3
+    );
+    let steps = model.steps();
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    steps.iter().for_each(|step| *kinds.entry(step.kind).or_default() += 1);
+    println!("  steps    {} on {} kernels", steps.len(), model.kernel_set());
+    if all_steps {
+        for (index, step) in steps.iter().enumerate() {
+            println!("    {index:>4}  {:<18} {:>9.3} MMAC  {}", step.kind, step.macs as f64 / 1e6, step.name);
+        }
+    } else {
+        kinds.iter().for_each(|(kind, n)| println!("    {n:>4}  {kind}"));
+    }
+    for (pass, n) in model.passes() {
+        println!("  pass     {pass}: {n}");
+    }
+    match model.fallbacks()[..] {
+        [] => println!("  fallback none: a run allocates nothing"),
+        ref fallbacks => {
+            println!("  fallback {} step(s) run in tract, and allocate:", fallbacks.len());
+            fallbacks.iter().for_each(|step| println!("    {}: {}", step.name, step.reason));
+        }
+    }
+    match model.contract() {
+        None => println!("  contract none"),
+        Some(contract) => {
+            println!("  contract");
+            contract.to_metadata().iter().for_each(|(key, value)| println!("    {key} = {value}"));
+        }
+    }
+}

@@ -30,8 +30,7 @@ impl ModelArguments {
     /// # Errors
     /// As [`Model::open`].
     pub fn load(&self, input: InputKind) -> Result<Model, Error> {
-        let options =
-            LoadOptions { shapes: self.shapes.clone(), input, strict: self.strict, kernel_set: self.isa };
+        let options = LoadOptions { shapes: self.shapes.clone(), input, strict: self.strict, kernel_set: self.isa };
         Model::open(&self.model, &options)
     }
 }

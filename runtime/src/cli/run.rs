@@ -72,8 +72,9 @@ impl Run {
 
 /// Copies a file's elements into an input's memory.
 fn fill<T: ReadableElement + Copy>(path: &Path, port: &Port, to: &mut [T]) -> anyhow::Result<()> {
-    let array: ArrayD<T> = read_npy(path)
-        .with_context(|| format!("{}: is no .npy file of {}, which input `{}` wants", path.display(), port.element, port.name))?;
+    let array: ArrayD<T> = read_npy(path).with_context(|| {
+        format!("{}: is no .npy file of {}, which input `{}` wants", path.display(), port.element, port.name)
+    })?;
     if array.shape() != port.shape {
         bail!("{}: has shape {:?}, but input `{}` wants {:?}", path.display(), array.shape(), port.name, port.shape);
     }

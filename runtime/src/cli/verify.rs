@@ -1,6 +1,66 @@
-//! x
+//! `retort verify`: does this machine compute what the exporter did?
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
 use clap::Args;
-/// x
+use serde_json::json;
+
+use super::model::ModelArguments;
+use crate::contract::Contract;
+use crate::model::InputKind;
+use crate::model::golden::golden;
+
+/// Check that a model computes here what it computed where it was made
+///
+/// The contract holds checksums of the outputs on a picture that anyone can make again from a number. Integer results are the
+/// same bytes on every processor, so for an int8 model any difference is a fault.
 #[derive(Debug, Args)]
-pub struct Verify {}
-impl Verify { pub fn run(self) -> anyhow::Result<()> { Ok(()) } }
+#[command(after_help = "Example:\n  retort verify models/shapes-160.onnx")]
+pub struct Verify {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// The model's contract: a TOML file to use instead of what the model carries.
+    #[arg(long, value_name = "FILE.toml")]
+    contract: Option<PathBuf>,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    /// Runs the command.
+    pub fn run(self) -> anyhow::Result<()> {
+        let model = self.model.load(InputKind::Quantised)?;
+        let path = &self.model.model;
+        let contract = Contract::find(path, self.contract.as_deref(), model.contract())?;
+        contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
+        let promised = contract.golden.with_context(|| {
+            format!("{}: contract: golden: is missing, so there is nothing to verify against", path.display())
+        })?;
+        let found = golden(&model, &contract, promised.seed)?;
+        if self.json {
+            let object = json!({
+                "model": path.display().to_string(),
+                "isa": model.kernel_set().name(),
+                "input_crc32": format!("{:08x}", found.input_crc32),
+                "output_crc32": format!("{:08x}", found.output_crc32),
+                "promised_output_crc32": format!("{:08x}", promised.output_crc32),
+                "verified": found == promised,
+            });
+            println!("{object}");
+        }
+        if found != promised {
+            bail!(
+                "{}: the outputs have checksum {:08x}, the exporter's had {:08x}",
+                path.display(),
+                found.output_crc32,
+                promised.output_crc32
+            );
+        }
+        if !self.json {
+            println!("{}: outputs are the exporter's, checksum {:08x}", path.display(), found.output_crc32);
+        }
+        Ok(())
+    }
+}

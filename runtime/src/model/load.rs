@@ -58,7 +58,9 @@ fn plan(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
     if let Some((name, _)) = options.shapes.first() {
         return Err(Error::Model {
             path: path.into(),
-            problem: format!("is a compiled plan, whose shapes are fixed; give the shape of `{name}` when compiling it"),
+            problem: format!(
+                "is a compiled plan, whose shapes are fixed; give the shape of `{name}` when compiling it"
+            ),
         });
     }
     let inner = checked(bytes, path)?;
@@ -67,8 +69,7 @@ fn plan(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
         let problem = format!("is packed for {packed} kernels, not for {wanted} ones; compile it for those");
         return Err(Error::Model { path: path.into(), problem });
     }
-    let external = (inner.plan.steps())
-        .find(|(_, step)| matches!(step, retort_core::plan::step::Step::External(_)));
+    let external = (inner.plan.steps()).find(|(_, step)| matches!(step, retort_core::plan::step::Step::External(_)));
     if let Some((info, _)) = external {
         let problem = format!("step `{}` needs a host that a plan file cannot carry", info.name);
         return Err(Error::Model { path: path.into(), problem });

@@ -3,6 +3,7 @@
 mod aligned;
 #[cfg(feature = "onnx")]
 mod fallback;
+pub mod golden;
 mod load;
 mod session;
 
@@ -12,9 +13,9 @@ use std::sync::Arc;
 use retort_core::kernels::{KernelSet, Kernels};
 use retort_core::plan::{self, Plan};
 
+use crate::Error;
 use crate::contract::Contract;
 use crate::tensor::{ElementType, Port, Quantisation};
-use crate::Error;
 use aligned::AlignedBytes;
 
 pub use session::Session;

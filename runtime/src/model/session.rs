@@ -64,10 +64,8 @@ impl Session {
         let failure = external.failure;
         #[cfg(not(feature = "onnx"))]
         let failure = None::<String>;
-        result.map_err(|error| Error::Model {
-            path: path.clone(),
-            problem: failure.unwrap_or_else(|| error.to_string()),
-        })
+        result
+            .map_err(|error| Error::Model { path: path.clone(), problem: failure.unwrap_or_else(|| error.to_string()) })
     }
 
     /// Output `index` of the last run.
