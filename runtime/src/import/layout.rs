@@ -122,13 +122,18 @@ fn group_axes(old: &[usize], old_axes: &[usize], new: &[usize], new_axes: &[usiz
     groups
 }
 
-/// Brings operands to one rank and one order of axes, so that they broadcast axis by axis. Returns the tensors, the
-/// broadcast ONNX shape, and the order.
-pub(super) fn align(
-    graph: &mut Graph,
-    name: &str,
-    operands: &[&Value],
-) -> Result<(Vec<TensorId>, Vec<usize>, Vec<usize>), Refusal> {
+/// Operands of one rank in one order of axes.
+pub(super) struct Aligned {
+    /// The operands.
+    pub ids: Vec<TensorId>,
+    /// The ONNX shape that they broadcast to.
+    pub shape: Vec<usize>,
+    /// The axes as they lie in memory.
+    pub order: Vec<usize>,
+}
+
+/// Brings operands to one rank and one order of axes, so that they broadcast axis by axis.
+pub(super) fn align(graph: &mut Graph, name: &str, operands: &[&Value]) -> Result<Aligned, Refusal> {
     let rank = operands.iter().map(|value| value.shape().len()).max().unwrap_or(0);
     let mut shape = vec![1; rank];
     for operand in operands {
@@ -174,7 +179,7 @@ pub(super) fn align(
             }
         });
     }
-    Ok((ids, shape, order))
+    Ok(Aligned { ids, shape, order })
 }
 
 /// Puts a value into the graph in the given order, constants included.

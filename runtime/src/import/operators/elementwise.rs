@@ -4,7 +4,7 @@ use retort_core::function::Function;
 use retort_core::plan::step::FloatOperation;
 
 use super::super::Refusal;
-use super::super::layout::{Placed, align, element};
+use super::super::layout::{Aligned, Placed, align, element};
 use super::super::literal::{Elements, Literal};
 use super::super::node::{Call, Value};
 use crate::graph::{Graph, Op};
@@ -91,7 +91,7 @@ pub(super) fn binary(
 ) -> Result<Value, Refusal> {
     require_floats(graph, a)?;
     require_floats(graph, b)?;
-    let (ids, shape, order) = align(graph, call.name, &[a, b])?;
+    let Aligned { ids, shape, order } = align(graph, call.name, &[a, b])?;
     let memory = order.iter().map(|&axis| shape[axis]).collect();
     let op = Op::Binary(operation, Function::Identity);
     let id = graph.add_node(call.name, op, ids, memory, ElementType::F32, None);

@@ -1,7 +1,7 @@
 //! Operators that only move, pick or rename elements. Most become nothing at all: see [`layout`](super::super::layout).
 
 use super::super::Refusal;
-use super::super::layout::{Placed, align, element, is_signed, materialise};
+use super::super::layout::{Aligned, Placed, align, element, is_signed, materialise};
 use super::super::literal::{Elements, Literal};
 use super::super::node::{Call, Value, axis};
 use crate::graph::{Graph, Op};
@@ -42,16 +42,16 @@ pub(super) fn constant(call: &Call<'_>) -> Result<Literal, Refusal> {
     if let Some(literal) = call.tensor("value")? {
         return Ok(literal);
     }
-    for attribute in &call.proto.attribute {
-        return match attribute.name.as_str() {
+    match call.proto.attribute.first() {
+        None => Err(Refusal::Invalid("a constant without a value".into())),
+        Some(attribute) => match attribute.name.as_str() {
             "value_float" => Literal::new(vec![], Elements::F32(vec![attribute.f])),
             "value_int" => Literal::new(vec![], Elements::I64(vec![attribute.i])),
             "value_floats" => Literal::new(vec![attribute.floats.len()], Elements::F32(attribute.floats.clone())),
             "value_ints" => Literal::new(vec![attribute.ints.len()], Elements::I64(attribute.ints.clone())),
             other => Err(Refusal::Invalid(format!("a constant given as {other}"))),
-        };
+        },
     }
-    Err(Refusal::Invalid("a constant without a value".into()))
 }
 
 fn cast(graph: &Graph, call: &Call<'_>) -> Result<Vec<Value>, Refusal> {
@@ -93,7 +93,7 @@ fn reshape(call: &Call<'_>, from: &[usize]) -> Result<Vec<usize>, Refusal> {
     let total: usize = from.iter().product();
     match shape.iter().filter(|length| length.is_none()).count() {
         0 => {}
-        1 if known > 0 && total % known == 0 => {}
+        1 if known > 0 && total.is_multiple_of(known) => {}
         _ => return Err(wrong()),
     }
     Ok(shape.into_iter().map(|length| length.unwrap_or(total / known.max(1))).collect())
@@ -131,7 +131,7 @@ fn expand(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
     let wanted = call.literal(1)?.integers()?;
     let shape = wanted.iter().map(|&d| usize::try_from(d).unwrap_or(0)).collect::<Vec<_>>();
     let like = Literal::new(vec![1; shape.len().max(1)], Elements::U8(vec![0]))?;
-    let (ids, _, order) = align(graph, call.name, &[call.input(0)?, &Value::Literal(like)])?;
+    let Aligned { ids, order, .. } = align(graph, call.name, &[call.input(0)?, &Value::Literal(like)])?;
     let rank = order.len();
     let own = rank - x.shape.len();
     let mut full = vec![1; rank];

@@ -29,11 +29,7 @@ pub(super) fn plan(call: &Call<'_>, maximum: bool, shape: &[usize]) -> Result<(P
         (call.ints("kernel_shape").unwrap_or_default().iter()).map(|&k| usize::try_from(k).unwrap_or(0)).collect();
     let window = window(call, &kernel, &shape[2..])?;
     let ceil = call.int("ceil_mode", 0) != 0;
-    if window
-        .pad
-        .iter()
-        .enumerate()
-        .any(|(side, &pad)| pad >= (window.kernel[side % 2] - 1) * window.dilation[side % 2] + 1)
+    if window.pad.iter().enumerate().any(|(side, &pad)| pad > (window.kernel[side % 2] - 1) * window.dilation[side % 2])
     {
         return Err(Refusal::Invalid(format!(
             "padding {:?} reaches beyond the window {:?}",

@@ -3,7 +3,7 @@
 use retort_core::plan::step::IntegerOperation;
 
 use super::super::Refusal;
-use super::super::layout::{Placed, align, channels_last, materialise, row_major};
+use super::super::layout::{Aligned, Placed, align, channels_last, materialise, row_major};
 use super::super::node::{Call, Value, axis};
 use super::quantise::{parameters, with_quantisation};
 use super::{matrix, pool};
@@ -42,7 +42,7 @@ fn operand(graph: &mut Graph, call: &Call<'_>, index: usize, quantisation: Quant
 /// QLinearAdd, QLinearMul: a, scale, zero, b, scale, zero, y scale, zero.
 fn binary(graph: &mut Graph, call: &Call<'_>, operation: IntegerOperation) -> Result<Value, Refusal> {
     let ((a, _), (b, _), (y, signed)) = (parameters(call, 1, 2)?, parameters(call, 4, 5)?, parameters(call, 6, 7)?);
-    let (ids, shape, order) = align(graph, call.name, &[call.input(0)?, call.input(3)?])?;
+    let Aligned { ids, shape, order } = align(graph, call.name, &[call.input(0)?, call.input(3)?])?;
     let ids: Vec<TensorId> =
         ids.into_iter().zip([a, b]).map(|(id, q)| with_quantisation(graph, call.name, id, q)).collect();
     let memory = order.iter().map(|&axis| shape[axis]).collect();

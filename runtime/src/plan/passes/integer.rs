@@ -33,10 +33,10 @@ fn rewrite(graph: &mut Graph, index: usize) -> Option<()> {
     let uses = graph.uses();
     let y = graph.nodes[index].output();
     let to = graph.tensor(y).quantisation?;
-    let (producer, clamp, functions) = computed(graph, &uses, graph.nodes[index].inputs[0])?;
-    if let Some(x) = functions.source {
-        return to_table(graph, index, x, &functions.chain, to);
-    }
+    let (producer, clamp) = match computed(graph, &uses, graph.nodes[index].inputs[0])? {
+        Computed::By { node, clamp } => (node, clamp),
+        Computed::Of { source, chain } => return to_table(graph, index, source, &chain, to),
+    };
     let node = &graph.nodes[producer];
     let sources = node.inputs.iter().map(|&id| dequantised(graph, &uses, id)).collect::<Option<Vec<_>>>()?;
     let from = sources.iter().map(|&id| graph.tensor(id).quantisation).collect::<Option<Vec<_>>>()?;
@@ -70,34 +70,31 @@ fn rewrite(graph: &mut Graph, index: usize) -> Option<()> {
     Some(())
 }
 
-/// Functions between a dequantised tensor and a quantise node.
-#[derive(Default)]
-struct Functions {
-    /// The quantised tensor, where functions are all there is.
-    source: Option<TensorId>,
-    /// The functions, the last applied first.
-    chain: Vec<Function>,
+/// What makes the floats that are quantised.
+enum Computed {
+    /// A node, with a clamp that may stand between it and the quantise node.
+    By { node: usize, clamp: Option<(f32, f32)> },
+    /// Functions of a dequantised tensor and nothing else, the last applied first.
+    Of { source: TensorId, chain: Vec<Function> },
 }
 
-/// Follows single readers back from the floats that are quantised: to the node that computes them, with a clamp that may
-/// stand in between, or through functions alone to a dequantised tensor.
-fn computed(graph: &Graph, uses: &Uses, floats: TensorId) -> Option<(usize, Option<(f32, f32)>, Functions)> {
+/// Follows single readers back from the floats that are quantised.
+fn computed(graph: &Graph, uses: &Uses, floats: TensorId) -> Option<Computed> {
     uses.only_consumer(floats)?;
-    let first = uses.producer[floats.0]?;
     let mut chain = Vec::new();
-    let mut at = first;
+    let mut at = uses.producer[floats.0]?;
     while let Op::Unary(function) = graph.nodes[at].op {
         chain.push(function);
         let x = graph.nodes[at].inputs[0];
         if let Some(source) = dequantised(graph, uses, x) {
-            return Some((first, None, Functions { source: Some(source), chain }));
+            return Some(Computed::Of { source, chain });
         }
         uses.only_consumer(x)?;
         at = uses.producer[x.0]?;
     }
     match chain[..] {
-        [] => Some((first, None, Functions::default())),
-        [Function::Clamp { low, high }] => Some((at, Some((low, high)), Functions::default())),
+        [] => Some(Computed::By { node: at, clamp: None }),
+        [Function::Clamp { low, high }] => Some(Computed::By { node: at, clamp: Some((low, high)) }),
         _ => None,
     }
 }
