@@ -48,7 +48,6 @@ fn checked(bytes: &[u8], path: &Path) -> Result<Inner, Error> {
         plan,
         kernels,
         contract,
-        #[cfg(feature = "onnx")]
         fallbacks: Vec::new(),
         report: Vec::new(),
     })

@@ -1,7 +1,7 @@
 //! A model ready to run, and a session that runs it: the façade over import, plan and core.
 
 mod aligned;
-#[cfg(feature = "onnx")]
+#[cfg_attr(not(feature = "onnx"), path = "no_fallback.rs")]
 mod fallback;
 pub mod golden;
 mod load;
@@ -78,7 +78,6 @@ struct Inner {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     contract: Option<Contract>,
-    #[cfg(feature = "onnx")]
     fallbacks: Vec<fallback::Step>,
     report: Vec<(&'static str, usize)>,
 }
@@ -143,10 +142,7 @@ impl Model {
 
     /// The parts that run as fallback steps.
     pub fn fallbacks(&self) -> Vec<FallbackInfo> {
-        #[cfg(feature = "onnx")]
-        return self.inner.fallbacks.iter().map(|step| step.info.clone()).collect();
-        #[cfg(not(feature = "onnx"))]
-        Vec::new()
+        self.inner.fallbacks.iter().map(|step| step.info.clone()).collect()
     }
 
     /// The steps in the order in which they run.

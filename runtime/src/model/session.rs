@@ -7,6 +7,7 @@ use retort_core::session;
 
 use super::Inner;
 use super::aligned::AlignedBytes;
+use super::fallback::Fallbacks;
 use crate::Error;
 use crate::tensor::{ElementType, TensorMut, TensorRef};
 
@@ -54,18 +55,13 @@ impl Session {
     /// As [`run`](Self::run).
     pub fn run_observed(&mut self, finished: &mut dyn FnMut(u32)) -> Result<(), Error> {
         let Inner { plan, kernels, path, .. } = &*self.model;
-        #[cfg(feature = "onnx")]
-        let mut external = super::fallback::Fallbacks { steps: &self.model.fallbacks, failure: None };
-        #[cfg(not(feature = "onnx"))]
-        let mut external = session::NoExternal;
-        let result = session::Session::new(plan, self.arena.as_mut(), *kernels)
-            .and_then(|mut session| session.run_observed(&mut external, finished));
-        #[cfg(feature = "onnx")]
-        let failure = external.failure;
-        #[cfg(not(feature = "onnx"))]
-        let failure = None::<String>;
-        result
-            .map_err(|error| Error::Model { path: path.clone(), problem: failure.unwrap_or_else(|| error.to_string()) })
+        let mut external = Fallbacks { steps: &self.model.fallbacks, failure: None };
+        session::Session::new(plan, self.arena.as_mut(), *kernels)
+            .and_then(|mut session| session.run_observed(&mut external, finished))
+            .map_err(|error| Error::Model {
+                path: path.clone(),
+                problem: external.failure.take().unwrap_or_else(|| error.to_string()),
+            })
     }
 
     /// Output `index` of the last run.

@@ -276,7 +276,37 @@ impl Assignment<'_> {
 
 #[cfg(test)]
 mod tests {
+    use retort_core::function::Function;
+
     use super::*;
+    use crate::graph::Border;
+    use crate::tensor::{ElementType, Port};
+
+    const RELU: Op = Op::Unary(Function::Clamp { low: 0.0, high: f32::INFINITY });
+
+    fn border(graph: &Graph, tensor: TensorId) -> Border {
+        let shape = graph.tensor(tensor).shape.clone();
+        let order = (0..shape.len()).collect();
+        let port = Port { name: "p".into(), element: ElementType::F32, shape, order, quantisation: None };
+        Border { tensor, port }
+    }
+
+    fn with_input(shape: &[usize]) -> (Graph, TensorId) {
+        let mut graph = Graph::default();
+        let x = graph.add_tensor("x", shape.to_vec(), ElementType::F32, None);
+        graph.inputs.push(border(&graph, x));
+        (graph, x)
+    }
+
+    fn assigned(mut graph: Graph, output: TensorId) -> (Graph, Memory) {
+        graph.outputs.push(border(&graph, output));
+        let memory = assign(&graph);
+        (graph, memory)
+    }
+
+    fn at(memory: &Memory, id: TensorId) -> &Location {
+        memory.locations[id.0].as_ref().unwrap()
+    }
 
     #[test]
     fn a_slice_of_channels_is_an_image() {
@@ -285,5 +315,58 @@ mod tests {
         assert_eq!(pixel_stride(&[1, 4, 5, 8], &[400, 100, 20, 2]), None);
         assert_eq!(pixel_stride(&[1, 4, 5, 8], &[999, 120, 20, 1]), None);
         assert_eq!(pixel_stride(&[1, 1, 1, 8], &[999, 120, 20, 1]), Some(8));
+    }
+
+    #[test]
+    fn joined_tensors_are_written_into_the_result() {
+        let (mut graph, x) = with_input(&[1, 2, 2, 3]);
+        let a = graph.add_like("a", RELU, vec![x], vec![1, 2, 2, 3]);
+        let b = graph.add_like("b", RELU, vec![x], vec![1, 2, 2, 3]);
+        let y = graph.add_like("y", Op::Concat(3), vec![a, b], vec![1, 2, 2, 6]);
+        let (_, memory) = assigned(graph, y);
+        let whole = at(&memory, y);
+        assert_eq!(at(&memory, a), whole);
+        assert_eq!(*at(&memory, b), Location { offset: 12, ..whole.clone() });
+    }
+
+    #[test]
+    fn a_tensor_joined_twice_is_copied() {
+        let (mut graph, x) = with_input(&[1, 2, 2, 3]);
+        let a = graph.add_like("a", RELU, vec![x], vec![1, 2, 2, 3]);
+        let y = graph.add_like("y", Op::Concat(3), vec![a, a], vec![1, 2, 2, 6]);
+        let (_, memory) = assigned(graph, y);
+        assert_ne!(at(&memory, a).buffer, at(&memory, y).buffer);
+    }
+
+    #[test]
+    fn no_node_reads_the_buffer_it_writes() {
+        // b is computed from a, and both are joined: they cannot both lie in the result while b is computed.
+        let (mut graph, x) = with_input(&[1, 2, 2, 3]);
+        let a = graph.add_like("a", RELU, vec![x], vec![1, 2, 2, 3]);
+        let b = graph.add_like("b", Op::Transpose(vec![0, 2, 1, 3]), vec![a], vec![1, 2, 2, 3]);
+        let y = graph.add_like("y", Op::Concat(3), vec![a, b], vec![1, 2, 2, 6]);
+        let (_, memory) = assigned(graph, y);
+        assert_ne!(at(&memory, a).buffer, at(&memory, b).buffer);
+    }
+
+    #[test]
+    fn reshapes_share_and_activations_work_in_place() {
+        let (mut graph, x) = with_input(&[1, 2, 2, 3]);
+        let a = graph.add_like("a", Op::Transpose(vec![0, 2, 1, 3]), vec![x], vec![1, 2, 2, 3]);
+        let b = graph.add_like("b", RELU, vec![a], vec![1, 2, 2, 3]);
+        let y = graph.add_like("y", Op::Reshape, vec![b], vec![1, 12]);
+        let (_, memory) = assigned(graph, y);
+        let buffers = [a, b, y].map(|id| at(&memory, id).buffer);
+        assert!(buffers.iter().all(|&buffer| buffer == buffers[0]), "{buffers:?}");
+    }
+
+    #[test]
+    fn a_slice_that_can_be_read_in_place_is_a_view() {
+        let (mut graph, x) = with_input(&[1, 2, 2, 6]);
+        let slice = Op::Slice { start: vec![0, 0, 0, 3], step: vec![1; 4] };
+        let half = graph.add_like("half", slice, vec![x], vec![1, 2, 2, 3]);
+        let y = graph.add_like("y", Op::Transpose(vec![0, 2, 1, 3]), vec![half], vec![1, 2, 2, 3]);
+        let (_, memory) = assigned(graph, y);
+        assert_eq!(*at(&memory, half), Location { offset: 12, ..at(&memory, x).clone() });
     }
 }
