@@ -100,8 +100,12 @@ pub(super) fn gemm(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusal>
     let product = |graph: &mut Graph, bias| float_product(graph, call, &a, (weights, inputs, outputs), bias);
     match call.optional(2) {
         None => product(graph, None),
-        Some(Value::Literal(c)) if c.len() == outputs && c.shape.last() == Some(&outputs) && beta == 1.0 => {
-            let bias = bias(c, outputs)?;
+        Some(Value::Literal(c)) if c.len() == outputs && c.shape.last() == Some(&outputs) => {
+            let mut bias = bias(c, outputs)?;
+            if beta != 1.0 {
+                bias.floats.iter_mut().for_each(|b| *b *= beta);
+                bias.stored = None;
+            }
             product(graph, Some(bias))
         }
         Some(c) if beta == 1.0 => {

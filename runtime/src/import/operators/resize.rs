@@ -68,7 +68,10 @@ fn taps(
                 Interpolation::Linear => {
                     let source = source.clamp(0.0, last);
                     let low = source.floor();
-                    ResizeTap { low: low as u32, high: (low + 1.0).min(last) as u32, share: source - low }
+                    // Behind the last pixel there is none to blend with: two halves of it, which is how ONNX Runtime
+                    // rounds there.
+                    let share = if low < last { source - low } else { 0.5 };
+                    ResizeTap { low: low as u32, high: (low + 1.0).min(last) as u32, share }
                 }
             }
         })
@@ -168,7 +171,7 @@ mod tests {
     fn linear_half_pixel_blends_and_clamps() {
         let rule = (Coordinates::HalfPixel, Nearest::Floor);
         let taps = taps(Interpolation::Linear, rule, (2.0, 2, 4));
-        let expected = [(0, 1, 0.0), (0, 1, 0.25), (0, 1, 0.75), (1, 1, 0.0)];
+        let expected = [(0, 1, 0.0), (0, 1, 0.25), (0, 1, 0.75), (1, 1, 0.5)];
         assert!(taps.iter().map(|t| (t.low, t.high, t.share)).eq(expected));
     }
 }
