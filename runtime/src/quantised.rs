@@ -34,11 +34,12 @@ pub fn sigmoid(x: f32) -> f32 {
     (1.0 / (1.0 + (-f64::from(x)).exp())) as f32
 }
 
-/// The constants of QLinearAdd: factors of a and b, and what is added.
-pub fn add_constants(a: Quantisation, b: Quantisation, y: Quantisation) -> (f32, f32, f32) {
+/// The constants of QLinearAdd: factors of a and b, and what is added. The zero points count less `shift`, which is 128
+/// where the model computes on signed bytes, else 0: the same numbers, but rounded differently on the way.
+pub fn add_constants(a: Quantisation, b: Quantisation, y: Quantisation, shift: i32) -> (f32, f32, f32) {
     let (a_scale, b_scale) = (a.scale / y.scale, b.scale / y.scale);
-    let offset = y.zero_point as f32 - (a_scale * a.zero_point as f32 + b_scale * b.zero_point as f32);
-    (a_scale, b_scale, offset)
+    let [a_zero, b_zero, y_zero] = [a, b, y].map(|q| (q.zero_point - shift) as f32);
+    (a_scale, b_scale, y_zero - (a_scale * a_zero + b_scale * b_zero))
 }
 
 /// The factor of QLinearMul.
@@ -46,16 +47,22 @@ pub fn multiply_constant(a: Quantisation, b: Quantisation, y: Quantisation) -> f
     a.scale * b.scale / y.scale
 }
 
-/// QLinearMul of two stored values: what tables of x · f(x) are made with.
-pub fn multiply(a: u8, b: u8, qa: Quantisation, qb: Quantisation, y: Quantisation) -> u8 {
+/// QLinearMul of two stored values, by the quantisations of a, b and y: what tables of x · f(x) are made with.
+pub fn multiply(a: u8, b: u8, [qa, qb, y]: [Quantisation; 3], shift: i32) -> u8 {
     let product = (i32::from(a) - qa.zero_point) * (i32::from(b) - qb.zero_point);
-    (product as f32 * multiply_constant(qa, qb, y) + y.zero_point as f32).round_ties_even().clamp(0.0, 255.0) as u8
+    byte(product as f32 * multiply_constant(qa, qb, y) + (y.zero_point - shift) as f32, shift)
 }
 
-/// QLinearAdd of two stored values.
-pub fn add(a: u8, b: u8, qa: Quantisation, qb: Quantisation, y: Quantisation) -> u8 {
-    let (a_scale, b_scale, offset) = add_constants(qa, qb, y);
-    (f32::from(b) * b_scale + (f32::from(a) * a_scale + offset)).round_ties_even().clamp(0.0, 255.0) as u8
+/// QLinearAdd of two stored values, by the quantisations of a, b and y.
+pub fn add(a: u8, b: u8, [qa, qb, y]: [Quantisation; 3], shift: i32) -> u8 {
+    let (a_scale, b_scale, offset) = add_constants(qa, qb, y, shift);
+    let [a, b] = [a, b].map(|byte| (i32::from(byte) - shift) as f32);
+    byte(b * b_scale + (a * a_scale + offset), shift)
+}
+
+/// Rounded half to even, shifted, saturated.
+fn byte(value: f32, shift: i32) -> u8 {
+    (value.round_ties_even() + shift as f32).clamp(0.0, 255.0) as u8
 }
 
 /// QLinearGlobalAveragePool's multiplier for `n` pixels.

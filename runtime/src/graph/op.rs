@@ -172,8 +172,9 @@ pub enum Op {
     ConvolutionInt8(Box<ConvolutionInt8>),
     /// Element-wise on two float tensors that broadcast, with a fused activation.
     Binary(FloatOperation, Function),
-    /// Element-wise on two quantised tensors that broadcast. The first quantisation is the result's before the table.
-    BinaryInt8(IntegerOperation, crate::tensor::Quantisation, Epilogue),
+    /// Element-wise on two quantised tensors that broadcast. The quantisation is the result's before the table; the number
+    /// is 128 where the model computes on signed bytes, else 0.
+    BinaryInt8(IntegerOperation, crate::tensor::Quantisation, i32, Epilogue),
     /// A function of every float.
     Unary(Function),
     /// A function of every byte.

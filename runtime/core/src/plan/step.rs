@@ -195,8 +195,8 @@ steps! {
         /// Working memory.
         scratch: Span,
     }
-    /// a ∘ b of quantised operands. Add: y = round(b · b_scale + (a · a_scale + offset)); multiply:
-    /// y = round((a − a_zero) · (b − b_zero) · a_scale + y_zero). Then clamp, then table.
+    /// a ∘ b of quantised operands. Add: y = round((b − shift) · b_scale + ((a − shift) · a_scale + offset)) + shift;
+    /// multiply: y = round((a − a_zero) · (b − b_zero) · a_scale + offset) + shift. Then clamp, then table.
     3 => BinaryInt8 {
         /// What is computed.
         operation: IntegerOperation,
@@ -212,14 +212,15 @@ steps! {
         a_scale: f32,
         /// Add: b's scale over y's.
         b_scale: f32,
-        /// Add: y_zero − (a_scale · a_zero + b_scale · b_zero).
+        /// With every zero point less the shift, Add: y_zero − (a_scale · a_zero + b_scale · b_zero). Multiply: y_zero.
         offset: f32,
         /// Multiply: a's zero point.
         a_zero: i32,
         /// Multiply: b's zero point.
         b_zero: i32,
-        /// Multiply: the result's zero point.
-        y_zero: i32,
+        /// 128 where the model computes on signed bytes, which are stored shifted by so much, else 0. It decides how the
+        /// floats on the way are rounded.
+        shift: i32,
         /// The least stored result.
         low: i32,
         /// The greatest stored result.

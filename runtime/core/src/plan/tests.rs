@@ -92,7 +92,7 @@ fn steps(writer: &mut Writer) -> Vec<Step> {
             offset: 0.0,
             a_zero: 1,
             b_zero: 2,
-            y_zero: 3,
+            shift: 3,
             low: 0,
             high: 255,
             table,

@@ -46,7 +46,7 @@ fn binary(graph: &mut Graph, call: &Call<'_>, operation: IntegerOperation) -> Re
     let ids: Vec<TensorId> =
         ids.into_iter().zip([a, b]).map(|(id, q)| with_quantisation(graph, call.name, id, q)).collect();
     let memory = order.iter().map(|&axis| shape[axis]).collect();
-    let op = Op::BinaryInt8(operation, y, Epilogue::default());
+    let op = Op::BinaryInt8(operation, y, if signed { 128 } else { 0 }, Epilogue::default());
     let id = graph.add_node(call.name, op, ids, memory, ElementType::U8, Some(y));
     Ok(Value::Placed(Placed { id, shape, order, signed }))
 }

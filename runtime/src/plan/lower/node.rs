@@ -57,11 +57,13 @@ impl Lowering<'_> {
             Op::Binary(operation, activation) => {
                 Ok(Step::BinaryF32(step::BinaryF32 { operation: *operation, extent, a, b, y, activation: *activation }))
             }
-            Op::BinaryInt8(operation, to, Epilogue { low, high, table }) => {
+            Op::BinaryInt8(operation, to, shift, Epilogue { low, high, table }) => {
                 let (qa, qb) = (self.quantisation(node, node.inputs[0])?, self.quantisation(node, node.inputs[1])?);
                 let (a_scale, b_scale, offset) = match operation {
-                    IntegerOperation::Add => quantised::add_constants(qa, qb, *to),
-                    IntegerOperation::Multiply => (quantised::multiply_constant(qa, qb, *to), 0.0, 0.0),
+                    IntegerOperation::Add => quantised::add_constants(qa, qb, *to, *shift),
+                    IntegerOperation::Multiply => {
+                        (quantised::multiply_constant(qa, qb, *to), 0.0, (to.zero_point - shift) as f32)
+                    }
                 };
                 Ok(Step::BinaryInt8(step::BinaryInt8 {
                     operation: *operation,
@@ -74,7 +76,7 @@ impl Lowering<'_> {
                     offset,
                     a_zero: qa.zero_point,
                     b_zero: qb.zero_point,
-                    y_zero: to.zero_point,
+                    shift: *shift,
                     low: (*low).into(),
                     high: (*high).into(),
                     table: self.table(table.as_ref())?,

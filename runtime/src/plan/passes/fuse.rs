@@ -30,7 +30,7 @@ fn fuse(graph: &mut Graph, index: usize) -> Option<()> {
     uses.only_consumer(x)?;
     match (op, &mut graph.nodes[producer].op) {
         (Op::Lookup(table), Op::ConvolutionInt8(conv)) => append(&mut conv.epilogue, &table),
-        (Op::Lookup(table), Op::BinaryInt8(_, _, epilogue)) => append(epilogue, &table),
+        (Op::Lookup(table), Op::BinaryInt8(_, _, _, epilogue)) => append(epilogue, &table),
         (Op::Lookup(table), Op::Lookup(first)) => first.iter_mut().for_each(|byte| *byte = table[usize::from(*byte)]),
         (Op::Unary(function), Op::Convolution(conv)) if conv.activation == Function::Identity => {
             // The weights stay quantised only for an integer convolution, which this no longer becomes.

@@ -45,9 +45,10 @@ fn rewrite(graph: &mut Graph, index: usize) -> Option<()> {
     let clamped = clamp.is_some();
     let op = match &node.op {
         Op::Convolution(conv) => integer_convolution(conv, from[0], to, epilogue)?,
-        Op::Binary(FloatOperation::Add, Function::Identity) => Op::BinaryInt8(IntegerOperation::Add, to, epilogue),
+        // ONNX Runtime turns signed bytes into unsigned ones before it forms these, hence no shift.
+        Op::Binary(FloatOperation::Add, Function::Identity) => Op::BinaryInt8(IntegerOperation::Add, to, 0, epilogue),
         Op::Binary(FloatOperation::Multiply, Function::Identity) => {
-            Op::BinaryInt8(IntegerOperation::Multiply, to, epilogue)
+            Op::BinaryInt8(IntegerOperation::Multiply, to, 0, epilogue)
         }
         Op::Concat(axis) if !clamped => Op::Concat(*axis),
         Op::Pool(pooling, window) if *pooling != Pooling::Maximum && !clamped => Op::Pool(*pooling, *window),

@@ -13,7 +13,7 @@ pub fn run(graph: &mut Graph) -> usize {
 
 fn rewrite(graph: &mut Graph, index: usize) -> Option<()> {
     let node = &graph.nodes[index];
-    let (Op::BinaryInt8(operation, to, epilogue), [a, b]) = (&node.op, &node.inputs[..]) else { return None };
+    let (Op::BinaryInt8(operation, to, shift, epilogue), [a, b]) = (&node.op, &node.inputs[..]) else { return None };
     let producer = graph.uses().producer;
     let through = |id: TensorId| match producer[id.0].map(|p| &graph.nodes[p]) {
         Some(lookup) if matches!(lookup.op, Op::Lookup(_)) => match &lookup.op {
@@ -31,8 +31,8 @@ fn rewrite(graph: &mut Graph, index: usize) -> Option<()> {
     let table = Box::new(std::array::from_fn(|byte| {
         let (va, vb) = (value(table_a, byte), value(table_b, byte));
         let stored = match operation {
-            IntegerOperation::Add => quantised::add(va, vb, qa, qb, *to),
-            IntegerOperation::Multiply => quantised::multiply(va, vb, qa, qb, *to),
+            IntegerOperation::Add => quantised::add(va, vb, [qa, qb, *to], *shift),
+            IntegerOperation::Multiply => quantised::multiply(va, vb, [qa, qb, *to], *shift),
         };
         let clamped = stored.clamp(epilogue.low, epilogue.high);
         epilogue.table.as_ref().map_or(clamped, |table| table[usize::from(clamped)])

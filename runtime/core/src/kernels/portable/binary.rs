@@ -60,18 +60,17 @@ pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: O
             y.iter_mut().for_each(|y| *y = table[usize::from(*y)]);
         }
     };
+    // The zero point is part of the offset, and so added before rounding, which decides ties.
+    let (byte, offset) = (ToByte::new(step.shift, step.low, step.high), step.offset);
     match step.operation {
         IntegerOperation::Add => {
-            let byte = ToByte::new(0, step.low, step.high);
-            let (a_scale, b_scale, offset) = (step.a_scale, step.b_scale, step.offset);
-            let f = |a, b| byte.apply(f32::from(b) * b_scale + (f32::from(a) * a_scale + offset));
+            let (a_scale, b_scale, shift) = (step.a_scale, step.b_scale, step.shift as f32);
+            let f = |a, b| byte.apply((f32::from(b) - shift) * b_scale + ((f32::from(a) - shift) * a_scale + offset));
             zip(&walk, a, b, y, f, finish, each);
         }
         IntegerOperation::Multiply => {
-            // The zero point is added before rounding, which decides ties.
-            let byte = ToByte::new(0, step.low, step.high);
-            let (a_zero, b_zero, scale, zero) = (step.a_zero, step.b_zero, step.a_scale, step.y_zero as f32);
-            let f = |a, b| byte.apply(((i32::from(a) - a_zero) * (i32::from(b) - b_zero)) as f32 * scale + zero);
+            let (a_zero, b_zero, scale) = (step.a_zero, step.b_zero, step.a_scale);
+            let f = |a, b| byte.apply(((i32::from(a) - a_zero) * (i32::from(b) - b_zero)) as f32 * scale + offset);
             zip(&walk, a, b, y, f, finish, each);
         }
     }

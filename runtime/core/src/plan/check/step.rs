@@ -38,7 +38,7 @@ pub fn check(context: &Context<'_>, step: &Step) -> Result<(), Fault> {
             extent(&s.extent, &s.y)?;
             byte("a_zero", s.a_zero)?;
             byte("b_zero", s.b_zero)?;
-            byte("y_zero", s.y_zero)?;
+            byte("shift", s.shift)?;
             bounds(s.low, s.high)?;
             context.table(s.table)?;
         }
