@@ -2,15 +2,28 @@
 //! to its boxes with the shipped model. One test, because it counts for the whole process.
 
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 
+use retort::contract::{Contract, Task};
 use retort::model::{InputKind, LoadOptions, Model};
 use retort::tensor::TensorMut;
+use retort::vision::detector::Detector;
+use retort::vision::frame::Frame;
 use retort_tests::allocation::{CountingAllocator, requests_during};
 use retort_tests::data;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+/// Models of the test data and the contracts that the repository has for them: a head of each family.
+const THIRD_PARTY: &[(&str, &str)] = &[
+    ("fastestdet_352", "fastestdet"),
+    ("nanodet_m_320", "nanodet_m"),
+    ("ultraface_rfb_320", "ultraface_rfb_320"),
+    ("ultraface_slim_320_raw", "ultraface_slim_320_raw"),
+    ("yolox_nano", "yolox_nano"),
+];
 
 #[test]
 fn inference_does_not_allocate() {
@@ -18,6 +31,15 @@ fn inference_does_not_allocate() {
     for network in ["det320", "rfb320", "slim320", "fastestdet"] {
         for form in ["f32", "qdq_u8", "qop_u8", "qdq_s8"] {
             sessions_do_not_allocate(&format!("peers/models/{network}_{form}.onnx"));
+        }
+    }
+    let shipped = models(&data::repository().join("models"));
+    assert!(!shipped.is_empty(), "the repository ships no detector");
+    shipped.iter().for_each(|model| detecting_does_not_allocate(model, None));
+    for (model, contract) in THIRD_PARTY {
+        if let Some(model) = data::find(&format!("models/{model}.onnx")) {
+            let contract = data::repository().join(format!("models/contracts/{contract}.toml"));
+            detecting_does_not_allocate(&model, Some(&contract));
         }
     }
 }
@@ -78,5 +100,36 @@ fn fill(memory: TensorMut<'_>, seed: usize) {
         TensorMut::F32(memory) => memory.iter_mut().enumerate().for_each(|(i, v)| *v = f32::from(byte(i)) / 255.0),
         TensorMut::U8(memory) => memory.iter_mut().enumerate().for_each(|(i, v)| *v = byte(i)),
         other => panic!("no image: {other:?}"),
+    }
+}
+
+/// The ONNX files of a folder.
+fn models(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "onnx"));
+    files.sort();
+    files
+}
+
+/// The first frame of a size may set up tables for it; every later one must come through without a request.
+fn detecting_does_not_allocate(path: &Path, contract: Option<&Path>) {
+    let fail = |error: retort::Error| -> ! { panic!("{}: {error}", path.display()) };
+    let options = LoadOptions { input: InputKind::Quantised, strict: true, ..Default::default() };
+    let model = Model::open(path, &options).unwrap_or_else(|error| fail(error));
+    let contract = Contract::find(path, contract, model.contract()).unwrap_or_else(|error| fail(error));
+    if contract.task != Task::Detect {
+        return;
+    }
+    let mut detector = Detector::new(&model, &contract).unwrap_or_else(|error| fail(error));
+    let (width, height) = (321, 240);
+    let mut pixels = vec![0u8; width * height * 3];
+    for run in 0..3 {
+        fill(TensorMut::U8(&mut pixels), run);
+        let counted = requests_during(|| {
+            let frame = Frame::rgb(&pixels, width, height).unwrap_or_else(|error| fail(error));
+            black_box(detector.detect(&frame).unwrap_or_else(|error| fail(error)));
+        });
+        assert!(run == 0 || counted == 0, "{}, frame {run}: {counted} requests", path.display());
     }
 }
