@@ -340,7 +340,6 @@ fn wrong_usage() {
         vec!["inspect", &model, "--frobnicate"],
         vec!["detect", &model, "--score", "high"],
         vec!["run", &model],
-        vec!["run", &model, "--input", "image", "--output-dir", "x"],
         vec!["inspect", &model, "--shape", "image=1,3,many"],
         vec!["bench", &model, "--threads", "0"],
         vec!["bench", &model, "--duration", "-1"],
