@@ -1,7 +1,8 @@
 //! The integer rules: how scales and zero points turn into the constants and tables of integer steps.
 //!
 //! Every rule gives the same bytes as ONNX Runtime's CPU kernels, so a model means the same here as there. All arithmetic
-//! is f32 in exactly the order written, without fused multiply-add, unless a rule says otherwise. Values are in the u8
+//! is f32 in exactly the order written, without fused multiply-add, unless a rule says otherwise; exponentials come from the
+//! libm crate rather than the system, so that tables are the same wherever a plan is made. Values are in the u8
 //! domain: signed ones and their zero points are shifted by 128.
 
 use crate::graph::Table;
@@ -31,7 +32,7 @@ pub fn table(from: Quantisation, to: Quantisation, function: impl Fn(f32) -> f32
 
 /// The logistic function, computed in f64: rounded to f32 it gives QLinearSigmoid's tables.
 pub fn sigmoid(x: f32) -> f32 {
-    (1.0 / (1.0 + (-f64::from(x)).exp())) as f32
+    (1.0 / (1.0 + libm::exp(-f64::from(x)))) as f32
 }
 
 /// The constants of QLinearAdd: factors of a and b, and what is added. The zero points count less `shift`, which is 128
@@ -74,8 +75,8 @@ pub fn global_average_multiplier(x_scale: f32, y_scale: f32, n: usize) -> f32 {
 /// shift makes the largest possible sum just fit an f32; and the factor ⌊1 / y's scale⌋.
 pub fn softmax_constants(x_scale: f32, y_scale: f32, len: usize) -> (Vec<f32>, f32) {
     let scale = f64::from(x_scale);
-    let shift = (f64::from((f32::MAX / len as f32).ln()) - 5.0).max(0.0) / scale;
-    let table = (0..256).map(|i| ((f64::from(i) - 255.0 + shift) * scale).exp() as f32).collect();
+    let shift = (f64::from(libm::logf(f32::MAX / len as f32)) - 5.0).max(0.0) / scale;
+    let table = (0..256).map(|i| libm::exp((f64::from(i) - 255.0 + shift) * scale) as f32).collect();
     (table, (1.0 / y_scale).floor())
 }
 

@@ -68,6 +68,8 @@ impl Command {
 /// Runs what the command line says. Errors go to standard error, in one line.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    #[cfg(feature = "onnx")]
+    crate::import::silence_guarded_panics();
     let result = match arguments.command {
         Some(command) => command.run(),
         None => detect::sample(),

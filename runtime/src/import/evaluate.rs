@@ -1,6 +1,5 @@
 //! What is left to tract: reading the protobuf, computing what is known at load time, and running fallback steps.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tract_onnx::pb::type_proto::{Tensor as TensorType, Value as Type};
@@ -10,6 +9,7 @@ use tract_onnx::pb::{
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::bail;
 
+use super::guard::guarded;
 use super::layout::{Placed, element, is_signed, materialise, row_major};
 use super::literal::{Elements, Literal};
 use super::node::{Call, Value};
@@ -38,15 +38,6 @@ pub(super) fn decode(bytes: &[u8]) -> Result<ModelProto, ImportError> {
     guarded(|| tract_onnx::onnx().proto_model_for_read(&mut std::io::Cursor::new(bytes))).map_err(|problem| {
         ImportError::model(format!("is no readable ONNX model ({problem}); it may be truncated or another format"))
     })
-}
-
-/// Runs a call into tract, its panics turned into errors: models are input, and no input may stop the process.
-fn guarded<T>(call: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(error.root_cause().to_string()),
-        Err(_) => Err("it panicked".into()),
-    }
 }
 
 /// A model of this one node, known inputs as initialisers. `declare` says type and shape of the others.

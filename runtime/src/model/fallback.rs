@@ -8,7 +8,7 @@ use tract_onnx::prelude::*;
 
 use super::FallbackInfo;
 use crate::graph::{Graph, TensorId};
-use crate::import::Fallback;
+use crate::import::{Fallback, guarded};
 use crate::plan::{Place, Planned};
 use crate::tensor::ElementType;
 
@@ -101,7 +101,7 @@ pub(super) struct Fallbacks<'a> {
 impl External for Fallbacks<'_> {
     fn call(&mut self, index: u32, arena: &mut [u8]) -> Result<(), ExternalError> {
         let step = self.steps.get(index as usize).ok_or(ExternalError)?;
-        step.run(arena).map_err(|error| {
+        guarded(|| step.run(arena)).map_err(|error| {
             self.failure = Some(format!("fallback step {}: {error}", step.info.name));
             ExternalError
         })

@@ -221,7 +221,7 @@ fn a_product_of_one_tensor_with_its_table_is_a_table() {
     let double: crate::graph::Table = Box::new(std::array::from_fn(|byte| (byte * 2).min(255) as u8));
     let shape = Sketch::SHAPE.to_vec();
     let doubled = s.graph.add_node("t", Op::Lookup(double), vec![x], shape.clone(), ElementType::U8, Some(from));
-    let op = Op::BinaryInt8(IntegerOperation::Multiply, from, Default::default());
+    let op = Op::BinaryInt8(IntegerOperation::Multiply, from, 0, Default::default());
     let y = s.graph.add_node("m", op, vec![x, doubled], shape, ElementType::U8, Some(from));
     s.output(y);
     assert_eq!(same_source::run(&mut s.graph), 1);
