@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Distils detectors into compact int8 students for the Retort runtime, on the host.
+//!
+//! The way of a model through the folders: [`recipe`] says what to do; [`data`] draws scenes; [`nets`] describes the
+//! detectors; [`losses`] and [`train`] teach them; [`distil`] runs the experiment; [`quantise`] finds the ranges of int8
+//! values; [`export`] writes ONNX; [`evaluate`] measures the written file; [`report`] says what came of it.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod data;
+pub mod distil;
+pub mod evaluate;
+pub mod export;
+pub mod losses;
+pub mod nets;
+pub mod quantise;
+pub mod recipe;
+pub mod report;
+pub mod train;

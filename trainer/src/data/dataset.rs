@@ -1,0 +1,112 @@
+//! Sets of scenes, drawn once and kept as bytes.
+
+use rayon::prelude::*;
+
+use super::rng::Rng;
+use super::scene::{Label, Sample, Scene};
+
+/// What a set is for. Sets of different splits never share a scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Labelled scenes that only the teacher learns from.
+    Teacher,
+    /// The few labelled scenes that the student has.
+    Labelled,
+    /// Scenes whose labels nobody looks at: the teacher says what is in them.
+    Transfer,
+    /// Scenes that the reported figures are measured on.
+    Test,
+    /// Scenes for people to look at.
+    Show,
+}
+
+/// Square pictures of one size with their labels.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Pixels along a side.
+    pub side: usize,
+    /// The pictures.
+    pub samples: Vec<Sample>,
+}
+
+impl Dataset {
+    /// Draws `count` scenes of `side × side` pixels. Scene `i` depends on the seed, the split and `i` alone. `drawn` is
+    /// called after each, from any thread.
+    pub fn draw(seed: u64, split: Split, count: usize, side: usize, drawn: impl Fn() + Sync) -> Dataset {
+        let samples = (0..count as u64)
+            .into_par_iter()
+            .map(|index| {
+                let sample = Scene::random(&[seed, split as u64, index], 1.0).render(side);
+                drawn();
+                sample
+            })
+            .collect();
+        Dataset { side, samples }
+    }
+
+    /// Number of scenes.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Whether there is no scene.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// Labels of scene `index`.
+    pub fn labels(&self, index: usize) -> &[Label] {
+        &self.samples[index].labels
+    }
+}
+
+/// An endless walk through `0..count`: every index once, in random order, then again in another.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    order: Vec<usize>,
+    next: usize,
+    rng: Rng,
+}
+
+impl Walk {
+    /// A walk with its own generator.
+    pub fn new(count: usize, rng: Rng) -> Walk {
+        Walk { order: (0..count).collect(), next: count, rng }
+    }
+
+    /// The next index; 0 if there is none at all.
+    pub fn step(&mut self) -> usize {
+        if self.next >= self.order.len() {
+            self.rng.shuffle(&mut self.order);
+            self.next = 0;
+        }
+        let index = self.order.get(self.next).copied().unwrap_or(0);
+        self.next += 1;
+        index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawing_does_not_depend_on_threads() {
+        let draw = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+            pool.install(|| Dataset::draw(4, Split::Test, 6, 32, || ()))
+        };
+        let (one, three) = (draw(1), draw(3));
+        assert!(one.samples.iter().zip(&three.samples).all(|(a, b)| a.pixels == b.pixels && a.labels == b.labels));
+    }
+
+    #[test]
+    fn a_walk_visits_everything_before_it_repeats() {
+        let mut walk = Walk::new(7, Rng::new(&[1]));
+        for _ in 0..3 {
+            let mut seen: Vec<usize> = (0..7).map(|_| walk.step()).collect();
+            seen.sort_unstable();
+            assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What the figures allow one to say.
+
+use serde::Serialize;
+
+/// A comparison of the two arms over the seeds, in AP from 0 to 100.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Distilled minus control, seed by seed.
+    pub differences: Vec<f64>,
+    /// Their mean.
+    pub gain: f64,
+    /// Half the width of the 95 % interval of the mean (Student's t); none with fewer than two seeds.
+    pub margin: Option<f64>,
+    /// The largest difference between seeds of one arm.
+    pub spread: f64,
+    /// Whether every distilled student beats every control and the interval excludes zero.
+    pub gained: bool,
+    /// The same in words.
+    pub words: String,
+}
+
+/// 97.5 % quantiles of Student's t for 1 to 9 degrees of freedom.
+const T: [f64; 9] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
+
+impl Verdict {
+    /// Compares figures of the same seeds in the same order. `what` names the figure, such as "AP of the int8 file".
+    pub fn new(what: &str, distilled: &[f64], control: &[f64]) -> Verdict {
+        let differences: Vec<f64> = distilled.iter().zip(control).map(|(d, c)| d - c).collect();
+        let count = differences.len() as f64;
+        let gain = differences.iter().sum::<f64>() / count.max(1.0);
+        let margin = (differences.len() >= 2).then(|| {
+            let variance = differences.iter().map(|d| (d - gain).powi(2)).sum::<f64>() / (count - 1.0);
+            T.get(differences.len() - 2).copied().unwrap_or(2.262) * (variance / count).sqrt()
+        });
+        let range = |values: &[f64]| {
+            let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            high - values.iter().copied().fold(f64::INFINITY, f64::min)
+        };
+        let spread = if differences.is_empty() { 0.0 } else { range(distilled).max(range(control)) };
+        let apart = distilled.iter().all(|d| control.iter().all(|c| d > c));
+        let gained = margin.is_some_and(|margin| gain > margin) && apart && gain > spread;
+        let within = margin.map(|margin| format!(" ± {margin:.1} (95 %)")).unwrap_or_default();
+        let words = if gained {
+            format!(
+                "Distillation gains {gain:.1}{within} points of {what} over {} seeds; one arm's seeds lie at most \
+                 {spread:.1} apart.",
+                differences.len()
+            )
+        } else if margin.is_none() {
+            format!("One seed shows no spread, so no gain is claimed: {gain:+.1} points of {what}.")
+        } else {
+            format!(
+                "No gain is claimed inside the noise: {gain:+.1}{within} points of {what} over {} seeds, whose spread \
+                 is {spread:.1}.",
+                differences.len()
+            )
+        };
+        Verdict { differences, gain, margin, spread, gained, words }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clear_gain_is_claimed_with_its_interval() {
+        let v = Verdict::new("AP", &[40.0, 41.0, 42.0], &[30.0, 30.0, 33.0]);
+        assert!(v.gained && v.words.starts_with("Distillation gains 10.0"), "{}", v.words);
+        // Differences 10, 11, 9: standard deviation 1, so the margin is 4.303/√3.
+        assert!((v.margin.expect("three seeds") - 4.303 / 3f64.sqrt()).abs() < 1e-9);
+        assert_eq!(v.spread, 3.0);
+    }
+
+    #[test]
+    fn noise_is_not_a_gain() {
+        assert!(!Verdict::new("AP", &[40.0, 44.0, 42.0], &[41.0, 40.0, 43.0]).gained);
+        assert!(!Verdict::new("AP", &[50.0], &[40.0]).gained);
+        assert!(Verdict::new("AP", &[40.0, 44.0], &[41.0, 40.0]).words.contains("inside the noise"));
+    }
+}

@@ -1,0 +1,162 @@
+//! Scales and zero points of every value in a detector.
+//!
+//! Activations are u8, one scale a tensor. After ReLU6 the zero point is 0 and the scale is such that 255 stands for at
+//! most 6, so the saturation of the byte is the activation. Weights are s8, one scale an output channel, symmetric.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::observer::Observer;
+use crate::data::{Jitter, PATCH, Sample, patches};
+use crate::nets::{FloatPass, Folded, FoldedLayer, Kind};
+
+/// Class logits below this are all the same to anyone: σ(−8) is 0.0003.
+const LOGIT_FLOOR: f32 = -8.0;
+/// Decoding clamps box values to this range.
+const BOX_LIMIT: f32 = 4.0;
+/// Scenes watched at once.
+const BATCH: usize = 8;
+
+/// real = scale · (byte − zero).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// Positive.
+    pub scale: f32,
+    /// The byte that stands for 0.
+    pub zero: u8,
+}
+
+impl Scale {
+    /// The scale of pictures: byte b stands for b/255.
+    pub const PICTURE: Scale = Scale { scale: 1.0 / 255.0, zero: 0 };
+
+    /// A scale under which all of `low..=high` has a byte; zero has one of its own.
+    pub fn spanning(low: f32, high: f32) -> Scale {
+        let (low, high) = (low.min(0.0), high.max(0.0));
+        let mut scale = ((high - low) / 255.0).max(1e-6);
+        if low == 0.0 {
+            // Rounded down where needed, so that byte 255 never stands for more than `high`.
+            while scale * 255.0 > high && high > 1e-3 {
+                scale = f32::from_bits(scale.to_bits() - 1);
+            }
+            return Scale { scale, zero: 0 };
+        }
+        Scale { scale, zero: (-low / scale).round().clamp(0.0, 255.0) as u8 }
+    }
+}
+
+/// Scales by the name of the layer or merge.
+#[derive(Clone, Debug, Default)]
+pub struct Ranges(HashMap<String, Scale>);
+
+impl Ranges {
+    /// The scale of what a layer or merge puts out.
+    pub fn of(&self, name: &str) -> Option<Scale> {
+        self.0.get(name).copied()
+    }
+}
+
+/// Runs pictures through the folded detector and turns what was seen into scales that hold the `percentile` share of
+/// each tensor's values.
+pub fn calibrate(folded: &Folded, samples: &[&Sample], percentile: f64) -> Ranges {
+    let side = folded.architecture.input;
+    let mut observers: HashMap<String, Observer> = HashMap::new();
+    for samples in samples.chunks(BATCH) {
+        let mut values = Vec::new();
+        for sample in samples {
+            patches(&sample.pixels, side, Jitter::default(), &mut values);
+        }
+        let shape = [samples.len(), side / 2, side / 2, PATCH];
+        let picture = Tensor::from_data(TensorData::new(values, shape), &Device::flex());
+        let mut pass = FloatPass::new(folded, |name, values| match observers.get_mut(name) {
+            Some(observer) => observer.watch(values),
+            None => {
+                let mut observer = Observer::default();
+                observer.watch(values);
+                observers.insert(name.to_owned(), observer);
+            }
+        });
+        folded.architecture.wire(&mut pass, &picture);
+    }
+    let scale = |(name, observer): (String, Observer)| {
+        let (low, high) = observer.range(percentile);
+        let is_output = folded.layer(&name).is_some_and(|layer| layer.layer.kind == Kind::Output);
+        let (low, high) = match (is_output, name.ends_with("classes")) {
+            (true, true) => (low.max(LOGIT_FLOOR), high),
+            (true, false) => (low.max(-BOX_LIMIT), high.min(BOX_LIMIT)),
+            (false, _) => (low, high),
+        };
+        (name, Scale::spanning(low, high))
+    };
+    Ranges(observers.into_iter().map(scale).collect())
+}
+
+/// A layer's weights and bias as integers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelWeights {
+    /// As the float weights lie, from −127 to 127.
+    pub weight: Vec<i8>,
+    /// One scale an output channel.
+    pub scales: Vec<f32>,
+    /// In units of input scale · weight scale.
+    pub bias: Vec<i32>,
+}
+
+/// Quantises a layer whose input has the given scale.
+pub fn quantise_weights(layer: &FoldedLayer, input: Scale) -> ChannelWeights {
+    let outputs = layer.layer.outputs;
+    let mut scales = vec![0.0f32; outputs];
+    for row in layer.weight.chunks_exact(outputs) {
+        for (scale, weight) in scales.iter_mut().zip(row) {
+            *scale = scale.max(weight.abs() / 127.0);
+        }
+    }
+    for (scale, bias) in scales.iter_mut().zip(&layer.bias) {
+        // A channel with next to no weights still needs a bias that fits into 32 bits.
+        *scale = scale.max(bias.abs() / input.scale / (1 << 29) as f32).max(1e-12);
+    }
+    let weight = layer
+        .weight
+        .chunks_exact(outputs)
+        .flat_map(|row| row.iter().zip(&scales).map(|(w, s)| (w / s).round_ties_even().clamp(-127.0, 127.0) as i8));
+    let bias = layer
+        .bias
+        .iter()
+        .zip(&scales)
+        .map(|(b, s)| (f64::from(*b) / (f64::from(input.scale) * f64::from(*s))).round_ties_even() as i32);
+    ChannelWeights { weight: weight.collect(), bias: bias.collect(), scales }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nets::Layer;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn scales_hold_their_range_and_zero_exactly(low in -50f32..0.5, high in 0.01f32..50.0) {
+            let s = Scale::spanning(low, high);
+            let real = |byte: u8| s.scale * (f32::from(byte) - f32::from(s.zero));
+            prop_assert_eq!(real(s.zero), 0.0);
+            prop_assert!(real(255) >= high - s.scale && real(0) <= low.min(0.0) + s.scale);
+            if s.zero == 0 {
+                prop_assert!(real(255) <= high || low < 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn weights_are_within_half_a_step_of_their_channel() {
+        let layer = Layer { name: "l".into(), kind: Kind::Pointwise, inputs: 3, outputs: 2 };
+        let folded = FoldedLayer { layer, weight: vec![1.0, -0.01, 0.3, 0.02, -2.54, 0.0], bias: vec![0.5, -1000.0] };
+        let q = quantise_weights(&folded, Scale { scale: 0.02, zero: 0 });
+        assert!((q.scales[0] - 0.02).abs() < 1e-6);
+        assert_eq!(q.weight, [50, -64, 15, 127, -127, 0]);
+        assert_eq!(q.bias[0], 1250);
+        for (i, &w) in folded.weight.iter().enumerate() {
+            assert!((f32::from(q.weight[i]) * q.scales[i % 2] - w).abs() <= q.scales[i % 2] * 0.5001);
+        }
+    }
+}

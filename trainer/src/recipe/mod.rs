@@ -1,0 +1,122 @@
+//! One TOML file is one experiment: every key has a default, and a key that is unknown or ill-typed is an error that
+//! names it.
+
+mod merge;
+mod schema;
+
+use std::path::{Path, PathBuf};
+
+pub use merge::{KeyError, merge, parse_override};
+pub use schema::{Data, Detection, Distil, Network, Optimisation, Quantise, Recipe};
+
+/// Why a recipe cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// The file cannot be read.
+    #[error("cannot read the recipe {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not TOML.
+    #[error("{path} is not TOML: {source}")]
+    Syntax {
+        /// The file, or the option.
+        path: String,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A key that does not fit.
+    #[error("{origin}: {source}")]
+    Key {
+        /// The file, or the option.
+        origin: String,
+        /// Which key and why.
+        source: KeyError,
+    },
+}
+
+impl Recipe {
+    /// The defaults, changed by a file if one is given, changed by `key=value` pairs in order.
+    pub fn resolve(file: Option<&Path>, overrides: &[String]) -> Result<Recipe, RecipeError> {
+        let defaults = Recipe::default();
+        let key = |origin: &str, source| RecipeError::Key { origin: origin.to_owned(), source };
+        let mut table = toml::Table::try_from(&defaults).map_err(|error| {
+            key("the defaults", KeyError::Invalid { key: "recipe".into(), reason: error.to_string() })
+        })?;
+        let mut origin = "the defaults".to_owned();
+        if let Some(path) = file {
+            origin = path.display().to_string();
+            let text =
+                std::fs::read_to_string(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
+            let given = text
+                .parse::<toml::Table>()
+                .map_err(|source| RecipeError::Syntax { path: origin.clone(), source: Box::new(source) })?;
+            merge(&mut table, given).map_err(|source| key(&origin, source))?;
+        }
+        for pair in overrides {
+            origin = format!("--set {pair}");
+            let given = parse_override(pair).map_err(|source| key(&origin, source))?;
+            merge(&mut table, given).map_err(|source| key(&origin, source))?;
+        }
+        let recipe: Recipe = table.try_into().map_err(|error: toml::de::Error| {
+            key(&origin, KeyError::Invalid { key: "recipe".into(), reason: error.message().to_owned() })
+        })?;
+        recipe.check().map_err(|source| key(&origin, source))?;
+        Ok(recipe)
+    }
+
+    /// The recipe as TOML, every key spelled out.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// A number that stands for the whole recipe: the CRC-32 of [`Recipe::to_toml`].
+    pub fn crc32(&self) -> u32 {
+        crc32fast::hash(self.to_toml().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(text: &str, overrides: &[&str]) -> Result<Recipe, RecipeError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("recipe.toml");
+        std::fs::write(&path, text).expect("written");
+        let overrides: Vec<String> = overrides.iter().map(|&s| s.to_owned()).collect();
+        Recipe::resolve(Some(&path), &overrides)
+    }
+
+    #[test]
+    fn an_empty_recipe_is_the_defaults_and_survives_its_own_spelling() {
+        let recipe = resolve("", &[]).expect("defaults");
+        assert_eq!(recipe, Recipe::default());
+        assert_eq!(resolve(&recipe.to_toml(), &[]).expect("spelled out"), recipe);
+    }
+
+    #[test]
+    fn files_and_options_change_what_they_name() {
+        let recipe = resolve("[distil]\ntemperature = 3\n", &["learning.steps=7", "seeds=[4, 5]"]).expect("valid");
+        assert_eq!(
+            (recipe.distil.temperature, recipe.learning.steps, recipe.seeds.as_slice()),
+            (3.0, 7, [4, 5].as_slice())
+        );
+    }
+
+    #[test]
+    fn errors_name_the_key_and_the_remedy() {
+        let text = |result: Result<Recipe, RecipeError>| result.expect_err("refused").to_string();
+        let unknown = text(resolve("[distil]\ntemprature = 3.0\n", &[]));
+        assert!(unknown.contains("distil.temprature") && unknown.contains("distil.temperature"), "{unknown}");
+        let typed = text(resolve("", &["learning.steps=many"]));
+        assert!(typed.contains("learning.steps") && typed.contains("integer"), "{typed}");
+        let ranged = text(resolve("", &["data.size=100"]));
+        assert!(ranged.contains("data.size") && ranged.contains("32"), "{ranged}");
+        assert!(text(resolve("seeds = [", &[])).contains("recipe.toml"));
+        assert!(text(resolve("", &["steps"])).contains("key=value"));
+    }
+}

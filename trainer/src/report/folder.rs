@@ -1,0 +1,80 @@
+//! The run folder: files are written whole or not at all, tables line by line.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// Something in the run folder that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {path}: {source}; choose another folder with --run")]
+pub struct FolderError {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+/// A folder that one run writes into.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    tables: Mutex<()>,
+}
+
+impl RunFolder {
+    /// Makes the folder, and its parents, if they are not there.
+    pub fn create(path: &Path) -> Result<RunFolder, FolderError> {
+        let folder = RunFolder { path: path.to_owned(), tables: Mutex::new(()) };
+        std::fs::create_dir_all(path).map_err(|source| FolderError { path: path.to_owned(), source })?;
+        Ok(folder)
+    }
+
+    /// A file in the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The text of a file in the folder, if there is one.
+    pub fn read(&self, name: &str) -> Option<String> {
+        std::fs::read_to_string(self.file(name)).ok()
+    }
+
+    /// Writes a file under a temporary name and renames it.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> Result<(), FolderError> {
+        let path = self.file(name);
+        let partial = self.file(&format!("{name}.partial"));
+        let fail = |source| FolderError { path: path.clone(), source };
+        std::fs::write(&partial, contents).map_err(fail)?;
+        std::fs::rename(&partial, &path).map_err(fail)
+    }
+
+    /// Starts a table with a line of headings.
+    pub fn start_table(&self, name: &str, headings: &str) -> Result<(), FolderError> {
+        self.write(name, format!("{headings}\n"))
+    }
+
+    /// Adds a line to a table; lines from several threads do not mix.
+    pub fn add_row(&self, name: &str, row: &str) -> Result<(), FolderError> {
+        let path = self.file(name);
+        let fail = |source| FolderError { path: path.clone(), source };
+        let _one_at_a_time = self.tables.lock();
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&path).map_err(fail)?;
+        file.write_all(format!("{row}\n").as_bytes()).map_err(fail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_rows_arrive() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = RunFolder::create(&folder.path().join("deep/run")).expect("made");
+        run.start_table("t.csv", "a,b").expect("started");
+        run.add_row("t.csv", "1,2").expect("added");
+        assert_eq!(std::fs::read_to_string(run.file("t.csv")).expect("read"), "a,b\n1,2\n");
+        assert!(!run.file("t.csv.partial").exists());
+        std::fs::write(folder.path().join("file"), "").expect("written");
+        let error = RunFolder::create(&folder.path().join("file/run")).expect_err("a file is in the way");
+        assert!(error.to_string().contains("--run"));
+    }
+}
