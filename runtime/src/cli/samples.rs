@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// This crate's folder, beside that of the models.
 const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 /// The model that `retort` alone runs.
-const MODEL: &str = "shapes-320.onnx";
+const MODEL: &str = "shapes-128.onnx";
 
 /// The model.
 pub fn model() -> anyhow::Result<PathBuf> {
