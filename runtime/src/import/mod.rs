@@ -12,6 +12,8 @@ mod literal;
 mod node;
 mod operators;
 mod ports;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
