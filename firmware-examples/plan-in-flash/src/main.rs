@@ -1,1 +1,22 @@
-fn main() {}
+//! The program on a computer, where it can print. On a board `main` would be the entry point of its runtime crate, the
+//! picture would come from a camera, and the lines would go to a serial port; the library stays as it is.
+
+use plan_in_flash::flash::{self, ARENA_LEN};
+use plan_in_flash::{Arena, Detector, Error, detector, scene};
+use static_cell::ConstStaticCell;
+
+/// Zeros, so it takes no place in the binary.
+static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());
+
+fn main() -> Result<(), Error> {
+    let mut detector = Detector::new(ARENA.take())?;
+    println!("plan      {:>7} bytes, read in place", flash::plan().len());
+    println!("arena     {ARENA_LEN:>7} bytes, static");
+    println!("compute   {:>7} multiply-accumulates a picture", detector.plan().macs());
+    println!();
+    let found = detector.detect(|pixels| scene::draw(pixels, detector::SIDE, &scene::THINGS))?;
+    for object in found.objects() {
+        println!("{object}");
+    }
+    Ok(())
+}

@@ -45,6 +45,21 @@ pub struct Header {
     pub macs: u64,
 }
 
+/// Bytes of working memory that a plan needs, read from a header that nobody has checked yet: so firmware that holds a plan
+/// can give its static arena the right length when it is compiled. `None` where the bytes are no plan of this version.
+pub const fn arena_len(plan: &[u8]) -> Option<usize> {
+    const fn word(header: &[u8; HEADER_LEN], index: usize) -> u32 {
+        let at = index * 4;
+        u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    }
+    match plan.first_chunk() {
+        Some(header) if word(header, 0) == u32::from_le_bytes(MAGIC) && word(header, 1) == VERSION => {
+            Some(word(header, 5) as usize)
+        }
+        _ => None,
+    }
+}
+
 impl Field for Header {
     fn put(&self, sink: &mut dyn FnMut(u32)) {
         sink(u32::from_le_bytes(MAGIC));
@@ -130,5 +145,24 @@ impl Field for StepRecord {
             name: Field::get(words)?,
             macs: Field::get(words)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Writer;
+
+    #[test]
+    fn the_arena_is_as_long_before_the_check_as_after() {
+        const NOTHING: Option<usize> = arena_len(b"RTPL");
+        let plan = Writer::default().finish(4711);
+        assert_eq!(arena_len(&plan), Some(4711));
+        for (word, what) in [(0, "magic"), (4, "version")] {
+            let mut other = plan.clone();
+            other[word] ^= 1;
+            assert_eq!(arena_len(&other), None, "{what}");
+        }
+        assert_eq!(NOTHING, None);
     }
 }
