@@ -277,7 +277,7 @@ impl<'a> Log<'a> {
 
     fn add(&mut self, p: Progress) {
         self.loss = if self.loss.is_nan() { p.loss } else { 0.9 * self.loss + 0.1 * p.loss };
-        if p.step % EVERY == 0 && self.result.is_ok() {
+        if p.step.is_multiple_of(EVERY) && self.result.is_ok() {
             let row = format!("{},{},{},{},{},{}", self.network, self.seed, p.step, p.loss, p.norm, p.rate);
             self.result = self.folder.add_row(TRAINING, &row);
         }

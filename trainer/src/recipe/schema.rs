@@ -186,7 +186,7 @@ impl Recipe {
         if self.seeds.is_empty() {
             return refuse("seeds", "is empty; three seeds show the spread");
         }
-        if self.data.size == 0 || self.data.size % 32 != 0 || self.data.size > 1024 {
+        if self.data.size == 0 || !self.data.size.is_multiple_of(32) || self.data.size > 1024 {
             return refuse("data.size", "must be a multiple of 32, at most 1024");
         }
         for (key, count) in [
