@@ -209,9 +209,9 @@ mod tests {
             down[at] -= h;
             (of(&up) - of(&down)) / (2.0 * h)
         };
-        for at in 0..x.len() {
+        for (at, dx) in dx.iter().enumerate() {
             let expected = slope(at, &|x| loss(x, &gamma, &beta, &dy), &x);
-            assert!((dx[at] - expected).abs() < 1e-6, "dx[{at}] {} against {expected}", dx[at]);
+            assert!((dx - expected).abs() < 1e-6, "dx[{at}] {dx} against {expected}");
         }
         for at in 0..CHANNELS {
             let d_beta = slope(at, &|beta| loss(&x, &gamma, beta, &dy), &beta);
