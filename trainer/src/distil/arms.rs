@@ -4,8 +4,11 @@
 //! schedule, and have the same few labelled scenes. The control sees only those. The distilled student sees some of
 //! them in each batch, fills the rest with unlabelled scenes, and hears the teacher's opinion of all.
 
-use crate::data::{Batch, Dataset, Jitter, Rng, Sample, Turn, Walk};
-use crate::nets::{Folded, Maps, Weights, predict};
+use std::path::Path;
+
+use crate::data::{Batch, Dataset, Jitter, Rng, Turn, Walk};
+use crate::evaluate::predict_file;
+use crate::nets::{Maps, Weights};
 use crate::recipe::{Optimisation, Recipe};
 use crate::train::{AdamWOptions, Lesson, LossWeights, Progress, Schedule, Training, train};
 
@@ -39,10 +42,15 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Asks the teacher. `done` is called with the number of scenes finished, from any thread.
-    pub fn ask(teacher: &Folded, labelled: &Dataset, transfer: &Dataset, done: impl Fn(usize) + Sync) -> Signals {
-        let ask = |set: &Dataset| predict(teacher, &set.samples.iter().collect::<Vec<&Sample>>(), &done);
-        Signals { labelled: ask(labelled), transfer: ask(transfer) }
+    /// Asks the teacher in a file. `done` is called with the number of scenes finished, from any thread.
+    pub fn ask(
+        teacher: &Path,
+        labelled: &Dataset,
+        transfer: &Dataset,
+        done: impl Fn(usize) + Sync,
+    ) -> Result<Signals, retort::Error> {
+        let ask = |set: &Dataset| predict_file(teacher, &set.samples, &done);
+        Ok(Signals { labelled: ask(labelled)?, transfer: ask(transfer)? })
     }
 }
 

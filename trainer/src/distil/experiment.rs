@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 use serde::Serialize;
+use tract_onnx::pb::ModelProto;
 
 use super::arms::{Arm, Signals, train_student, train_teacher};
 use super::verdict::Verdict;
@@ -19,21 +20,30 @@ use crate::train::{CheckpointError, Progress, load, save};
 
 /// Why an experiment stopped.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
 pub enum ExperimentError {
+    /// Something in the run folder could not be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Calibration missed a value.
     #[error(transparent)]
     Range(#[from] MissingRange),
+    /// A model could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    #[error("the exported file does not work: {0}")]
+    /// The runtime does not take a file that was just written.
+    #[error("the exported file does not work")]
     Model(#[from] retort::Error),
+    /// Resumed with a recipe other than that of the run.
     #[error("{path} is another recipe; resume with the one that the run began with, or choose another folder")]
-    OtherRecipe { path: PathBuf },
-    #[error("cannot write a picture: {0}")]
+    OtherRecipe {
+        /// The run's recipe.
+        path: PathBuf,
+    },
+    /// A picture could not be written.
+    #[error("cannot write a picture")]
     Picture(#[from] image::ImageError),
 }
 
@@ -91,18 +101,17 @@ pub fn experiment(recipe: &Recipe, folder: &RunFolder, bars: &Bars, resume: bool
 
     let data = Scenes::draw(recipe, bars);
     let teacher = unless_done(folder, "teacher.ckpt", resume, || teach(recipe, folder, bars, &data.teacher))?;
-    let folded = Folded::new(&teacher);
     let teacher_file = folder.file("teacher.onnx");
     let provenance = provenance(recipe, &teacher);
     let describe = || contract(&recipe.detection, None, provenance.clone(), BTreeMap::new()).to_metadata();
-    write(float_model(&folded, "teacher"), describe(), &teacher_file)?;
+    write(float_model(&Folded::new(&teacher), "teacher"), describe(), &teacher_file)?;
     let bar = bars.start("measuring the teacher", data.test.len());
     let teacher_figures = evaluate_file(&teacher_file, &data.test, |n| bar.advance(n))?;
     bar.finish(&in_words(&teacher_figures));
     record(folder, "teacher", recipe.data.seed, "f32", &teacher_figures)?;
 
     let bar = bars.start("asking the teacher", data.labelled.len() + data.transfer.len());
-    let signals = Signals::ask(&folded, &data.labelled, &data.transfer, |n| bar.advance(n));
+    let signals = Signals::ask(&teacher_file, &data.labelled, &data.transfer, |n| bar.advance(n))?;
     bar.finish("");
 
     let arms: Vec<(Arm, u64)> =
@@ -119,15 +128,16 @@ pub fn experiment(recipe: &Recipe, folder: &RunFolder, bars: &Bars, resume: bool
     let mut students = Vec::new();
     for (&(arm, seed), weights) in arms.iter().zip(weights) {
         let folded = Folded::new(&weights?);
-        let stem = format!("{}-{seed}", arm.name());
-        let (float_file, int8_file) = (folder.file(&format!("{stem}-f32.onnx")), folder.file(&format!("{stem}.onnx")));
         let ranges = calibrate(&folded, &watched, recipe.quantise.percentile);
-        write(float_model(&folded, &recipe.name), describe(), &float_file)?;
-        write(quantised_model(&folded, &ranges, &recipe.name)?, describe(), &int8_file)?;
-        let float = evaluate_file(&float_file, &data.test, |n| bar.advance(n))?;
-        let int8 = evaluate_file(&int8_file, &data.test, |n| bar.advance(n))?;
-        record(folder, arm.name(), seed, "f32", &float)?;
-        record(folder, arm.name(), seed, "int8", &int8)?;
+        let measure = |model: ModelProto, file: &str| -> Result<Summary, ExperimentError> {
+            let path = folder.file(&format!("{}-{seed}-{file}.onnx", arm.name()));
+            write(model, describe(), &path)?;
+            let figures = evaluate_file(&path, &data.test, |n| bar.advance(n))?;
+            record(folder, arm.name(), seed, file, &figures)?;
+            Ok(figures)
+        };
+        let float = measure(float_model(&folded, &recipe.name), "f32")?;
+        let int8 = measure(quantised_model(&folded, &ranges, &recipe.name)?, "int8")?;
         students.push(Student { arm, seed, float, int8 });
     }
     bar.finish("");

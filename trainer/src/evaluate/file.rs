@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use retort::Error;
-use retort::contract::{Contract, Golden, golden_picture};
+use retort::contract::{Contract, Golden};
 use retort::model::{InputKind, LoadOptions, Model};
 use retort::tensor::{Port, TensorRef};
 use retort::vision::detector::Detector;
@@ -13,6 +13,7 @@ use retort::vision::preprocess::Preprocessor;
 
 use super::coco::{Found, Summary, Truth, summarise};
 use crate::data::{Dataset, Sample};
+use crate::nets::Maps;
 
 /// Scores below this are left out of the figures, to which they add next to nothing.
 const SCORE: f32 = 0.01;
@@ -70,33 +71,45 @@ pub fn evaluate_file(path: &Path, data: &Dataset, done: impl Fn(usize) + Sync) -
 /// Runs the golden picture of a seed through a file and takes the checksums.
 pub fn golden(path: &Path, seed: u32) -> Result<Golden, Error> {
     let (model, contract) = open(path)?;
-    let index = contract.image.port(model.inputs())?;
-    let port = &model.inputs()[index];
-    let [width, height] = contract.image.size(port)?;
-    let picture = golden_picture(seed, width, height, contract.image.colour.channels());
-    let mut session = model.session();
-    let frame = Frame::rgb(&picture, width, height)?;
-    Preprocessor::new(&contract.image, port)?.fill(&frame, session.input(index))?;
-    session.run()?;
-    let mut output = crc32fast::Hasher::new();
-    for (index, port) in model.outputs().iter().enumerate() {
-        if let TensorRef::F32(values) = session.output(index) {
-            in_onnx_order(port, |at| output.update(&values[at].to_le_bytes()));
-        }
-    }
-    Ok(Golden { seed, input_crc32: crc32fast::hash(&picture), output_crc32: output.finalize() })
+    retort::model::golden::golden(&model, &contract, seed)
 }
 
-/// Calls `each` with where every element lies in memory, in the order of the ONNX shape.
-fn in_onnx_order(port: &Port, mut each: impl FnMut(usize)) {
-    let strides = port.strides();
-    for index in 0..port.len() {
-        let mut rest = index;
-        let mut at = 0;
-        for (&size, stride) in port.shape.iter().zip(&strides).rev() {
-            at += rest % size * stride;
-            rest /= size;
+/// What the detector in a file says about each picture, raw. The outputs are those that [`crate::export`] writes.
+pub fn predict_file(path: &Path, samples: &[Sample], done: impl Fn(usize) + Sync) -> Result<Vec<Maps>, Error> {
+    let (model, contract) = open(path)?;
+    let input = contract.image.port(model.inputs())?;
+    let look = |samples: &[Sample]| -> Result<Vec<Maps>, Error> {
+        let mut preprocessor = Preprocessor::new(&contract.image, &model.inputs()[input])?;
+        let mut session = model.session();
+        let mut all = Vec::with_capacity(samples.len());
+        for sample in samples {
+            let frame = Frame::rgb(&sample.pixels, sample.width, sample.height)?;
+            preprocessor.fill(&frame, session.input(input))?;
+            session.run()?;
+            let mut maps = Maps { classes: Vec::new(), boxes: Vec::new() };
+            // Levels from fine to coarse, classes before boxes.
+            for (index, port) in model.outputs().iter().enumerate() {
+                if let TensorRef::F32(values) = session.output(index) {
+                    let target = if index % 2 == 0 { &mut maps.classes } else { &mut maps.boxes };
+                    cells_first(port, values, target);
+                }
+            }
+            all.push(maps);
         }
-        each(at);
+        done(samples.len());
+        Ok(all)
+    };
+    let shares: Result<Vec<_>, Error> = samples.par_chunks(SHARE).map(look).collect();
+    Ok(shares?.into_iter().flatten().collect())
+}
+
+/// Appends an output of shape `[1, channels, rows, columns]` cell by cell, whatever its order in memory.
+fn cells_first(port: &Port, values: &[f32], target: &mut Vec<f32>) {
+    let (&[_, channels, rows, columns], &[_, channel, row, column]) = (&port.shape[..], &port.strides()[..]) else {
+        return;
+    };
+    for cell in 0..rows * columns {
+        let start = cell / columns * row + cell % columns * column;
+        target.extend((0..channels).map(|index| values[start + index * channel]));
     }
 }

@@ -29,7 +29,7 @@ pub fn boxes_output(stride: usize) -> String {
 
 /// A model that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the model {path}: {source}")]
+#[error("cannot write the model {path}")]
 pub struct WriteError {
     path: PathBuf,
     source: std::io::Error,

@@ -5,11 +5,9 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{Device, Tensor, TensorData};
-
 use super::observer::Observer;
-use crate::data::{Jitter, PATCH, Sample, patches};
-use crate::nets::{FloatPass, Folded, FoldedLayer, Kind};
+use crate::data::Sample;
+use crate::nets::{FloatPass, Folded, FoldedLayer, Kind, run};
 
 /// Class logits below this are all the same to anyone: σ(−8) is 0.0003.
 const LOGIT_FLOOR: f32 = -8.0;
@@ -60,25 +58,19 @@ impl Ranges {
 /// Runs pictures through the folded detector and turns what was seen into scales that hold the `percentile` share of
 /// each tensor's values.
 pub fn calibrate(folded: &Folded, samples: &[&Sample], percentile: f64) -> Ranges {
-    let side = folded.architecture.input;
     let mut observers: HashMap<String, Observer> = HashMap::new();
-    for samples in samples.chunks(BATCH) {
-        let mut values = Vec::new();
-        for sample in samples {
-            patches(&sample.pixels, side, Jitter::default(), &mut values);
+    let mut pass = FloatPass::new(folded, |name, values| match observers.get_mut(name) {
+        Some(observer) => observer.watch(values),
+        None => {
+            let mut observer = Observer::default();
+            observer.watch(values);
+            observers.insert(name.to_owned(), observer);
         }
-        let shape = [samples.len(), side / 2, side / 2, PATCH];
-        let picture = Tensor::from_data(TensorData::new(values, shape), &Device::flex());
-        let mut pass = FloatPass::new(folded, |name, values| match observers.get_mut(name) {
-            Some(observer) => observer.watch(values),
-            None => {
-                let mut observer = Observer::default();
-                observer.watch(values);
-                observers.insert(name.to_owned(), observer);
-            }
-        });
-        folded.architecture.wire(&mut pass, &picture);
+    });
+    for samples in samples.chunks(BATCH) {
+        run(folded, samples, &mut pass);
     }
+    drop(pass);
     let scale = |(name, observer): (String, Observer)| {
         let (low, high) = observer.range(percentile);
         let is_output = folded.layer(&name).is_some_and(|layer| layer.layer.kind == Kind::Output);

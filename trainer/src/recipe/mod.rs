@@ -13,7 +13,7 @@ pub use schema::{Data, Detection, Distil, Network, Optimisation, Quantise, Recip
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
     /// The file cannot be read.
-    #[error("cannot read the recipe {path}: {source}")]
+    #[error("cannot read the recipe {path}")]
     Io {
         /// The file.
         path: PathBuf,
@@ -21,7 +21,7 @@ pub enum RecipeError {
         source: std::io::Error,
     },
     /// Not TOML.
-    #[error("{path} is not TOML: {source}")]
+    #[error("{path} is not TOML")]
     Syntax {
         /// The file, or the option.
         path: String,
@@ -29,7 +29,7 @@ pub enum RecipeError {
         source: Box<toml::de::Error>,
     },
     /// A key that does not fit.
-    #[error("{origin}: {source}")]
+    #[error("{origin}")]
     Key {
         /// The file, or the option.
         origin: String,
@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn errors_name_the_key_and_the_remedy() {
-        let text = |result: Result<Recipe, RecipeError>| result.expect_err("refused").to_string();
+        let text =
+            |result: Result<Recipe, RecipeError>| format!("{:#}", anyhow::Error::from(result.expect_err("refused")));
         let unknown = text(resolve("[distil]\ntemprature = 3.0\n", &[]));
         assert!(unknown.contains("distil.temprature") && unknown.contains("distil.temperature"), "{unknown}");
         let typed = text(resolve("", &["learning.steps=many"]));

@@ -126,8 +126,8 @@ pub struct Detection {
 impl Default for Recipe {
     fn default() -> Self {
         let learning = Optimisation {
-            steps: 1200,
-            batch: 16,
+            steps: 3400,
+            batch: 8,
             shards: 1,
             rate: 2e-2,
             warmup: 50,
@@ -141,7 +141,7 @@ impl Default for Recipe {
         Recipe {
             name: "shapes".into(),
             seeds: vec![1, 2, 3],
-            data: Data { seed: 7, size: 128, teacher: 3000, labelled: 160, transfer: 2400, test: 400, jitter: 0.5 },
+            data: Data { seed: 7, size: 128, teacher: 3000, labelled: 48, transfer: 2400, test: 400, jitter: 0.5 },
             teacher: Network {
                 widths: [24, 48, 96, 128, 160],
                 depths: [0, 1, 1, 0],
@@ -150,10 +150,16 @@ impl Default for Recipe {
                 residual: true,
             },
             teaching: Optimisation { steps: 2400, batch: 16, shards: 2, ..learning.clone() },
-            student: Network { widths: [16, 24, 48, 64, 96], depths: [0, 1, 1, 0], neck: 48, head: 0, residual: false },
+            student: Network {
+                widths: [16, 32, 64, 96, 128],
+                depths: [0, 1, 1, 0],
+                neck: 64,
+                head: 0,
+                residual: false,
+            },
             learning,
-            distil: Distil { temperature: 1.5, classes: 1.0, boxes: 2.0, labelled: 4 },
-            quantise: Quantise { scenes: 64, percentile: 0.9999 },
+            distil: Distil { temperature: 1.5, classes: 1.0, boxes: 2.0, labelled: 1 },
+            quantise: Quantise { scenes: 64, percentile: 1.0 },
             detection: Detection { score: 0.4, overlap: 0.6 },
         }
     }

@@ -85,9 +85,8 @@ pub fn card(recipe: &Recipe, results: &Results, bytes: usize) -> String {
          shadows, blur, noise and colour casts. Scores below {score} are not shown.\n\n\
          ## What it is bad at\n\n\
          * Anything but flat shapes on a ground: it has never seen a photograph.\n\
-         * Small shapes, under about 12 pixels at its input, and shapes that others hide by half or more.\n\
-         * Shapes hardly unlike their ground, or in deep shadow.\n\
-         * Telling a circle from a ring whose hole is small or blurred, and from a hexagon.\n\
+         {weak}\
+         * Shapes that others hide by half, that are hardly unlike their ground, or that lie in deep shadow.\n\
          * Wide pictures: letterboxing shrinks what is in them.\n",
         verdict = results.verdict.words,
         loss = results.int8_loss,
@@ -95,7 +94,25 @@ pub fn card(recipe: &Recipe, results: &Results, bytes: usize) -> String {
         crc = recipe.crc32(),
         seed = recipe.data.seed,
         score = recipe.detection.score,
+        weak = kept.map(|kept| weaknesses(&kept.int8)).unwrap_or_default(),
     );
+    text
+}
+
+/// What the figures themselves say is hard: a size and a class.
+fn weaknesses(s: &Summary) -> String {
+    let classes = CLASSES.iter().zip(&s.classes).filter_map(|(name, ap)| ap.map(|ap| (name, ap)));
+    let weakest = classes.min_by(|a, b| a.1.total_cmp(&b.1));
+    let mut text = String::new();
+    if let (Some(small), Some(medium)) = (s.small, s.medium)
+        && small < medium
+    {
+        let (small, medium) = (percent(Some(small)), percent(Some(medium)));
+        let _ = writeln!(text, "* Shapes under 32×32 pixels at its input: AP {small} against {medium} above.");
+    }
+    if let Some((name, ap)) = weakest {
+        let _ = writeln!(text, "* Of the classes, {name}: AP {}.", percent(Some(ap)));
+    }
     text
 }
 

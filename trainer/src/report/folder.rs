@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 /// Something in the run folder that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {source}; choose another folder with --run")]
+#[error("cannot write {path}; choose another folder with --run")]
 pub struct FolderError {
     path: PathBuf,
     source: std::io::Error,

@@ -12,7 +12,7 @@ const MAGIC: &[u8; 8] = b"retortw1";
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file system said no.
-    #[error("{path}: {source}")]
+    #[error("cannot use the checkpoint {path}")]
     Io {
         /// The file.
         path: PathBuf,
