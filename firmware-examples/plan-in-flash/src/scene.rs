@@ -45,7 +45,7 @@ pub const THINGS: [Thing; 4] = [
     Thing { shape: Shape::Circle, centre: [32.0, 34.0], radius: 20.0, turn: 0.0, colour: [64.0, 96.0, 200.0] },
     Thing { shape: Shape::Square, centre: [92.0, 36.0], radius: 20.0, turn: 0.07, colour: [240.0, 240.0, 235.0] },
     Thing { shape: Shape::Ring, centre: [36.0, 94.0], radius: 17.0, turn: 0.0, colour: [60.0, 170.0, 90.0] },
-    Thing { shape: Shape::Cross, centre: [94.0, 92.0], radius: 24.0, turn: 0.05, colour: [214.0, 70.0, 58.0] },
+    Thing { shape: Shape::Cross, centre: [94.0, 92.0], radius: 24.0, turn: 0.12, colour: [214.0, 70.0, 58.0] },
 ];
 
 impl Thing {
