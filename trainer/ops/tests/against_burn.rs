@@ -7,7 +7,7 @@ use retort_train_ops::{batch_norm_relu6, channel_moments, depthwise3x3};
 
 fn wave<const D: usize>(shape: [usize; D], step: f32, device: &Device) -> Tensor<D> {
     let count: usize = shape.iter().product();
-    let values: Vec<f32> = (0..count).map(|i| (i as f32 * step).sin()).collect();
+    let values: Vec<f32> = (0..count).map(|i| ((i as f32 + 0.5) * step).sin()).collect();
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 

@@ -71,7 +71,7 @@ mod tests {
     fn the_sequence_is_fixed() {
         // Data sets are named by their seed, so these numbers must never change.
         let mut rng = Rng::new(&[1, 2, 3]);
-        assert_eq!([rng.next(), rng.next()], [0, 0]);
+        assert_eq!([rng.next(), rng.next()], [0xb6cd_3c37_f705_da44, 0x2c7f_9c48_1bac_f549]);
     }
 
     #[test]

@@ -124,7 +124,7 @@ mod tests {
         let logits = vec![0.0; a.points() * 2];
         // Every cell predicts the box, shifted by its index / 100 pixels: the first candidates overlap best.
         let boxes: Vec<f32> = (0..a.points()).flat_map(|i| label.bounds.map(|edge| edge + i as f32 / 100.0)).collect();
-        let targets = hard_targets(&Assigner::new(&a, 3), &logits, &boxes, &[Some(&[label]), None][..1]);
+        let targets = hard_targets(&Assigner::new(&a, 3), &logits, &boxes, &[Some(&[label][..])]);
         let chosen: Vec<usize> = (0..a.points()).filter(|&i| targets.box_weights[i] > 0.0).collect();
         // Rows of 8 cells of 8 pixels: centres from 12 to 36 are inside, so the first row is cells 9 to 12.
         assert_eq!(chosen, [9, 10, 11]);
@@ -140,7 +140,7 @@ mod tests {
         let a = architecture();
         let label = Label { class: 0, bounds: [1.0, 1.0, 2.0, 2.0] };
         let (logits, boxes) = (vec![-9.0; a.points() * 2], vec![50.0; a.points() * 4]);
-        let targets = hard_targets(&Assigner::new(&a, 9), &logits, &boxes, &[Some(&[label])]);
+        let targets = hard_targets(&Assigner::new(&a, 9), &logits, &boxes, &[Some(&[label][..])]);
         assert!(targets.box_weights.iter().all(|w| w.is_finite()));
     }
 }

@@ -1,4 +1,4 @@
-//! The loss: quality focal loss on classes, generalised IoU on boxes.
+//! The loss: cross-entropy and quality focal loss on classes, generalised IoU on boxes.
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
@@ -64,9 +64,10 @@ pub struct LossParts {
 
 /// The loss of `outputs` against `targets`.
 ///
-/// Classes: T² · Σ |σ(z/T) − q|² · BCE(σ(z/T), q) over covered pictures (quality focal loss with β = 2, Li et al. 2020,
-/// equation 5; the temperature T as in Hinton et al. 2015, q already softened by it). Boxes: Σ w·(1 − GIoU). Both are
-/// divided by the sum of box weights, so that pictures with many objects do not count for more.
+/// Classes: T² · Σ (w + (1 − w)·|σ(z/T) − q|²) · BCE(σ(z/T), q) over covered pictures, w the cell's box weight: plain
+/// cross-entropy where an object is, so that classes are told apart from the first step on, and quality focal loss with
+/// β = 2 (Li et al. 2020, equation 5) where none is. T is the temperature of Hinton et al. 2015; q is already softened by
+/// it. Boxes: Σ w·(1 − GIoU). Both are divided by Σ w, so that pictures with many objects do not count for more.
 pub fn detection_loss(outputs: &Outputs, targets: &Targets, temperature: f32) -> LossParts {
     let [batch, points, classes] = outputs.logits.dims();
     let device: Device = outputs.logits.device();
@@ -81,7 +82,6 @@ pub fn detection_loss(outputs: &Outputs, targets: &Targets, temperature: f32) ->
     // ln(1 + e^z) − q·z, written so that no exponential overflows.
     let entropy = z.clone().clamp_min(0.0) - z.clone() * q.clone() + (z.clone().abs().neg().exp() + 1.0).log();
     let distance = activation::sigmoid(z) - q;
-    // Where something is, plain cross-entropy; where nothing is, only what the network gets wrong.
     let importance = weights.clone() + (weights.clone().neg() + 1.0) * distance.clone() * distance;
     let on_classes = (entropy * importance * covered).sum() * (temperature * temperature / total);
 
@@ -106,7 +106,7 @@ mod tests {
         let targets = Targets {
             classes: vec![0.5, 0.0],
             boxes: vec![1.0, 1.0, 4.0, 5.0],
-            box_weights: vec![2.0],
+            box_weights: vec![0.6],
             covered: vec![1.0],
         };
         let at = |temperature: f32| {
@@ -114,7 +114,10 @@ mod tests {
             (loss.classes.into_scalar::<f32>(), loss.boxes.into_scalar::<f32>())
         };
         let sigmoid = |z: f32| 1.0 / (1.0 + (-z).exp());
-        let expected = |t: f32| t * t * (1.0 + (2.0 / t).exp()).ln() * sigmoid(2.0 / t).powi(2) / 2.0;
+        let expected = |t: f32| {
+            let (p, w) = (sigmoid(2.0 / t), 0.6);
+            t * t * (w * 2f32.ln() + (w + (1.0 - w) * p * p) * (1.0 + (2.0 / t).exp()).ln())
+        };
         for t in [1.0, 3.0] {
             let (classes, boxes) = at(t);
             assert!((classes - expected(t)).abs() < 1e-5, "{classes} {}", expected(t));

@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn weights_are_within_half_a_step_of_their_channel() {
         let layer = Layer { name: "l".into(), kind: Kind::Pointwise, inputs: 3, outputs: 2 };
-        let folded = FoldedLayer { layer, weight: vec![1.0, -0.01, 0.3, 0.02, -2.54, 0.0], bias: vec![0.5, -1000.0] };
+        let folded = FoldedLayer { layer, weight: vec![1.0, -0.0101, 0.3, 0.02, -2.54, 0.0], bias: vec![0.5, -1000.0] };
         let q = quantise_weights(&folded, Scale { scale: 0.02, zero: 0 });
         assert!((q.scales[0] - 0.02).abs() < 1e-6);
         assert_eq!(q.weight, [50, -64, 15, 127, -127, 0]);
