@@ -6,7 +6,7 @@ use retort::contract::Contract;
 use retort::model::{LoadOptions, Model};
 use retort::tensor::TensorRef;
 use retort_trainer::data::{Dataset, Sample, Split};
-use retort_trainer::distil::experiment;
+use retort_trainer::distil::{experiment, train_teacher};
 use retort_trainer::evaluate::golden;
 use retort_trainer::nets::{Folded, predict};
 use retort_trainer::recipe::Recipe;
@@ -94,6 +94,18 @@ fn a_recipe_becomes_measured_files() {
     let other = Recipe { seeds: vec![5], ..recipe };
     let error = experiment(&other, &run, &Bars::default(), true).expect_err("refused").to_string();
     assert!(error.contains("recipe.toml"), "{error}");
+}
+
+#[test]
+fn training_does_not_depend_on_threads() {
+    let recipe = tiny();
+    let data = Dataset::draw(recipe.data.seed, Split::Teacher, 8, 64, || ());
+    let train = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| train_teacher(&recipe, &data, |_| ()))
+    };
+    assert_eq!(recipe.teaching.shards, 2, "two shards are what could go wrong");
+    assert_eq!(train(1), train(3));
 }
 
 #[test]
