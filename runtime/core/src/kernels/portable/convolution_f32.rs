@@ -1,7 +1,8 @@
 //! Float convolution, of the same structure as the int8 one.
 
-use super::geometry::{Axis, Grid, Patches};
-use super::layout::{BLOCK, GATHERED};
+use super::geometry::{Axis, Grid};
+use super::layout::BLOCK;
+use super::product::{Product, general, pointwise};
 use super::rows::{Lanes, Rows, load};
 use crate::function::Function;
 use crate::kernels::Packed;
@@ -18,9 +19,9 @@ struct Constants<'p> {
     activation: Function,
 }
 
-impl Constants<'_> {
-    /// Multiplies rows with the blocks from `first` on. `y` begins at the first row's first output; `channels` outputs
-    /// are written a row, rows lie `stride` apart.
+impl Product<f32> for Constants<'_> {
+    const TILE: usize = TILE;
+
     fn product(&self, rows: Rows<'_, f32>, first: usize, channels: usize, y: &mut [f32], stride: usize) {
         for block in 0..channels.div_ceil(BLOCK) {
             let at = first + block;
@@ -68,47 +69,11 @@ pub(super) fn convolution_f32(step: &ConvolutionF32, x: &[f32], y: &mut [f32], p
     let constants =
         Constants { weights: cast_slice(packed.weights), bias: cast_slice(packed.bias), activation: step.activation };
     match step.form {
-        ConvolutionForm::Pointwise => pointwise(step, x, y, &constants),
+        ConvolutionForm::Pointwise => pointwise([&step.x, &step.y], x, y, &constants),
         ConvolutionForm::Depthwise => depthwise(step, x, y, &constants),
-        ConvolutionForm::General => general(step, x, y, &constants, cast_slice_mut(scratch)),
-    }
-}
-
-fn pointwise(step: &ConvolutionF32, x: &[f32], y: &mut [f32], constants: &Constants<'_>) {
-    let (from, to) = (Grid::of(&step.x), Grid::of(&step.y));
-    let pixels = to.batch * to.pixels();
-    for first in (0..pixels).step_by(TILE) {
-        let count = TILE.min(pixels - first);
-        let rows = Rows { elements: &x[first * from.stride..], stride: from.stride, len: from.channels, count };
-        constants.product(rows, 0, to.channels, &mut y[first * to.stride..], to.stride);
-    }
-}
-
-fn general(step: &ConvolutionF32, x: &[f32], y: &mut [f32], constants: &Constants<'_>, scratch: &mut [f32]) {
-    let patches = Patches {
-        x,
-        grid: Grid::of(&step.x),
-        rows: Axis::rows(&step.x, &step.window),
-        columns: Axis::columns(&step.x, &step.window),
-        padding: 0.0,
-    };
-    let to = Grid::of(&step.y);
-    let groups = step.groups as usize;
-    let (inputs, outputs) = (patches.grid.channels / groups, to.channels / groups);
-    let depth = patches.rows.kernel * patches.columns.kernel * inputs;
-    for image in 0..to.batch {
-        for first in (0..to.pixels()).step_by(GATHERED) {
-            let count = GATHERED.min(to.pixels() - first);
-            let y = &mut y[to.at(image, 0, first)..];
-            for group in 0..groups {
-                for (index, row) in scratch.chunks_exact_mut(depth).take(count).enumerate() {
-                    let pixel = first + index;
-                    patches.gather(image, [pixel / to.width, pixel % to.width], group * inputs, row);
-                }
-                let rows = Rows { elements: &*scratch, stride: depth, len: depth, count };
-                let block = group * outputs.div_ceil(BLOCK);
-                constants.product(rows, block, outputs, &mut y[group * outputs..], to.stride);
-            }
+        ConvolutionForm::General => {
+            let (images, scratch) = ([&step.x, &step.y], cast_slice_mut(scratch));
+            general(images, &step.window, step.groups as usize, (x, 0.0), y, &constants, scratch);
         }
     }
 }

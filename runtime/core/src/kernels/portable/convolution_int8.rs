@@ -1,8 +1,9 @@
 //! Int8 convolution: pointwise as one matrix product over pixels, general ones as products over gathered patches,
 //! depthwise ones channel by channel.
 
-use super::geometry::{Axis, Grid, Patches};
-use super::layout::{BLOCK, GATHERED};
+use super::geometry::{Axis, Grid};
+use super::layout::BLOCK;
+use super::product::{Product, general, pointwise};
 use super::product_int8::{BlockWeights, TILE, multiply};
 use super::rounding::ToByte;
 use super::rows::{Lanes, Rows, load};
@@ -45,9 +46,11 @@ impl Constants<'_> {
             true => BlockWeights::Wide(&cast_slice(self.weights)[range]),
         }
     }
+}
 
-    /// Multiplies rows with the `blocks` from `first` on. `y` begins at the first row's first output; `channels` outputs
-    /// are written a row, rows lie `stride` apart.
+impl Product<u8> for Constants<'_> {
+    const TILE: usize = TILE;
+
     fn product(&self, rows: Rows<'_, u8>, first: usize, channels: usize, y: &mut [u8], stride: usize) {
         let mut sums = [[0; BLOCK]; TILE];
         let sums = &mut sums[..rows.count];
@@ -80,47 +83,11 @@ pub(super) fn convolution_int8(
         table,
     };
     match step.form {
-        ConvolutionForm::Pointwise => pointwise(step, x, y, &constants),
+        ConvolutionForm::Pointwise => pointwise([&step.x, &step.y], x, y, &constants),
         ConvolutionForm::Depthwise => depthwise(step, x, y, &constants),
-        ConvolutionForm::General => general(step, x, y, &constants, scratch),
-    }
-}
-
-fn pointwise(step: &ConvolutionInt8, x: &[u8], y: &mut [u8], constants: &Constants<'_>) {
-    let (from, to) = (Grid::of(&step.x), Grid::of(&step.y));
-    let pixels = to.batch * to.pixels();
-    for first in (0..pixels).step_by(TILE) {
-        let count = TILE.min(pixels - first);
-        let rows = Rows { elements: &x[first * from.stride..], stride: from.stride, len: from.channels, count };
-        constants.product(rows, 0, to.channels, &mut y[first * to.stride..], to.stride);
-    }
-}
-
-fn general(step: &ConvolutionInt8, x: &[u8], y: &mut [u8], constants: &Constants<'_>, scratch: &mut [u8]) {
-    let patches = Patches {
-        x,
-        grid: Grid::of(&step.x),
-        rows: Axis::rows(&step.x, &step.window),
-        columns: Axis::columns(&step.x, &step.window),
-        padding: step.x_zero as u8,
-    };
-    let to = Grid::of(&step.y);
-    let groups = step.groups as usize;
-    let (inputs, outputs) = (patches.grid.channels / groups, to.channels / groups);
-    let depth = patches.rows.kernel * patches.columns.kernel * inputs;
-    for image in 0..to.batch {
-        for first in (0..to.pixels()).step_by(GATHERED) {
-            let count = GATHERED.min(to.pixels() - first);
-            let y = &mut y[to.at(image, 0, first)..];
-            for group in 0..groups {
-                for (index, row) in scratch.chunks_exact_mut(depth).take(count).enumerate() {
-                    let pixel = first + index;
-                    patches.gather(image, [pixel / to.width, pixel % to.width], group * inputs, row);
-                }
-                let rows = Rows { elements: &*scratch, stride: depth, len: depth, count };
-                let block = group * outputs.div_ceil(BLOCK);
-                constants.product(rows, block, outputs, &mut y[group * outputs..], to.stride);
-            }
+        ConvolutionForm::General => {
+            let (images, padding) = ([&step.x, &step.y], step.x_zero as u8);
+            general(images, &step.window, step.groups as usize, (x, padding), y, &constants, scratch);
         }
     }
 }

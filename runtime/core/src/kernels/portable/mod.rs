@@ -14,6 +14,7 @@ mod image_tests;
 mod layout;
 mod matmul;
 mod pool;
+mod product;
 mod product_int8;
 mod reduce;
 mod resize;
