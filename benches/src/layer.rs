@@ -60,6 +60,7 @@ impl Layer {
             form: self.form,
             groups: self.groups(),
             kernel: [self.kernel; 2],
+            dilation: [1, 1],
             in_channels: self.channels[0],
             out_channels: self.channels[1],
         }

@@ -8,7 +8,9 @@
 //! Integer tensors inside a plan are always unsigned bytes with a zero point: who made the plan shifted signed ones by
 //! 128, which changes no result.
 #![no_std]
-#![forbid(unsafe_code)]
+// Only the kernels, and the splitting of a step among threads, may allow it; each block says why it is sound.
+#![deny(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn)]
 
 #[cfg(test)]
 extern crate std;

@@ -6,7 +6,7 @@
 mod execute;
 mod memory;
 
-use crate::kernels::{KernelSet, Kernels};
+use crate::kernels::{Alone, KernelSet, Kernels, Parallel};
 use crate::plan::{ALIGNMENT, Plan, Port};
 use core::fmt;
 
@@ -89,6 +89,7 @@ pub struct Session<'a, B> {
     plan: &'a Plan<B>,
     arena: &'a mut [u8],
     kernels: &'a dyn Kernels,
+    parallel: &'a dyn Parallel,
 }
 
 impl<'a, B: AsRef<[u8]>> Session<'a, B> {
@@ -111,7 +112,12 @@ impl<'a, B: AsRef<[u8]>> Session<'a, B> {
         if packed != kernel_set {
             return Err(RunError::KernelSet { plan: packed, kernels: kernel_set });
         }
-        Ok(Session { plan, arena: &mut arena[..needed], kernels })
+        Ok(Session { plan, arena: &mut arena[..needed], kernels, parallel: &Alone })
+    }
+
+    /// Runs steps on several threads; without this, all run on the caller's.
+    pub fn on(self, parallel: &'a dyn Parallel) -> Self {
+        Session { parallel, ..self }
     }
 
     /// The bytes of input `index`, to be written before a run. `None` where there is no such input.
@@ -140,7 +146,7 @@ impl<'a, B: AsRef<[u8]>> Session<'a, B> {
     /// As [`run`](Self::run).
     pub fn run_observed(&mut self, external: &mut dyn External, finished: &mut dyn FnMut(u32)) -> Result<(), RunError> {
         for (info, step) in self.plan.steps() {
-            execute::execute(self.plan, self.kernels, info.index, &step, self.arena, external)?;
+            execute::execute(self.plan, self.kernels, self.parallel, info.index, &step, self.arena, external)?;
             finished(info.index);
         }
         Ok(())

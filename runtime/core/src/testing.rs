@@ -1,6 +1,6 @@
 //! What tests share: a writer of small plans, and memory at a multiple of 64 bytes.
 
-use crate::kernels::{KernelSet, portable};
+use crate::kernels::{KernelSet, select};
 use crate::plan::record::Field;
 use crate::plan::step::Step;
 use crate::plan::view::Blob;
@@ -48,6 +48,7 @@ pub fn words(field: &impl Field) -> Vec<u8> {
 #[derive(Default)]
 pub struct Writer {
     pub weights: Vec<u8>,
+    kernel_set: KernelSet,
     steps: Vec<u8>,
     step_count: u32,
     inputs: Vec<PortRecord>,
@@ -57,6 +58,11 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// A writer of plans for one kernel set.
+    pub fn of(kernel_set: KernelSet) -> Self {
+        Writer { kernel_set, ..Writer::default() }
+    }
+
     /// Adds a constant.
     pub fn blob(&mut self, bytes: &[u8]) -> Blob {
         if bytes.is_empty() {
@@ -112,7 +118,7 @@ impl Writer {
         let mut header = Header {
             length: 0,
             crc32: 0,
-            kernel_set: KernelSet::Portable,
+            kernel_set: self.kernel_set,
             arena_len,
             steps: part(&self.steps),
             step_count: self.step_count,
@@ -142,11 +148,17 @@ pub fn seal(bytes: &mut [u8]) {
 /// Checks and runs a plan of one step on an arena with this content, and returns what the arena holds then.
 pub fn run_step(mut writer: Writer, step: &Step, arena: &[u8]) -> Result<Vec<u8>, PlanError> {
     writer.step("step", step);
+    let kernels = select(writer.kernel_set).expect("a kernel set that this processor has");
     let plan = Plan::check(Aligned::new(&writer.finish(arena.len() as u32)))?;
     let mut arena = Aligned::new(arena);
-    let mut session = Session::new(&plan, arena.as_mut(), portable()).expect("the arena is the plan's");
+    let mut session = Session::new(&plan, arena.as_mut(), kernels).expect("the arena is the plan's");
     session.run(&mut NoExternal).expect("no step is the host's");
     Ok(arena.as_ref().to_vec())
+}
+
+/// The kernel sets that this processor can run.
+pub fn kernel_sets() -> impl Iterator<Item = KernelSet> {
+    KernelSet::ALL.iter().copied().filter(|&set| select(set).is_some())
 }
 
 /// A generator of test data: the same numbers for the same seed (Marsaglia's xorshift).

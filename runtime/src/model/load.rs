@@ -80,6 +80,7 @@ fn plan(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
 fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error> {
     use super::{InputKind, fallback};
     use crate::plan::PlanOptions;
+    use retort_core::kernels::KernelSet;
 
     let fail = |problem: String| Error::Model { path: path.into(), problem };
     let imported = crate::import::import(bytes, &options.shapes).map_err(|error| fail(error.to_string()))?;
@@ -96,7 +97,7 @@ fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
     let contract = if own.is_empty() { String::new() } else { serde_json::json!(own).to_string() };
     let mut graph = imported.graph;
     let plan_options = PlanOptions {
-        kernel_set: options.kernel_set.unwrap_or_default(),
+        kernel_set: options.kernel_set.unwrap_or_else(KernelSet::best),
         quantised_input: options.input == InputKind::Quantised,
     };
     let planned = crate::plan::plan(&mut graph, &plan_options, &contract).map_err(|error| fail(error.to_string()))?;

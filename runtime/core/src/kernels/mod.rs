@@ -4,14 +4,27 @@
 //! on any machine; [`Kernels`] is the code, and who holds one may run it. [`portable()`] is always there and defines what
 //! every other kernel set must compute, byte for byte in integers. A kernel set need only write the convolutions; the
 //! other steps fall back to the portable code.
+//!
+//! | folder | what it holds |
+//! |---|---|
+//! | `portable` | plain Rust for any processor: the truth |
+//! | `vector` | the fast algorithms, written once over the few vector operations they need |
+//! | `x86` | those operations in AVX512-VNNI, AVX-VNNI and AVX2, and which of them this processor has |
 
 #[cfg(target_endian = "big")]
 compile_error!("plans are little-endian, and kernels read their words in place");
 
+#[cfg(test)]
+mod convolution_tests;
 mod packing;
+mod parallel;
 pub mod portable;
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use packing::{ConvolutionShape, IntegerWeights, Packed, PackedLen, PackedMut, Packing};
+pub use parallel::{Alone, Parallel, Work};
 
 use crate::plan::record::numbered;
 use crate::plan::step::{
@@ -26,17 +39,32 @@ pub enum KernelSet {
     /// Plain Rust, for any processor.
     #[default]
     Portable,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with byte dot products on 256-bit vectors: AVX-VNNI, or AVX512-VNNI with AVX512-VL.
+    AvxVnni,
+    /// x86-64 with byte dot products on 512-bit vectors.
+    Avx512Vnni,
 }
-numbered!(KernelSet, "kernel set": 0 => Portable);
+numbered!(KernelSet, "kernel set": 0 => Portable, 1 => Avx2, 2 => AvxVnni, 3 => Avx512Vnni);
 
 impl KernelSet {
-    /// Every kernel set that this build knows.
-    pub const ALL: &'static [KernelSet] = &[KernelSet::Portable];
+    /// Every kernel set that this build knows, the slowest first.
+    pub const ALL: &'static [KernelSet] =
+        &[KernelSet::Portable, KernelSet::Avx2, KernelSet::AvxVnni, KernelSet::Avx512Vnni];
+
+    /// The fastest kernel set that this processor and build can run.
+    pub fn best() -> KernelSet {
+        (KernelSet::ALL.iter().rev().copied().find(|&set| select(set).is_some())).unwrap_or_default()
+    }
 
     /// The name by which users choose it.
     pub fn name(self) -> &'static str {
         match self {
             KernelSet::Portable => "portable",
+            KernelSet::Avx2 => "avx2",
+            KernelSet::AvxVnni => "avx-vnni",
+            KernelSet::Avx512Vnni => "avx512-vnni",
         }
     }
 }
@@ -55,7 +83,10 @@ pub type Table = [u8; 256];
 /// Every slice begins at the operand's first element and ends with its furthest one, as the step's shapes and strides
 /// say; [`Plan::check`](crate::plan::Plan::check) saw to it that they agree with each other and with the blobs. An input
 /// of `None` stands for the output's own place.
-pub trait Kernels: Packing {
+pub trait Kernels: Sync {
+    /// Which kernel set this is, and so how the weights of a plan must be packed for it.
+    fn kernel_set(&self) -> KernelSet;
+
     /// See [`ConvolutionInt8`].
     fn convolution_int8(
         &self,
@@ -64,11 +95,11 @@ pub trait Kernels: Packing {
         y: &mut [u8],
         packed: Packed<'_>,
         table: Option<&Table>,
-        scratch: &mut [u8],
+        work: Work<'_>,
     );
 
     /// See [`ConvolutionF32`].
-    fn convolution_f32(&self, step: &ConvolutionF32, x: &[f32], y: &mut [f32], packed: Packed<'_>, scratch: &mut [u8]);
+    fn convolution_f32(&self, step: &ConvolutionF32, x: &[f32], y: &mut [f32], packed: Packed<'_>, work: Work<'_>);
 
     /// See [`BinaryInt8`].
     fn binary_int8(&self, step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
@@ -170,6 +201,9 @@ pub fn portable() -> &'static dyn Kernels {
 pub fn packing(set: KernelSet) -> &'static dyn Packing {
     match set {
         KernelSet::Portable => &portable::Portable,
+        KernelSet::Avx2 => &vector::VectorPacking::AVX2,
+        KernelSet::AvxVnni => &vector::VectorPacking::AVX_VNNI,
+        KernelSet::Avx512Vnni => &vector::VectorPacking::AVX512_VNNI,
     }
 }
 
@@ -177,5 +211,13 @@ pub fn packing(set: KernelSet) -> &'static dyn Packing {
 pub fn select(set: KernelSet) -> Option<&'static dyn Kernels> {
     match set {
         KernelSet::Portable => Some(portable()),
+        #[cfg(target_arch = "x86_64")]
+        KernelSet::Avx2 => x86::avx2(),
+        #[cfg(target_arch = "x86_64")]
+        KernelSet::AvxVnni => x86::avx_vnni(),
+        #[cfg(target_arch = "x86_64")]
+        KernelSet::Avx512Vnni => x86::avx512_vnni(),
+        #[cfg(not(target_arch = "x86_64"))]
+        KernelSet::Avx2 | KernelSet::AvxVnni | KernelSet::Avx512Vnni => None,
     }
 }

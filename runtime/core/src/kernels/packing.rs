@@ -12,6 +12,8 @@ pub struct ConvolutionShape {
     pub groups: u32,
     /// Rows and columns of the window.
     pub kernel: [u32; 2],
+    /// Rows and columns between two neighbouring taps.
+    pub dilation: [u32; 2],
     /// Input channels of all groups together.
     pub in_channels: u32,
     /// Output channels of all groups together.
@@ -25,6 +27,7 @@ impl ConvolutionShape {
             form: step.form,
             groups: step.groups,
             kernel: step.window.kernel,
+            dilation: step.window.dilation,
             in_channels: step.x.channels,
             out_channels: step.y.channels,
         }
@@ -36,6 +39,7 @@ impl ConvolutionShape {
             form: step.form,
             groups: step.groups,
             kernel: step.window.kernel,
+            dilation: step.window.dilation,
             in_channels: step.x.channels,
             out_channels: step.y.channels,
         }

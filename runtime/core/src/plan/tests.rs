@@ -32,7 +32,7 @@ fn convolution(writer: &mut Writer, form: ConvolutionForm) -> [Step; 2] {
         ConvolutionForm::General => (2, [3, 3], [1; 4]),
     };
     let window = Window { kernel, stride: [1, 1], dilation: [1, 1], pad };
-    let shape = ConvolutionShape { form, groups, kernel, in_channels: 4, out_channels: 4 };
+    let shape = ConvolutionShape { form, groups, kernel, dilation: [1, 1], in_channels: 4, out_channels: 4 };
     let (x, y, scratch) = (image(0), image(64), Span { offset: 256, len: 1024 });
     let packing = packing(KernelSet::Portable);
     let len = packing.packed_int8(&shape, false);

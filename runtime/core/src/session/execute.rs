@@ -2,7 +2,7 @@
 
 use super::memory::{Memory, split};
 use super::{External, RunError};
-use crate::kernels::{Kernels, Packed, Table};
+use crate::kernels::{Kernels, Packed, Parallel, Table, Work};
 use crate::plan::Plan;
 use crate::plan::step::Step;
 use crate::plan::view::Blob;
@@ -12,6 +12,7 @@ use bytemuck::{cast_slice, cast_slice_mut};
 pub fn execute<B: AsRef<[u8]>>(
     plan: &Plan<B>,
     kernels: &dyn Kernels,
+    parallel: &dyn Parallel,
     index: u32,
     step: &Step,
     arena: &mut [u8],
@@ -23,13 +24,20 @@ pub fn execute<B: AsRef<[u8]>>(
     }
     // The plan's check refuses steps whose operands cannot be split or whose tables have another length.
     if let Some(memory) = split(arena, plan.weights(), &step.regions()) {
-        run_kernel(plan, kernels, step, memory);
+        run_kernel(plan, kernels, parallel, step, memory);
     }
     Ok(())
 }
 
-fn run_kernel<B: AsRef<[u8]>>(plan: &Plan<B>, kernels: &dyn Kernels, step: &Step, memory: Memory<'_>) {
+fn run_kernel<B: AsRef<[u8]>>(
+    plan: &Plan<B>,
+    kernels: &dyn Kernels,
+    parallel: &dyn Parallel,
+    step: &Step,
+    memory: Memory<'_>,
+) {
     let Memory { inputs, output: y, scratch } = memory;
+    let work = Work { scratch, parallel };
     let blob = |blob: Blob| plan.blob(blob);
     let table = |table: Blob| <&Table>::try_from(blob(table)).ok();
     let words = |words: Blob| cast_slice::<u8, u32>(blob(words));
@@ -39,11 +47,11 @@ fn run_kernel<B: AsRef<[u8]>>(plan: &Plan<B>, kernels: &dyn Kernels, step: &Step
     let floats = |bytes| cast_slice::<u8, f32>(bytes);
     match step {
         Step::ConvolutionInt8(s) => {
-            kernels.convolution_int8(s, a, y, packed(s.weights, s.bias, s.multiplier), table(s.table), scratch);
+            kernels.convolution_int8(s, a, y, packed(s.weights, s.bias, s.multiplier), table(s.table), work);
         }
         Step::ConvolutionF32(s) => {
             let packed = packed(s.weights, s.bias, Blob::default());
-            kernels.convolution_f32(s, floats(a), cast_slice_mut(y), packed, scratch);
+            kernels.convolution_f32(s, floats(a), cast_slice_mut(y), packed, work);
         }
         Step::BinaryInt8(s) => kernels.binary_int8(s, a, b, y, table(s.table)),
         Step::BinaryF32(s) => kernels.binary_f32(s, floats(a), floats(b), cast_slice_mut(y)),

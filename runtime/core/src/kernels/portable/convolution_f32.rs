@@ -65,7 +65,13 @@ fn multiply<const P: usize>(rows: [&[f32]; P], weights: &[Lanes<f32>], bias: &La
 }
 
 /// See [`ConvolutionF32`].
-pub(super) fn convolution_f32(step: &ConvolutionF32, x: &[f32], y: &mut [f32], packed: Packed<'_>, scratch: &mut [u8]) {
+pub(in super::super) fn convolution_f32(
+    step: &ConvolutionF32,
+    x: &[f32],
+    y: &mut [f32],
+    packed: Packed<'_>,
+    scratch: &mut [u8],
+) {
     let constants =
         Constants { weights: cast_slice(packed.weights), bias: cast_slice(packed.bias), activation: step.activation };
     match step.form {

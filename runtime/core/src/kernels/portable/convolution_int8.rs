@@ -66,7 +66,7 @@ impl Product<u8> for Constants<'_> {
 }
 
 /// See [`ConvolutionInt8`].
-pub(super) fn convolution_int8(
+pub(in super::super) fn convolution_int8(
     step: &ConvolutionInt8,
     x: &[u8],
     y: &mut [u8],

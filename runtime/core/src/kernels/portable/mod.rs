@@ -1,10 +1,8 @@
 //! The portable kernels: plain Rust that compilers turn into vector code, and the truth for every other kernel set.
 
 mod binary;
-mod convolution_f32;
-mod convolution_int8;
-#[cfg(test)]
-mod convolution_tests;
+pub(super) mod convolution_f32;
+pub(super) mod convolution_int8;
 mod copy;
 #[cfg(test)]
 mod element_tests;
@@ -35,7 +33,7 @@ pub use resize::{resize_f32, resize_int8};
 pub use softmax::{softmax_f32, softmax_int8};
 pub use unary::{dequantize, lookup, quantize, unary_f32};
 
-use super::{Kernels, Packed, Table};
+use super::{KernelSet, Kernels, Packed, Table, Work};
 use crate::plan::step::{ConvolutionF32, ConvolutionInt8};
 
 /// The portable kernel set.
@@ -43,6 +41,10 @@ use crate::plan::step::{ConvolutionF32, ConvolutionInt8};
 pub struct Portable;
 
 impl Kernels for Portable {
+    fn kernel_set(&self) -> KernelSet {
+        KernelSet::Portable
+    }
+
     fn convolution_int8(
         &self,
         step: &ConvolutionInt8,
@@ -50,12 +52,12 @@ impl Kernels for Portable {
         y: &mut [u8],
         packed: Packed<'_>,
         table: Option<&Table>,
-        scratch: &mut [u8],
+        work: Work<'_>,
     ) {
-        convolution_int8::convolution_int8(step, x, y, packed, table, scratch);
+        convolution_int8::convolution_int8(step, x, y, packed, table, work.scratch);
     }
 
-    fn convolution_f32(&self, step: &ConvolutionF32, x: &[f32], y: &mut [f32], packed: Packed<'_>, scratch: &mut [u8]) {
-        convolution_f32::convolution_f32(step, x, y, packed, scratch);
+    fn convolution_f32(&self, step: &ConvolutionF32, x: &[f32], y: &mut [f32], packed: Packed<'_>, work: Work<'_>) {
+        convolution_f32::convolution_f32(step, x, y, packed, work.scratch);
     }
 }

@@ -1,0 +1,287 @@
+//! Convolutions of every kernel set that this processor can run against a direct sum over every product, through the
+//! check of a plan and a session.
+
+use crate::function::Function;
+use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedMut, packing};
+use crate::plan::step::{ConvolutionF32, ConvolutionForm, ConvolutionInt8, Step};
+use crate::plan::view::{Image, Span, Window};
+use crate::testing::{Random, Writer, kernel_sets, run_step};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
+use std::vec;
+use std::vec::Vec;
+
+/// A convolution to try.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    form: ConvolutionForm,
+    groups: u32,
+    x: Image,
+    y: Image,
+    window: Window,
+    wide: bool,
+    zeros: [i32; 2],
+    bounds: [i32; 2],
+    table: bool,
+    /// Biases and multipliers so large that sums wrap around and results saturate.
+    extreme: bool,
+    seed: u64,
+}
+
+impl Case {
+    fn shape(&self) -> ConvolutionShape {
+        ConvolutionShape {
+            form: self.form,
+            groups: self.groups,
+            kernel: self.window.kernel,
+            dilation: self.window.dilation,
+            in_channels: self.x.channels,
+            out_channels: self.y.channels,
+        }
+    }
+
+    /// The products behind output (n, row, column, channel): the input's index, where it is inside, and the weight's.
+    fn products(&self, at: [u32; 4]) -> Vec<(Option<usize>, usize)> {
+        let (x, w) = (&self.x, &self.window);
+        let (inputs, outputs) = (x.channels / self.groups, self.y.channels / self.groups);
+        let mut products = Vec::new();
+        for ky in 0..w.kernel[0] {
+            for kx in 0..w.kernel[1] {
+                let row = (at[1] * w.stride[0] + ky * w.dilation[0]).checked_sub(w.pad[0]).filter(|&r| r < x.height);
+                let column = (at[2] * w.stride[1] + kx * w.dilation[1]).checked_sub(w.pad[1]).filter(|&c| c < x.width);
+                for i in 0..inputs {
+                    let channel = at[3] / outputs * inputs + i;
+                    let pixel = row.zip(column).map(|(r, c)| (at[0] * x.height + r) * x.width + c);
+                    let weight = ((at[3] * w.kernel[0] + ky) * w.kernel[1] + kx) * inputs + i;
+                    products.push((pixel.map(|p| (p * x.stride + channel) as usize), weight as usize));
+                }
+            }
+        }
+        products
+    }
+
+    /// Every output's position and index.
+    fn outputs(&self) -> Vec<([u32; 4], usize)> {
+        let y = &self.y;
+        let mut outputs = Vec::new();
+        for n in 0..y.batch {
+            for row in 0..y.height {
+                for column in 0..y.width {
+                    for c in 0..y.channels {
+                        let index = ((n * y.height + row) * y.width + column) * y.stride + c;
+                        outputs.push(([n, row, column, c], index as usize));
+                    }
+                }
+            }
+        }
+        outputs
+    }
+}
+
+/// Elements that an image spans.
+fn elements(image: &Image) -> u32 {
+    (image.batch * image.height * image.width - 1) * image.stride + image.channels
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let form =
+        prop_oneof![Just(ConvolutionForm::Pointwise), Just(ConvolutionForm::Depthwise), Just(ConvolutionForm::General)];
+    // Channels around the lengths of vectors, of four vectors, and of less than one.
+    let channels = || prop_oneof![1u32..18, 31u32..34, 48u32..52, Just(64u32), 79u32..81, 127u32..131];
+    let size = (1u32..3, 1u32..8, 1u32..20, channels(), channels(), 0u32..5);
+    let window = (
+        prop::array::uniform2(prop_oneof![Just(3u32), 1u32..7]),
+        prop::array::uniform2(1u32..4),
+        prop::array::uniform2(1u32..3),
+        prop::array::uniform4(0u32..3),
+    );
+    let byte = || prop_oneof![Just(0i32), Just(255), 0i32..256];
+    let pair = || prop::array::uniform2(byte());
+    let integers = (prop::bool::weighted(0.2), pair(), pair(), any::<bool>(), any::<bool>());
+    (form, size, window, integers, 1u32..5, any::<u64>()).prop_map(|(form, size, window, integers, groups, seed)| {
+        let (batch, height, width, inputs, outputs, gap) = size;
+        let (mut kernel, mut stride, dilation, mut pad) = window;
+        let (wide, zeros, bounds, table, extreme) = integers;
+        let (groups, inputs, outputs) = match form {
+            ConvolutionForm::Pointwise => (1, inputs, outputs),
+            ConvolutionForm::Depthwise => (inputs, inputs, inputs),
+            ConvolutionForm::General => (groups, inputs.div_ceil(groups) * groups, outputs.div_ceil(groups) * groups),
+        };
+        if form == ConvolutionForm::Pointwise {
+            (kernel, stride, pad) = ([1, 1], [1, 1], [0; 4]);
+        }
+        let window = Window { kernel, stride, dilation, pad };
+        let x = Image { offset: 4, batch, height, width, channels: inputs, stride: inputs + gap };
+        // As many places as begin inside the padded image: some windows hang over its end.
+        let places = |len: u32, axis: usize| (len + pad[axis] + pad[axis + 2] - 1) / stride[axis] + 1;
+        let offset = (x.offset + elements(&x)).next_multiple_of(4);
+        let y = Image {
+            offset,
+            batch,
+            height: places(height, 0),
+            width: places(width, 1),
+            channels: outputs,
+            stride: outputs + gap,
+        };
+        let bounds = [bounds[0].min(bounds[1]), bounds[0].max(bounds[1])];
+        Case { form, groups, x, y, window, wide, zeros, bounds, table, extreme, seed }
+    })
+}
+
+/// The constants of an integer convolution before they are packed.
+struct Integers {
+    weights: Vec<i16>,
+    bias: Vec<i32>,
+    multiplier: Vec<f32>,
+    table: Vec<u8>,
+}
+
+impl Integers {
+    fn new(case: &Case, random: &mut Random) -> Self {
+        let mut weight = || match random.next() {
+            w if case.wide => (w % 511) as i16 - 255,
+            w if w % 5 == 0 => -128,
+            w => i16::from(w as i8),
+        };
+        let weights = (0..case.shape().weight_count()).map(|_| weight()).collect();
+        let outputs = case.y.channels;
+        let bias = (0..outputs).map(|_| random.next() as i32 >> if case.extreme { 0 } else { 16 }).collect();
+        let mut multiplier = || match random.next() {
+            n if case.extreme => [1e-30, 1e-9, 0.5, 3.0, 1e9, 1e38][n as usize % 6],
+            n => (n % 1000 + 1) as f32 * 1e-5,
+        };
+        let multiplier = (0..outputs).map(|_| multiplier()).collect();
+        let table = if case.table { random.bytes(256) } else { Vec::new() };
+        Integers { weights, bias, multiplier, table }
+    }
+}
+
+/// Runs the convolution on every kernel set and compares all of the arena before the working memory.
+fn int8_convolution(case: &Case) -> TestCaseResult {
+    let mut random = Random::new(case.seed);
+    let constants = Integers::new(case, &mut random);
+    let offset = (case.y.offset + elements(&case.y)).next_multiple_of(64);
+    let before = random.bytes(offset as usize);
+    let mut expected = before.clone();
+    for (at, index) in case.outputs() {
+        let mut sum = constants.bias[at[3] as usize];
+        for (input, weight) in case.products(at) {
+            // Padding counts as the zero point, so it adds nothing.
+            let x = input.map_or(0, |i| i32::from(before[case.x.offset as usize + i]) - case.zeros[0]);
+            sum = sum.wrapping_add(x * i32::from(constants.weights[weight]));
+        }
+        let rounded = libm::rintf(sum as f32 * constants.multiplier[at[3] as usize]) as i32;
+        let byte = rounded.saturating_add(case.zeros[1]).clamp(case.bounds[0], case.bounds[1]) as u8;
+        let byte = if case.table { constants.table[usize::from(byte)] } else { byte };
+        expected[case.y.offset as usize + index] = byte;
+    }
+    for set in kernel_sets() {
+        let after = run_int8(case, &constants, set, &before);
+        prop_assert_eq!(&after[..offset as usize], &expected[..], "{}", set);
+    }
+    Ok(())
+}
+
+/// The arena after the convolution ran on one kernel set.
+fn run_int8(case: &Case, constants: &Integers, set: KernelSet, before: &[u8]) -> Vec<u8> {
+    let (packing, shape) = (packing(set), case.shape());
+    let lens = packing.packed_int8(&shape, case.wide);
+    let [mut w, mut b, mut m] = [lens.weights, lens.bias, lens.multiplier].map(|len| vec![0; len as usize]);
+    let narrow: Vec<i8> = constants.weights.iter().map(|&w| w as i8).collect();
+    let weights = if case.wide { IntegerWeights::Wide(&constants.weights) } else { IntegerWeights::Narrow(&narrow) };
+    let packed = PackedMut { weights: &mut w, bias: &mut b, multiplier: &mut m };
+    packing.pack_int8(&shape, case.zeros[0], weights, &constants.bias, &constants.multiplier, packed);
+
+    let mut writer = Writer::of(set);
+    let mut step = ConvolutionInt8 {
+        x: case.x,
+        y: case.y,
+        window: case.window,
+        groups: case.groups,
+        form: case.form,
+        wide: case.wide,
+        x_zero: case.zeros[0],
+        y_zero: case.zeros[1],
+        low: case.bounds[0],
+        high: case.bounds[1],
+        weights: writer.blob(&w),
+        bias: writer.blob(&b),
+        multiplier: writer.blob(&m),
+        table: writer.blob(&constants.table),
+        scratch: Span::default(),
+    };
+    step.scratch = Span { offset: before.len() as u32, len: packing.scratch_int8(&step) };
+    let mut arena = before.to_vec();
+    // Whatever working memory holds before must not matter.
+    arena.resize(before.len() + step.scratch.len as usize, 0xA5);
+    run_step(writer, &Step::ConvolutionInt8(step), &arena).expect("the plan is right")
+}
+
+/// Runs the convolution on every kernel set and compares within what rounding explains.
+fn float_convolution(case: &Case) -> TestCaseResult {
+    let mut random = Random::new(case.seed);
+    let (mut x, mut y) = (case.x, case.y);
+    x.offset *= 4;
+    y.offset *= 4;
+    let weights = random.floats(case.shape().weight_count() as usize);
+    let bias = random.floats(y.channels as usize);
+    let offset = (y.offset + 4 * elements(&y)).next_multiple_of(64);
+    let before = random.floats(offset as usize / 4);
+    let mut expected: Vec<(f32, f32)> = before.iter().map(|&element| (element, 0.0)).collect();
+    for (at, index) in case.outputs() {
+        let product = |(input, weight): (Option<usize>, usize)| {
+            input.map_or(0.0, |i| f64::from(before[x.offset as usize / 4 + i]) * f64::from(weights[weight]))
+        };
+        let (mut sum, mut magnitude) = (f64::from(bias[at[3] as usize]), 0.0);
+        for product in case.products(at).into_iter().map(product) {
+            (sum, magnitude) = (sum + product, magnitude + product.abs());
+        }
+        let sum = if sum >= 0.0 { sum } else { 0.5 * sum };
+        expected[y.offset as usize / 4 + index] = (sum as f32, 1e-6 * (1.0 + magnitude as f32));
+    }
+    for set in kernel_sets() {
+        let (packing, shape) = (packing(set), case.shape());
+        let lens = packing.packed_f32(&shape);
+        let [mut w, mut b] = [lens.weights, lens.bias].map(|len| vec![0; len as usize]);
+        packing.pack_f32(&shape, &weights, &bias, PackedMut { weights: &mut w, bias: &mut b, multiplier: &mut [] });
+        let mut writer = Writer::of(set);
+        let mut step = ConvolutionF32 {
+            x,
+            y,
+            window: case.window,
+            groups: case.groups,
+            form: case.form,
+            weights: writer.blob(&w),
+            bias: writer.blob(&b),
+            activation: Function::LeakyRelu { slope: 0.5 },
+            scratch: Span::default(),
+        };
+        step.scratch = Span { offset, len: packing.scratch_f32(&step) };
+        let mut arena = before.clone();
+        arena.resize((offset + step.scratch.len) as usize / 4, f32::NAN);
+        let after =
+            run_step(writer, &Step::ConvolutionF32(step), bytemuck::cast_slice(&arena)).expect("the plan is right");
+        for (index, (found, (expected, tolerance))) in crate::testing::floats(&after).iter().zip(&expected).enumerate()
+        {
+            prop_assert!(
+                (found - expected).abs() <= *tolerance,
+                "{set}, element {index}: {found} instead of {expected}"
+            );
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn int8_convolution_is_the_direct_sum(case in case()) {
+        int8_convolution(&case)?;
+    }
+
+    #[test]
+    fn float_convolution_is_the_direct_sum(case in case()) {
+        float_convolution(&case)?;
+    }
+}

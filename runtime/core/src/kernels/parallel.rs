@@ -1,0 +1,148 @@
+//! Splitting one step among threads: what a kernel asks of a pool, and what it may write from each part.
+
+use core::marker::PhantomData;
+use core::ops::Range;
+
+/// Threads that run the parts of a step together.
+pub trait Parallel: Sync {
+    /// How many threads there are, the caller's included; at least 1.
+    fn threads(&self) -> usize;
+
+    /// Calls `task(part, scratch)` once for every part below `parts`, in any order, and returns when all calls have
+    /// returned. Working memory is `scratch` on the caller's thread and memory of the pool's own, of the same length, on
+    /// the others; what it holds at the start of a call is not defined.
+    fn run(&self, parts: usize, scratch: &mut [u8], task: &(dyn Fn(usize, &mut [u8]) + Sync));
+}
+
+/// The caller's thread alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl Parallel for Alone {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn run(&self, parts: usize, scratch: &mut [u8], task: &(dyn Fn(usize, &mut [u8]) + Sync)) {
+        for part in 0..parts {
+            task(part, scratch);
+        }
+    }
+}
+
+/// What a step has to work with besides its operands.
+pub struct Work<'w> {
+    /// Working memory of one thread.
+    pub scratch: &'w mut [u8],
+    /// The threads.
+    pub parallel: &'w dyn Parallel,
+}
+
+/// Multiply-accumulates below which waking another thread costs more than it saves.
+const WORTH_A_THREAD: u64 = 400_000;
+
+impl Work<'_> {
+    /// Cuts `len` rows, which cost `macs` multiply-accumulates together, into pieces of whole rows and calls
+    /// `task(rows, elements, scratch)` for each, where `elements` are those of `y` that these rows own: row i begins at
+    /// i · `pitch`. Which rows share a piece depends on the number of threads, so results must not.
+    pub fn rows<T: Send>(
+        self,
+        len: usize,
+        macs: u64,
+        pitch: usize,
+        y: &mut [T],
+        task: &(dyn Fn(Range<usize>, &mut [T], &mut [u8]) + Sync),
+    ) {
+        let threads = self.parallel.threads();
+        // Several pieces a thread, so that one that was interrupted holds the others up only for a short while.
+        let worth = usize::try_from(macs / WORTH_A_THREAD).unwrap_or(usize::MAX);
+        let pieces = if threads == 1 { 1 } else { (threads * 4).min(worth).min(len) };
+        if pieces <= 1 {
+            return task(0..len, y, self.scratch);
+        }
+        let whole = Shared::new(y);
+        self.parallel.run(pieces, self.scratch, &|piece, scratch| {
+            let rows = len * piece / pieces..len * (piece + 1) / pieces;
+            let end = if rows.end == len { whole.len } else { (rows.end * pitch).min(whole.len) };
+            let range = (rows.start * pitch).min(end)..end;
+            // SAFETY: the row ranges of different pieces are disjoint and ascending, and each piece runs once, so no
+            // element is borrowed twice.
+            #[allow(unsafe_code)]
+            let elements = unsafe { whole.slice(range) };
+            task(rows, elements, scratch);
+        });
+    }
+}
+
+/// A slice of which different threads borrow different parts.
+struct Shared<'y, T> {
+    start: *mut T,
+    len: usize,
+    borrowed: PhantomData<&'y mut [T]>,
+}
+
+// SAFETY: it only hands out parts that its user vouches are disjoint, as `split_at_mut` would.
+#[allow(unsafe_code)]
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'y, T> Shared<'y, T> {
+    fn new(y: &'y mut [T]) -> Self {
+        Shared { start: y.as_mut_ptr(), len: y.len(), borrowed: PhantomData }
+    }
+
+    /// The elements in `range`.
+    ///
+    /// # Safety
+    /// The range lies inside, and no two ranges that are borrowed at one time overlap.
+    #[allow(unsafe_code, clippy::mut_from_ref)]
+    unsafe fn slice(&self, range: Range<usize>) -> &mut [T] {
+        debug_assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: inside the slice this was made of, and apart from all other borrowed parts, says the caller.
+        unsafe { core::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+
+    /// Says that it has three threads and runs the parts backwards.
+    struct Backwards;
+
+    impl Parallel for Backwards {
+        fn threads(&self) -> usize {
+            3
+        }
+
+        fn run(&self, parts: usize, scratch: &mut [u8], task: &(dyn Fn(usize, &mut [u8]) + Sync)) {
+            (0..parts).rev().for_each(|part| task(part, scratch));
+        }
+    }
+
+    #[test]
+    fn every_row_is_written_once_by_its_own_piece() {
+        for len in [1, 2, 7, 12, 13, 100] {
+            // The last row is shorter, as where an image is a slice of the channels of a wider one.
+            let mut y = vec![0u32; len * 5 - 2];
+            let work = Work { scratch: &mut [], parallel: &Backwards };
+            work.rows(len, u64::MAX, 5, &mut y, &|rows, y, _| {
+                for (index, element) in y.iter_mut().enumerate() {
+                    *element += (rows.start * 5 + index + 1) as u32;
+                }
+                assert_eq!(y.len(), (rows.len() * 5).min(len * 5 - 2 - rows.start * 5));
+            });
+            assert!(y.iter().enumerate().all(|(index, &element)| element == index as u32 + 1), "{len} rows");
+        }
+    }
+
+    #[test]
+    fn little_work_stays_on_one_thread() {
+        let mut calls = std::sync::atomic::AtomicUsize::new(0);
+        let work = Work { scratch: &mut [], parallel: &Backwards };
+        work.rows(8, 1000, 1, &mut [0; 8], &|_, _, _| {
+            calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert_eq!(*calls.get_mut(), 1);
+    }
+}

@@ -1,0 +1,192 @@
+//! Int8 convolution on vectors: which algorithm a form takes, and how its rows are shared out among threads.
+
+use super::depthwise_int8::Depthwise;
+use super::int8::Int8;
+use super::layout::{MAX_RUNS, Segments, VectorPacking, is_covered};
+use super::product::{Constants, Runs, Target, multiply};
+use super::ring::{RowRing, Source};
+use super::{Task, scratch};
+use crate::kernels::{ConvolutionShape, Packed, Packing, Table, Work, portable};
+use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
+use crate::plan::view::Image;
+use core::ops::Range;
+
+/// See [`ConvolutionInt8`].
+///
+/// # Panics
+/// Where a slice is shorter than the step says; the check of a plan sees to that.
+pub fn convolution_int8<I: Int8>(
+    isa: I,
+    packing: &VectorPacking,
+    step: &ConvolutionInt8,
+    x: &[u8],
+    y: &mut [u8],
+    packed: Packed<'_>,
+    table: Option<&Table>,
+    work: Work<'_>,
+) {
+    let shape = ConvolutionShape::of_int8(step);
+    if !is_covered(&shape, step.wide) {
+        return portable::convolution_int8::convolution_int8(step, x, y, packed, table, work.scratch);
+    }
+    let lens = packing.packed_int8(&shape, step.wide);
+    assert!(packed.weights.len() >= lens.weights as usize, "weights");
+    assert!(
+        packed.bias.len() >= lens.bias as usize && packed.multiplier.len() >= lens.multiplier as usize,
+        "constants"
+    );
+    assert!(work.scratch.len() >= packing.scratch_int8(step) as usize, "working memory");
+    assert!(x.len() >= elements(&step.x) && y.len() >= elements(&step.y), "operands");
+    let convolution = Convolution { step, shape, x, packed, table };
+    let (pixels, pitch) = ((step.y.batch * step.y.height * step.y.width) as usize, step.y.stride as usize);
+    let macs = (pixels as u64).saturating_mul(shape.weight_count());
+    match step.form {
+        ConvolutionForm::Pointwise => work.rows(pixels, macs, pitch, y, &|rows, y, _| {
+            isa.invoke(Pointwise { convolution: &convolution, rows, y });
+        }),
+        ConvolutionForm::General => {
+            work.rows(pixels / step.y.width as usize, macs, pitch * step.y.width as usize, y, &|rows, y, scratch| {
+                isa.invoke(General { convolution: &convolution, rows, y, scratch });
+            });
+        }
+        ConvolutionForm::Depthwise => {
+            work.rows(
+                pixels / step.y.width as usize,
+                macs * 4,
+                pitch * step.y.width as usize,
+                y,
+                &|rows, y, scratch| {
+                    let pixels = rows.len() * step.y.width as usize;
+                    let constants = convolution.constants();
+                    isa.invoke(Depthwise { step, x, rows, y: &mut *y, constants, scratch });
+                    convolution.look_up(y, pixels);
+                },
+            );
+        }
+    }
+}
+
+/// Elements that an image spans.
+fn elements(image: &Image) -> usize {
+    let pixels = image.batch as usize * image.height as usize * image.width as usize;
+    (pixels - 1) * image.stride as usize + image.channels as usize
+}
+
+/// What every form needs.
+struct Convolution<'c> {
+    step: &'c ConvolutionInt8,
+    shape: ConvolutionShape,
+    x: &'c [u8],
+    packed: Packed<'c>,
+    table: Option<&'c Table>,
+}
+
+impl Convolution<'_> {
+    fn constants(&self) -> Constants {
+        Constants {
+            weights: self.packed.weights.as_ptr(),
+            bias: self.packed.bias.as_ptr().cast(),
+            multiplier: self.packed.multiplier.as_ptr().cast(),
+        }
+    }
+
+    /// Maps the results of `pixels` pixels through the table, if there is one.
+    fn look_up(&self, y: &mut [u8], pixels: usize) {
+        let Some(table) = self.table else { return };
+        let (stride, channels) = (self.step.y.stride as usize, self.step.y.channels as usize);
+        for pixel in y.chunks_mut(stride).take(pixels) {
+            pixel[..channels].iter_mut().for_each(|byte| *byte = table[usize::from(*byte)]);
+        }
+    }
+}
+
+/// Some pixels of a 1×1 convolution, read where they lie.
+struct Pointwise<'p> {
+    convolution: &'p Convolution<'p>,
+    rows: Range<usize>,
+    y: &'p mut [u8],
+}
+
+impl<I: Int8> Task<I> for Pointwise<'_> {
+    #[inline(always)]
+    fn run(self, isa: I) {
+        let Pointwise { convolution, rows, y } = self;
+        let step = convolution.step;
+        let (inputs, stride) = (step.x.channels as usize, step.x.stride as usize);
+        let start = convolution.x[rows.start * stride..].as_ptr();
+        let runs = Runs { starts: &[start], fours: inputs / 4, rest: inputs % 4, step: stride };
+        let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: step.y.channels as usize };
+        let rounding = isa.rounding(step.y_zero, step.low, step.high);
+        // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these rows; inputs that do not make
+        // up a four are read one by one.
+        #[allow(unsafe_code)]
+        unsafe {
+            multiply(isa, runs, rows.len(), convolution.constants(), rounding, to);
+        }
+        convolution.look_up(y, rows.len());
+    }
+}
+
+/// Some output rows of any other convolution, whose inputs are read from a ring of padded rows.
+struct General<'g> {
+    convolution: &'g Convolution<'g>,
+    rows: Range<usize>,
+    y: &'g mut [u8],
+    scratch: &'g mut [u8],
+}
+
+impl<I: Int8> Task<I> for General<'_> {
+    #[inline(always)]
+    fn run(self, isa: I) {
+        let General { convolution, rows, y, scratch } = self;
+        let (step, x) = (convolution.step, convolution.x);
+        let (window, layout) = (&step.window, scratch::general(step));
+        let (height, places) = (step.x.height as usize, step.y.height as usize);
+        let (channels, groups) = (step.x.channels as usize, step.groups as usize);
+        let (inputs, outputs) = (channels / groups, step.y.channels as usize / groups);
+        let [stride, dilation] = [window.stride, window.dilation].map(|pair| pair.map(|n| n as usize));
+        let segments = Segments::of(&convolution.shape);
+        let rounding = isa.rounding(step.y_zero, step.low, step.high);
+        let pitch = step.y.stride as usize * step.y.width as usize;
+        let vectors = outputs.div_ceil(I::LANES);
+        let mut done = rows.start;
+        while done < rows.end {
+            // The rows of one image.
+            let image = done / places;
+            let end = rows.end.min((image + 1) * places);
+            let mut ring = RowRing::new(scratch, layout, height, [window.pad[0], window.pad[1]], step.x_zero as u8);
+            let source = Source::new(x, &step.x, image, 0..channels);
+            for row in done..end {
+                let first = (row - image * places) * stride[0];
+                ring.fill(&source, first..first + layout.rows);
+                let mut constants = convolution.constants();
+                for group in 0..groups {
+                    let mut starts = [core::ptr::null(); MAX_RUNS];
+                    let starts = &mut starts[..window.kernel[0] as usize * segments.per_row];
+                    for (run, start) in starts.iter_mut().enumerate() {
+                        let (tap_row, tap) = (run / segments.per_row, run % segments.per_row);
+                        let at = ring.row(first + tap_row * dilation[0], height) + layout.column(tap * dilation[1]);
+                        *start = ring.elements()[at + group * inputs..].as_ptr();
+                    }
+                    let runs = Runs { starts, fours: segments.fours(), rest: 0, step: stride[1] * channels };
+                    let y = &mut y[(row - rows.start) * pitch + group * outputs..];
+                    let last = (step.y.width as usize - 1) * step.y.stride as usize;
+                    assert!(last + outputs <= y.len(), "the output is too small");
+                    let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: outputs };
+                    // SAFETY: padded rows hold the window at every place, and slack for the last four inputs; the
+                    // constants are packed group after group; the row of results can be written.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        multiply(isa, runs, step.y.width as usize, constants, rounding, to);
+                        let dots = starts.len() * segments.fours() * vectors;
+                        constants.weights = constants.weights.add(dots * I::WEIGHT_BYTES);
+                        constants.bias = constants.bias.add(vectors * I::LANES);
+                        constants.multiplier = constants.multiplier.add(vectors * I::LANES);
+                    }
+                }
+            }
+            done = end;
+        }
+        convolution.look_up(y, rows.len() * step.y.width as usize);
+    }
+}

@@ -1,0 +1,260 @@
+//! Depthwise int8 convolution: byte dot products down the columns of the window.
+//!
+//! Rows are interleaved by fours, so that one dot product multiplies a channel of four rows with the four weights of one
+//! kernel column. Where a window of up to three rows moves down by one row at a time, two output rows are computed from the
+//! same four rows, the second with its weights delayed by one. Channels are worked on in chunks whose pixels fill vectors
+//! evenly, so that the lanes of every block of four vectors belong to the same channels, and weights stay in registers
+//! along a row.
+
+use super::Task;
+use super::int8::Int8;
+use super::layout::{Chunk, MAX_RUNS, chunks};
+use super::product::Constants;
+use super::ring::{RowRing, Source};
+use super::scratch;
+use crate::plan::step::ConvolutionInt8;
+use core::ops::Range;
+
+/// Some output rows of a depthwise convolution.
+pub struct Depthwise<'d> {
+    pub step: &'d ConvolutionInt8,
+    pub x: &'d [u8],
+    /// Output rows, those of all images counted through.
+    pub rows: Range<usize>,
+    /// The elements of those rows.
+    pub y: &'d mut [u8],
+    pub constants: Constants,
+    pub scratch: &'d mut [u8],
+}
+
+/// What a sweep along an output row needs besides the instruction set.
+struct Sweep<'s> {
+    /// The interleaved rows.
+    quads: *const u8,
+    /// Where each dot product's first operand lies in them.
+    offsets: &'s [usize],
+    constants: Constants,
+    y: *mut u8,
+    /// Bytes from one output pixel to the next.
+    step: usize,
+    pixels: usize,
+    channels: usize,
+}
+
+impl<I: Int8> Task<I> for Depthwise<'_> {
+    #[inline(always)]
+    fn run(self, isa: I) {
+        let Depthwise { step, x, rows, y, mut constants, scratch } = self;
+        let rounding = isa.rounding(step.y_zero, step.low, step.high);
+        let height = step.y.height as usize;
+        for chunk in chunks(step.y.channels as usize, I::LANES) {
+            let memory = scratch::Depthwise::new(step, chunk.pitch, I::LANES);
+            let mut offsets = [0; MAX_RUNS];
+            let taps = tap_offsets(step, &memory, &mut offsets);
+            let mut done = rows.start;
+            while done < rows.end {
+                // The rows of one image.
+                let image = done / height;
+                let end = rows.end.min((image + 1) * height);
+                let part = ImageRows { chunk, image, rows: done - image * height..end - image * height };
+                let y = &mut y[(done - rows.start) * step.y.width as usize * step.y.stride as usize..];
+                part.run(isa, step, &memory, taps, x, y, constants, rounding, scratch);
+                done = end;
+            }
+            // SAFETY: constants are packed chunk after chunk.
+            #[allow(unsafe_code)]
+            unsafe {
+                constants.weights = constants.weights.add(taps.len() * 4 * I::WEIGHT_BYTES);
+                constants.bias = constants.bias.add(4 * I::LANES);
+                constants.multiplier = constants.multiplier.add(4 * I::LANES);
+            }
+        }
+    }
+}
+
+/// Where the operands of the dot products lie: by group of kernel rows, then by kernel column.
+#[inline(always)]
+fn tap_offsets<'o>(
+    step: &ConvolutionInt8,
+    memory: &scratch::Depthwise,
+    offsets: &'o mut [usize; MAX_RUNS],
+) -> &'o [usize] {
+    let (columns, dilation) = (step.window.kernel[1] as usize, step.window.dilation[1] as usize);
+    let taps = &mut offsets[..memory.groups * columns];
+    for (index, offset) in taps.iter_mut().enumerate() {
+        let (group, column) = (index / columns, index % columns);
+        *offset = group * memory.group_len + memory.rows.column(column * dilation) * 4;
+    }
+    taps
+}
+
+/// Output rows of one image in one chunk of channels.
+struct ImageRows {
+    chunk: Chunk,
+    image: usize,
+    rows: Range<usize>,
+}
+
+impl ImageRows {
+    #[inline(always)]
+    fn run<I: Int8>(
+        &self,
+        isa: I,
+        step: &ConvolutionInt8,
+        memory: &scratch::Depthwise,
+        taps: &[usize],
+        x: &[u8],
+        y: &mut [u8],
+        constants: Constants,
+        rounding: I::Rounding,
+        scratch: &mut [u8],
+    ) {
+        let (chunk, window, height) = (self.chunk, &step.window, step.x.height as usize);
+        let source = Source::new(x, &step.x, self.image, chunk.start..chunk.start + chunk.channels);
+        let (ring, quads) = scratch.split_at_mut(memory.ring_len);
+        let quads = &mut quads[..memory.groups * memory.group_len];
+        let mut ring = RowRing::new(ring, memory.rows, height, [window.pad[0], window.pad[1]], step.x_zero as u8);
+        let (stride, dilation) = (window.stride[0] as usize, window.dilation[0] as usize);
+        let (pixels, pixel_step) = (step.y.width as usize, step.y.stride as usize);
+        let mut row = self.rows.start;
+        while row < self.rows.end {
+            let first = row * stride;
+            ring.fill(&source, first..first + memory.rows.rows);
+            for group in 0..memory.groups {
+                // Rows behind the window's last have weights of 0, so it does not matter what they hold.
+                let used = if memory.at_once == 2 { 4 } else { window.kernel[0] as usize - group * 4 };
+                let at = |index: usize| ring.row(first + (group * 4 + index.min(used - 1)) * dilation, height);
+                let rows = core::array::from_fn(at);
+                let to = &mut quads[group * memory.group_len..][..memory.group_len];
+                interleave(isa, ring.elements(), rows, memory.rows.len, to);
+            }
+            for delay in 0..memory.at_once.min(self.rows.end - row) {
+                let begin = (row + delay - self.rows.start) * pixels * pixel_step + chunk.start;
+                // The last element that is written.
+                assert!(begin + (pixels - 1) * pixel_step + chunk.channels <= y.len(), "the output is too small");
+                let sweep = Sweep {
+                    quads: quads.as_ptr(),
+                    offsets: taps,
+                    constants,
+                    // SAFETY: inside, as was just seen.
+                    #[allow(unsafe_code)]
+                    y: unsafe { y.as_mut_ptr().add(begin) },
+                    step: pixel_step,
+                    pixels,
+                    channels: chunk.channels,
+                };
+                // SAFETY: taps and blocks lie inside the interleaved rows, whose length has a block of slack for the last
+                // one; the constants are those of this chunk; the pixels can be written, as was just seen.
+                #[allow(unsafe_code)]
+                unsafe {
+                    match (chunk.pitch / I::LANES, delay) {
+                        (1, 0) => sweep.run::<I, 1, false>(isa, rounding),
+                        (1, _) => sweep.run::<I, 1, true>(isa, rounding),
+                        (2, 0) => sweep.run::<I, 2, false>(isa, rounding),
+                        (2, _) => sweep.run::<I, 2, true>(isa, rounding),
+                        (_, 0) => sweep.run::<I, 4, false>(isa, rounding),
+                        (_, _) => sweep.run::<I, 4, true>(isa, rounding),
+                    }
+                }
+            }
+            row += memory.at_once;
+        }
+    }
+}
+
+/// Interleaves the `len` bytes from each of `rows` on.
+#[inline(always)]
+fn interleave<I: Int8>(isa: I, elements: &[u8], rows: [usize; 4], len: usize, to: &mut [u8]) {
+    let rows = rows.map(|row| &elements[row..row + len]);
+    let block = 4 * I::LANES;
+    for (index, to) in to.chunks_exact_mut(4 * block).enumerate() {
+        let from = rows.map(|row| row[index * block..][..block].as_ptr());
+        // SAFETY: each row holds the block, and four vectors of bytes fit `to`.
+        #[allow(unsafe_code)]
+        unsafe {
+            let quads = isa.interleave(from);
+            for (vector, quad) in quads.into_iter().enumerate() {
+                isa.store::<4, 0>(quad, to.as_mut_ptr().add(vector * block), block);
+            }
+        }
+    }
+}
+
+impl Sweep<'_> {
+    /// Computes one output row of pixels of N vectors. DELAY: it is the second of two rows.
+    ///
+    /// # Safety
+    /// Behind every offset the interleaved rows hold as many whole blocks of four vectors as the pixels take, and the
+    /// channels of every pixel can be written.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn run<I: Int8, const N: usize, const DELAY: bool>(&self, isa: I, rounding: I::Rounding) {
+        let constants = &self.constants;
+        // SAFETY: reads and writes are those that the caller allows.
+        unsafe {
+            let by: [I::Floats; 4] = core::array::from_fn(|v| isa.floats(constants.multiplier.add(v * I::LANES)));
+            let weight = |tap: usize, v: usize| {
+                let weights = isa.weights(constants.weights.add((tap * 4 + v) * I::WEIGHT_BYTES));
+                if DELAY { isa.delay(weights) } else { weights }
+            };
+            let bias = |v: usize| isa.sums(constants.bias.add(v * I::LANES));
+            let x = |tap: usize, block: usize, v: usize| {
+                isa.bytes(self.quads.add(self.offsets[tap] + (block * 4 + v) * 4 * I::LANES))
+            };
+            let blocks = (self.pixels * N).div_ceil(4);
+            if self.offsets.len() == 3 {
+                // The usual window: its weights stay in registers.
+                let weights: [[I::Weights; 4]; 3] =
+                    core::array::from_fn(|tap| core::array::from_fn(|v| weight(tap, v)));
+                let offsets = [self.offsets[0], self.offsets[1], self.offsets[2]];
+                for block in 0..blocks {
+                    let sums = core::array::from_fn(|v| {
+                        let at = (block * 4 + v) * 4 * I::LANES;
+                        let sum = isa.dot(bias(v), isa.bytes(self.quads.add(offsets[0] + at)), weights[0][v]);
+                        let sum = isa.dot(sum, isa.bytes(self.quads.add(offsets[1] + at)), weights[1][v]);
+                        isa.dot(sum, isa.bytes(self.quads.add(offsets[2] + at)), weights[2][v])
+                    });
+                    self.store::<I, N>(isa, isa.narrow(sums, by, rounding), block);
+                }
+            } else {
+                for block in 0..blocks {
+                    let mut sums: [I::Sums; 4] = core::array::from_fn(bias);
+                    for tap in 0..self.offsets.len() {
+                        for (v, sum) in sums.iter_mut().enumerate() {
+                            *sum = isa.dot(*sum, x(tap, block, v), weight(tap, v));
+                        }
+                    }
+                    self.store::<I, N>(isa, isa.narrow(sums, by, rounding), block);
+                }
+            }
+        }
+    }
+
+    /// Writes the pixels of a block.
+    ///
+    /// # Safety
+    /// As [`run`](Self::run).
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn store<I: Int8, const N: usize>(&self, isa: I, bytes: I::Bytes, block: usize) {
+        let first = block * (4 / N);
+        let left = self.pixels - first;
+        // SAFETY: only pixels that there are.
+        unsafe {
+            if self.step == self.channels && self.channels == N * I::LANES && left >= 4 / N {
+                return isa.store::<4, 0>(bytes, self.y.add(first * self.step), 4 * I::LANES);
+            }
+            let at = |piece: usize| self.y.add((first + piece) * self.step);
+            isa.store::<N, 0>(bytes, at(0), self.channels);
+            if N < 4 && left > 1 {
+                isa.store::<N, 1>(bytes, at(1), self.channels);
+            }
+            if N == 1 && left > 2 {
+                isa.store::<N, 2>(bytes, at(2), self.channels);
+            }
+            if N == 1 && left > 3 {
+                isa.store::<N, 3>(bytes, at(3), self.channels);
+            }
+        }
+    }
+}

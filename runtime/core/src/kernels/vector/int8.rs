@@ -1,0 +1,67 @@
+//! The vector operations that integer convolutions are made of.
+
+use super::Isa;
+
+/// An instruction set's integer vectors: *lanes* of i32 sums, and *bytes*, four times as many u8.
+///
+/// Every operation is exact: [`dot`](Self::dot) wraps around like i32 additions do and saturates nowhere on the way.
+///
+/// # Safety
+/// Loads and stores touch exactly the memory that their documentation names.
+#[allow(unsafe_code)]
+pub unsafe trait Int8: Isa {
+    /// [`LANES`](Self::LANES) i32.
+    type Sums: Copy;
+    /// [`LANES`](Self::LANES) f32.
+    type Floats: Copy;
+    /// 4 · [`LANES`](Self::LANES) u8.
+    type Bytes: Copy;
+    /// 4 · [`LANES`](Self::LANES) weights, prepared for [`dot`](Self::dot).
+    type Weights: Copy;
+    /// How sums become bytes.
+    type Rounding: Copy;
+
+    /// Sums of a vector: 16 or 8.
+    const LANES: usize;
+
+    /// Vectors of sums that a tile may hold in registers: 24 of 32, or 12 of 16.
+    const TILE: usize;
+
+    /// Bytes that the weights of one [`dot`](Self::dot) take in memory.
+    const WEIGHT_BYTES: usize;
+
+    /// Reads [`LANES`](Self::LANES) sums.
+    unsafe fn sums(self, from: *const i32) -> Self::Sums;
+
+    /// Reads [`LANES`](Self::LANES) floats.
+    unsafe fn floats(self, from: *const f32) -> Self::Floats;
+
+    /// Reads 4 · [`LANES`](Self::LANES) bytes.
+    unsafe fn bytes(self, from: *const u8) -> Self::Bytes;
+
+    /// Reads [`WEIGHT_BYTES`](Self::WEIGHT_BYTES) bytes of packed weights.
+    unsafe fn weights(self, from: *const u8) -> Self::Weights;
+
+    /// The four bytes of `four`, first in memory first, in every lane.
+    fn splat(self, four: u32) -> Self::Bytes;
+
+    /// Adds to each sum the products of its four bytes with its four weights.
+    fn dot(self, sums: Self::Sums, bytes: Self::Bytes, weights: Self::Weights) -> Self::Sums;
+
+    /// Weights that treat bytes 1 to 3 of each lane as `weights` treats bytes 0 to 2, and ignore byte 0. The fourth weight
+    /// must be 0.
+    fn delay(self, weights: Self::Weights) -> Self::Weights;
+
+    /// Reads 4 · [`LANES`](Self::LANES) bytes of each row and interleaves them: lane i of vector j holds byte
+    /// `j · LANES + i` of the rows, in their order.
+    unsafe fn interleave(self, rows: [*const u8; 4]) -> [Self::Bytes; 4];
+
+    /// How to round: half to even, plus the zero point, clamped to `low..=high`. All three lie in 0..=255.
+    fn rounding(self, zero: i32, low: i32, high: i32) -> Self::Rounding;
+
+    /// The bytes of four vectors of sums, in order: each sum as f32 times its multiplier, rounded.
+    fn narrow(self, sums: [Self::Sums; 4], by: [Self::Floats; 4], rounding: Self::Rounding) -> Self::Bytes;
+
+    /// Writes `len` bytes, those from `PIECE · N · LANES` on; `len` is at most `N · LANES`.
+    unsafe fn store<const N: usize, const PIECE: usize>(self, bytes: Self::Bytes, to: *mut u8, len: usize);
+}

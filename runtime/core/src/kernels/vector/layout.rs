@@ -1,0 +1,288 @@
+//! How the vector kernels want weights packed, for any number of lanes. Runs anywhere: a plan may be for another machine.
+//!
+//! | form | weights | bias, multiplier |
+//! |---|---|---|
+//! | pointwise, general | `[group][block][segment][four inputs][vector][lane][4 weights]` | `[group][block][vector][lane]` |
+//! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
+//!
+//! A *segment* is a run of inputs that lie side by side in memory (see [`Segments`]), filled up with zeros to fours. A
+//! *block* is up to four vectors of output channels (see [`vectors_of_block`]), a *chunk* the channels that a depthwise
+//! convolution works on at a time (see [`chunks`]). Instruction sets without byte products take the four weights as
+//! 16-bit numbers, the first and third of every lane in one vector, the second and fourth in the next.
+//!
+//! Every bias has −x_zero · Σw folded in, because these kernels see padding as bytes of value x_zero. What they do not
+//! cover ([`is_covered`]) is packed as the portable kernels want it, and run by them.
+
+use super::scratch;
+use crate::kernels::portable::Portable;
+use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
+use crate::plan::step::{ConvolutionF32, ConvolutionForm, ConvolutionInt8};
+
+/// The layouts of one kernel set.
+#[derive(Debug)]
+pub struct VectorPacking {
+    set: KernelSet,
+    /// Lanes of 32 bits in a vector.
+    lanes: usize,
+    /// Whether weights are 16-bit.
+    wide: bool,
+}
+
+/// The most runs of inputs, or groups of four taps, that kernels keep the places of.
+pub const MAX_RUNS: usize = 64;
+
+/// Vectors of output channels in the block that begins `left` vectors before the last.
+pub fn vectors_of_block(left: usize) -> usize {
+    left.min(4)
+}
+
+/// Whether the vector kernels compute integer convolutions of this shape themselves.
+pub fn is_covered(shape: &ConvolutionShape, wide: bool) -> bool {
+    let [rows, columns] = shape.kernel.map(u64::from);
+    let runs = match shape.form {
+        ConvolutionForm::Depthwise => rows.div_ceil(4).saturating_mul(columns),
+        ConvolutionForm::Pointwise | ConvolutionForm::General => {
+            rows.saturating_mul(Segments::of(shape).per_row as u64)
+        }
+    };
+    !wide && runs <= MAX_RUNS as u64
+}
+
+/// The inputs behind an output of a pointwise or general convolution, as runs that lie side by side in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segments {
+    /// How many runs a kernel row has.
+    pub per_row: usize,
+    /// Inputs of one.
+    pub len: usize,
+}
+
+impl Segments {
+    /// Undilated rows of a convolution without groups are one run each; all others have a run a tap.
+    pub fn of(shape: &ConvolutionShape) -> Self {
+        let (taps, inputs) = (shape.kernel[1] as usize, (shape.in_channels / shape.groups.max(1)) as usize);
+        if shape.groups == 1 && shape.dilation[1] == 1 {
+            Segments { per_row: 1, len: taps * inputs }
+        } else {
+            Segments { per_row: taps, len: inputs }
+        }
+    }
+
+    /// Groups of four inputs in a run, the last filled up.
+    pub fn fours(&self) -> usize {
+        self.len.div_ceil(4)
+    }
+}
+
+/// Channels that a depthwise convolution works on at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The first of them.
+    pub start: usize,
+    /// How many there are.
+    pub channels: usize,
+    /// Bytes from one pixel to the next in working memory: as many vectors' worth of lanes as `channels` takes, 1, 2 or 4.
+    pub pitch: usize,
+}
+
+/// Divides channels into chunks whose pitch divides four vectors, so that every block of four vectors has the same
+/// channels in its lanes.
+pub fn chunks(channels: usize, lanes: usize) -> impl Iterator<Item = Chunk> {
+    let mut start = 0;
+    core::iter::from_fn(move || {
+        let left = channels - start;
+        let pitch = match left.div_ceil(lanes) {
+            0 => return None,
+            1 => lanes,
+            2 | 3 => 2 * lanes,
+            _ => 4 * lanes,
+        };
+        let chunk = Chunk { start, channels: left.min(pitch), pitch };
+        start += chunk.channels;
+        Some(chunk)
+    })
+}
+
+/// Bytes of `count` elements; `u32::MAX` where that is too many.
+pub fn bytes(count: u64, size: u64) -> u32 {
+    u32::try_from(count.saturating_mul(size)).unwrap_or(u32::MAX)
+}
+
+impl VectorPacking {
+    /// For [`KernelSet::Avx2`].
+    pub const AVX2: VectorPacking = VectorPacking { set: KernelSet::Avx2, lanes: 8, wide: true };
+    /// For [`KernelSet::AvxVnni`].
+    pub const AVX_VNNI: VectorPacking = VectorPacking { set: KernelSet::AvxVnni, lanes: 8, wide: false };
+    /// For [`KernelSet::Avx512Vnni`].
+    pub const AVX512_VNNI: VectorPacking = VectorPacking { set: KernelSet::Avx512Vnni, lanes: 16, wide: false };
+
+    /// Bytes of the weights of one dot product.
+    fn weight_bytes(&self) -> usize {
+        self.lanes * if self.wide { 8 } else { 4 }
+    }
+
+    /// Writes `four[i]`, the four weights of lane `lane`, into the weights of one dot product.
+    fn put(&self, dot: &mut [u8], lane: usize, four: [i8; 4]) {
+        if !self.wide {
+            dot[lane * 4..][..4].copy_from_slice(&four.map(|w| w as u8));
+            return;
+        }
+        for (index, weight) in four.into_iter().enumerate() {
+            // Even weights in the first vector, odd ones in the second.
+            let at = (index % 2 * self.lanes + lane) * 4 + index / 2 * 2;
+            dot[at..][..2].copy_from_slice(&i16::from(weight).to_le_bytes());
+        }
+    }
+
+    /// The order in which sums lie in packed biases and multipliers: for each, the channel, or `None` for filling.
+    fn channels(&self, shape: &ConvolutionShape) -> impl Iterator<Item = Option<usize>> {
+        let (lanes, outputs) = (self.lanes, shape.out_channels as usize);
+        let depthwise = shape.form == ConvolutionForm::Depthwise;
+        let in_chunks = chunks(if depthwise { outputs } else { 0 }, lanes).flat_map(move |chunk| {
+            (0..4 * lanes).map(move |i| Some(i % chunk.pitch).filter(|&c| c < chunk.channels).map(|c| chunk.start + c))
+        });
+        let groups = if depthwise { 0 } else { shape.groups.max(1) as usize };
+        let of_group = outputs / groups.max(1);
+        let in_groups = (0..groups).flat_map(move |group| {
+            (0..of_group.next_multiple_of(lanes))
+                .map(move |c| Some(c).filter(|&c| c < of_group).map(|c| group * of_group + c))
+        });
+        in_chunks.chain(in_groups)
+    }
+
+    fn pack_product(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
+        let segments = Segments::of(shape);
+        let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
+        let (of_group, depth) = (outputs / groups, shape.depth() as usize);
+        let runs = depth / segments.len;
+        let mut dots = packed.chunks_exact_mut(self.weight_bytes());
+        for group in 0..groups {
+            let vectors = of_group.div_ceil(self.lanes);
+            let mut first = 0;
+            while first < vectors {
+                let count = vectors_of_block(vectors - first);
+                for four in 0..runs * segments.fours() {
+                    let (run, at) = (four / segments.fours(), four % segments.fours() * 4);
+                    for vector in first..first + count {
+                        let Some(dot) = dots.next() else { return };
+                        for lane in 0..self.lanes {
+                            let channel = vector * self.lanes + lane;
+                            let weight = |i: usize| {
+                                let inside = channel < of_group && at + i < segments.len;
+                                let index = || (group * of_group + channel) * depth + run * segments.len + at + i;
+                                if inside { weights.at(index()) as i8 } else { 0 }
+                            };
+                            self.put(dot, lane, core::array::from_fn(weight));
+                        }
+                    }
+                }
+                first += count;
+            }
+        }
+    }
+
+    fn pack_depthwise(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
+        let [rows, columns] = shape.kernel.map(|k| k as usize);
+        let mut dots = packed.chunks_exact_mut(self.weight_bytes());
+        for chunk in chunks(shape.out_channels as usize, self.lanes) {
+            for first in (0..rows).step_by(4) {
+                for column in 0..columns {
+                    for vector in 0..4 {
+                        let Some(dot) = dots.next() else { return };
+                        for lane in 0..self.lanes {
+                            let channel = (vector * self.lanes + lane) % chunk.pitch;
+                            let weight = |i: usize| {
+                                let inside = channel < chunk.channels && first + i < rows;
+                                let index = || ((chunk.start + channel) * rows + first + i) * columns + column;
+                                if inside { weights.at(index()) as i8 } else { 0 }
+                            };
+                            self.put(dot, lane, core::array::from_fn(weight));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Packing for VectorPacking {
+    fn kernel_set(&self) -> KernelSet {
+        self.set
+    }
+
+    fn packed_int8(&self, shape: &ConvolutionShape, wide: bool) -> PackedLen {
+        if !is_covered(shape, wide) {
+            return Portable.packed_int8(shape, wide);
+        }
+        let (lanes, outputs) = (self.lanes as u64, u64::from(shape.out_channels));
+        let (sums, dots) = if shape.form == ConvolutionForm::Depthwise {
+            // As `chunks` divides them, without walking through them all.
+            let left = outputs % (4 * lanes);
+            let rest = match left.div_ceil(lanes) {
+                0 => 0,
+                3 => 2,
+                _ => 1,
+            };
+            let chunks = outputs / (4 * lanes) + rest;
+            let taps = u64::from(shape.kernel[0]).div_ceil(4).saturating_mul(shape.kernel[1].into());
+            (chunks * 4 * lanes, taps.saturating_mul(chunks * 4))
+        } else {
+            let groups = u64::from(shape.groups.max(1));
+            let segments = Segments::of(shape);
+            let fours = u64::from(shape.kernel[0])
+                .saturating_mul((segments.per_row as u64).saturating_mul(segments.fours() as u64));
+            let vectors = (outputs / groups).div_ceil(lanes) * groups;
+            (vectors * lanes, fours.saturating_mul(vectors))
+        };
+        PackedLen { weights: bytes(dots, self.weight_bytes() as u64), bias: bytes(sums, 4), multiplier: bytes(sums, 4) }
+    }
+
+    fn pack_int8(
+        &self,
+        shape: &ConvolutionShape,
+        x_zero: i32,
+        weights: IntegerWeights<'_>,
+        bias: &[i32],
+        multiplier: &[f32],
+        packed: PackedMut<'_>,
+    ) {
+        if !is_covered(shape, weights.is_wide()) {
+            return Portable.pack_int8(shape, x_zero, weights, bias, multiplier, packed);
+        }
+        let (depth, outputs) = (shape.depth() as usize, shape.out_channels as usize);
+        assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
+        assert_eq!((bias.len(), multiplier.len()), (outputs, outputs), "biases and multipliers");
+        if shape.form == ConvolutionForm::Depthwise {
+            self.pack_depthwise(shape, weights, packed.weights);
+        } else {
+            self.pack_product(shape, weights, packed.weights);
+        }
+        let slots = packed.bias.chunks_exact_mut(4).zip(packed.multiplier.chunks_exact_mut(4));
+        for ((to_bias, to_multiplier), channel) in slots.zip(self.channels(shape)) {
+            let (bias, multiplier) = channel.map_or((0, 0.0), |channel| {
+                // Integer sums wrap around, so that folding the zero point in is exact whatever the weights are.
+                let inputs = channel * depth..(channel + 1) * depth;
+                let sum = inputs.fold(0i32, |sum, i| sum.wrapping_add(weights.at(i).into()));
+                (bias[channel].wrapping_sub(x_zero.wrapping_mul(sum)), multiplier[channel])
+            });
+            to_bias.copy_from_slice(&bias.to_le_bytes());
+            to_multiplier.copy_from_slice(&multiplier.to_le_bytes());
+        }
+    }
+
+    fn packed_f32(&self, shape: &ConvolutionShape) -> PackedLen {
+        Portable.packed_f32(shape)
+    }
+
+    fn pack_f32(&self, shape: &ConvolutionShape, weights: &[f32], bias: &[f32], packed: PackedMut<'_>) {
+        Portable.pack_f32(shape, weights, bias, packed);
+    }
+
+    fn scratch_int8(&self, step: &ConvolutionInt8) -> u32 {
+        scratch::int8(step, self.lanes)
+    }
+
+    fn scratch_f32(&self, step: &ConvolutionF32) -> u32 {
+        Portable.scratch_f32(step)
+    }
+}

@@ -1,0 +1,32 @@
+//! The fast algorithms, written once over the few vector operations they need.
+//!
+//! An instruction set is a token: a type without contents that only a check of the processor gives out, so whoever holds
+//! one may use its instructions. The traits [`Int8`] and [`Float`] are the operations; the convolutions are
+//! generic over them.
+//! Weights are packed by [`VectorPacking`], which runs anywhere.
+
+mod convolution_int8;
+mod depthwise_int8;
+mod int8;
+mod layout;
+mod product;
+mod ring;
+mod scratch;
+
+pub use convolution_int8::convolution_int8;
+pub use int8::Int8;
+pub use layout::VectorPacking;
+
+/// An instruction set that the processor has. Holding one is proof of that.
+pub trait Isa: Copy + Send + Sync + 'static {
+    /// Runs `task` compiled for this instruction set: what it inlines becomes its instructions.
+    fn invoke<T: Task<Self>>(self, task: T);
+}
+
+/// Code that an instruction set is to be enabled for. `run`, and everything hot that it calls, is `#[inline(always)]`: the
+/// instructions are enabled in the function that [`Isa::invoke`] makes, and only what is inlined there is compiled for
+/// them.
+pub trait Task<I> {
+    /// Runs it.
+    fn run(self, isa: I);
+}

@@ -1,0 +1,185 @@
+//! The integer matrix product: pixels times packed weights, from sums in registers straight to bytes.
+//!
+//! A tile is a few pixels by up to four vectors of output channels. Each step of its inner loop loads four inputs of every
+//! pixel and the weights of four inputs of every vector, and multiplies all pairs. Sums begin at the bias and are rounded
+//! where they are: nothing is written but the result.
+
+use super::int8::Int8;
+use super::layout::vectors_of_block;
+
+/// The inputs of the first pixel: runs that lie side by side in memory.
+#[derive(Clone, Copy)]
+pub struct Runs<'r> {
+    /// Where each run begins.
+    pub starts: &'r [*const u8],
+    /// Groups of four inputs that are read whole.
+    pub fours: usize,
+    /// Inputs behind them that are read one by one, up to three.
+    pub rest: usize,
+    /// Bytes from one pixel to the next.
+    pub step: usize,
+}
+
+/// Packed constants of some output channels.
+#[derive(Clone, Copy)]
+pub struct Constants {
+    pub weights: *const u8,
+    pub bias: *const i32,
+    pub multiplier: *const f32,
+}
+
+/// Where results go.
+#[derive(Clone, Copy)]
+pub struct Target {
+    pub first: *mut u8,
+    /// Bytes from one pixel to the next.
+    pub step: usize,
+    /// Output channels.
+    pub channels: usize,
+}
+
+/// Computes `pixels` pixels.
+///
+/// # Safety
+/// The runs of every pixel can be read, the constants are packed for as many channels and runs, and the channels of every
+/// pixel can be written.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn multiply<I: Int8>(
+    isa: I,
+    runs: Runs<'_>,
+    pixels: usize,
+    mut constants: Constants,
+    rounding: I::Rounding,
+    mut to: Target,
+) {
+    let fours = runs.starts.len() * (runs.fours + usize::from(runs.rest > 0));
+    while to.channels > 0 {
+        let count = vectors_of_block(to.channels.div_ceil(I::LANES));
+        let block = Target { channels: to.channels.min(count * I::LANES), ..to };
+        // SAFETY: as the caller says; a block is the first channels of those.
+        unsafe {
+            match count {
+                1 => sweep::<I, 1>(isa, runs, pixels, constants, rounding, block),
+                2 => sweep::<I, 2>(isa, runs, pixels, constants, rounding, block),
+                3 => sweep::<I, 3>(isa, runs, pixels, constants, rounding, block),
+                _ => sweep::<I, 4>(isa, runs, pixels, constants, rounding, block),
+            }
+            let channels = count * I::LANES;
+            constants = Constants {
+                weights: constants.weights.add(fours * count * I::WEIGHT_BYTES),
+                bias: constants.bias.add(channels),
+                multiplier: constants.multiplier.add(channels),
+            };
+            to = Target { first: to.first.add(block.channels), channels: to.channels - block.channels, ..to };
+        }
+    }
+}
+
+/// Computes all pixels of a block of N vectors, in tiles as high as registers allow.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn sweep<I: Int8, const N: usize>(
+    isa: I,
+    runs: Runs<'_>,
+    pixels: usize,
+    constants: Constants,
+    rounding: I::Rounding,
+    mut to: Target,
+) {
+    let mut offset = 0;
+    let most = I::TILE / N;
+    let mut left = pixels;
+    while left > 0 {
+        // SAFETY: as the caller says; these are the next pixels.
+        let done = unsafe {
+            match left.min(most) {
+                12.. => tile::<I, 12, N>(isa, runs, offset, constants, rounding, to),
+                8.. => tile::<I, 8, N>(isa, runs, offset, constants, rounding, to),
+                6.. => tile::<I, 6, N>(isa, runs, offset, constants, rounding, to),
+                4.. => tile::<I, 4, N>(isa, runs, offset, constants, rounding, to),
+                3 => tile::<I, 3, N>(isa, runs, offset, constants, rounding, to),
+                2 => tile::<I, 2, N>(isa, runs, offset, constants, rounding, to),
+                _ => tile::<I, 1, N>(isa, runs, offset, constants, rounding, to),
+            }
+        };
+        left -= done;
+        offset += done * runs.step;
+        to.first = to.first.wrapping_add(done * to.step);
+    }
+}
+
+/// Computes M pixels of a block, whose inputs begin `offset` bytes behind the first pixel's; returns M.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn tile<I: Int8, const M: usize, const N: usize>(
+    isa: I,
+    runs: Runs<'_>,
+    offset: usize,
+    constants: Constants,
+    rounding: I::Rounding,
+    to: Target,
+) -> usize {
+    // SAFETY: reads and writes are those that the caller allows.
+    unsafe {
+        let bias: [I::Sums; N] = core::array::from_fn(|v| isa.sums(constants.bias.add(v * I::LANES)));
+        let mut sums = [bias; M];
+        let mut weights = constants.weights;
+        for &start in runs.starts {
+            let mut x = start.add(offset);
+            for _ in 0..runs.fours {
+                let w: [I::Weights; N] = core::array::from_fn(|v| isa.weights(weights.add(v * I::WEIGHT_BYTES)));
+                for (m, sums) in sums.iter_mut().enumerate() {
+                    let four = isa.splat(x.add(m * runs.step).cast::<u32>().read_unaligned());
+                    for (sum, &w) in sums.iter_mut().zip(&w) {
+                        *sum = isa.dot(*sum, four, w);
+                    }
+                }
+                x = x.add(4);
+                weights = weights.add(N * I::WEIGHT_BYTES);
+            }
+            if runs.rest > 0 {
+                let w: [I::Weights; N] = core::array::from_fn(|v| isa.weights(weights.add(v * I::WEIGHT_BYTES)));
+                for (m, sums) in sums.iter_mut().enumerate() {
+                    let four = isa.splat(few(x.add(m * runs.step), runs.rest));
+                    for (sum, &w) in sums.iter_mut().zip(&w) {
+                        *sum = isa.dot(*sum, four, w);
+                    }
+                }
+                weights = weights.add(N * I::WEIGHT_BYTES);
+            }
+        }
+        let by: [I::Floats; N] = core::array::from_fn(|v| isa.floats(constants.multiplier.add(v * I::LANES)));
+        // As many pixels as fill a vector of bytes; where the last ones do not, the last stands in for them.
+        let together = if N < 3 { 4 / N } else { 1 };
+        for first in (0..M).step_by(together) {
+            let slot = |i: usize| (first + (i / N).min(together - 1)).min(M - 1);
+            let four = core::array::from_fn(|i| sums[slot(i)][i % N]);
+            let bytes = isa.narrow(four, core::array::from_fn(|i| by[i % N]), rounding);
+            let at = |piece: usize| to.first.add((first + piece) * to.step);
+            isa.store::<N, 0>(bytes, at(0), to.channels);
+            if N < 3 && first + 1 < M {
+                isa.store::<N, 1>(bytes, at(1), to.channels);
+            }
+            if N == 1 && first + 2 < M {
+                isa.store::<N, 2>(bytes, at(2), to.channels);
+            }
+            if N == 1 && first + 3 < M {
+                isa.store::<N, 3>(bytes, at(3), to.channels);
+            }
+        }
+    }
+    M
+}
+
+/// Reads `count` bytes, one to three, as the first of four.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn few(from: *const u8, count: usize) -> u32 {
+    let mut four = [0; 4];
+    for (index, byte) in four.iter_mut().enumerate().take(count.min(3)) {
+        // SAFETY: the caller may read so many.
+        *byte = unsafe { *from.add(index) };
+    }
+    u32::from_le_bytes(four)
+}

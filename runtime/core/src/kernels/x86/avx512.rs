@@ -1,0 +1,180 @@
+//! 512-bit vectors: AVX512 with byte dot products.
+
+use crate::kernels::vector::{Int8, Isa, Task};
+use core::arch::asm;
+use core::arch::x86_64::*;
+
+/// AVX512 F, BW, DQ, VL and VNNI; AVX2 and FMA.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512Vnni(());
+
+impl Avx512Vnni {
+    /// A token.
+    ///
+    /// # Safety
+    /// The processor has these instructions.
+    #[allow(unsafe_code)]
+    pub const unsafe fn assume() -> Self {
+        Avx512Vnni(())
+    }
+}
+
+impl Isa for Avx512Vnni {
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn invoke<T: Task<Self>>(self, task: T) {
+        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+        fn enabled<T: Task<Avx512Vnni>>(isa: Avx512Vnni, task: T) {
+            task.run(isa);
+        }
+        // SAFETY: the token proves that the processor has these instructions.
+        unsafe { enabled(self, task) }
+    }
+}
+
+/// How sums become bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Rounding {
+    /// The upper bound less the zero point, as floats.
+    high: __m512,
+    /// The zero point as i16.
+    zero: __m512i,
+    /// The lower bound as bytes.
+    low: __m512i,
+    /// See [`transpose`].
+    order: __m512i,
+}
+
+/// The indices that transpose the 4 × 4 dwords of a vector.
+///
+/// LLVM knows what a shuffle by constants means and, looking for a better one, makes one instruction into four. It cannot
+/// where the constants pass through an assembler block, even an empty one.
+#[inline]
+#[target_feature(enable = "avx512f")]
+#[allow(unsafe_code)]
+fn transpose() -> __m512i {
+    let mut order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    // SAFETY: the block is empty.
+    unsafe { asm!("/* {0} */", inout(zmm_reg) order, options(pure, nomem, nostack, preserves_flags)) };
+    order
+}
+
+// SAFETY: every operation touches the memory that the trait says, and the token proves that the processor has the
+// instructions.
+#[allow(unsafe_code)]
+unsafe impl Int8 for Avx512Vnni {
+    type Sums = __m512i;
+    type Floats = __m512;
+    type Bytes = __m512i;
+    type Weights = __m512i;
+    type Rounding = Rounding;
+
+    const LANES: usize = 16;
+    const TILE: usize = 24;
+    const WEIGHT_BYTES: usize = 64;
+
+    #[inline(always)]
+    unsafe fn sums(self, from: *const i32) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn floats(self, from: *const f32) -> __m512 {
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn bytes(self, from: *const u8) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn weights(self, from: *const u8) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    fn splat(self, four: u32) -> __m512i {
+        unsafe { _mm512_set1_epi32(four as i32) }
+    }
+
+    #[inline(always)]
+    fn dot(self, sums: __m512i, bytes: __m512i, weights: __m512i) -> __m512i {
+        unsafe { _mm512_dpbusd_epi32(sums, bytes, weights) }
+    }
+
+    #[inline(always)]
+    fn delay(self, weights: __m512i) -> __m512i {
+        unsafe { _mm512_slli_epi32::<8>(weights) }
+    }
+
+    #[inline(always)]
+    unsafe fn interleave(self, rows: [*const u8; 4]) -> [__m512i; 4] {
+        unsafe {
+            // Dwords of a row that unpacking will bring together, into one 128-bit quarter.
+            let order = transpose();
+            let [a, b, c, d] = rows.map(|row| _mm512_permutexvar_epi32(order, _mm512_loadu_si512(row.cast())));
+            let (ab, cd) = (_mm512_unpacklo_epi8(a, b), _mm512_unpacklo_epi8(c, d));
+            let (ab_high, cd_high) = (_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c, d));
+            [
+                _mm512_unpacklo_epi16(ab, cd),
+                _mm512_unpackhi_epi16(ab, cd),
+                _mm512_unpacklo_epi16(ab_high, cd_high),
+                _mm512_unpackhi_epi16(ab_high, cd_high),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn rounding(self, zero: i32, low: i32, high: i32) -> Rounding {
+        unsafe {
+            Rounding {
+                high: _mm512_set1_ps((high - zero) as f32),
+                zero: _mm512_set1_epi16(zero as i16),
+                low: _mm512_set1_epi8(low as i8),
+                order: transpose(),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn narrow(self, sums: [__m512i; 4], by: [__m512; 4], rounding: Rounding) -> __m512i {
+        unsafe {
+            // The minimum keeps the conversion from overflowing upwards; what overflows downwards, or is NaN, becomes
+            // i32::MIN and then the lower bound.
+            let whole = |i: usize| {
+                let value = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[i]), by[i]);
+                _mm512_cvtps_epi32(_mm512_min_ps(rounding.high, value))
+            };
+            let first = _mm512_adds_epi16(_mm512_packs_epi32(whole(0), whole(1)), rounding.zero);
+            let second = _mm512_adds_epi16(_mm512_packs_epi32(whole(2), whole(3)), rounding.zero);
+            let bytes = _mm512_max_epu8(_mm512_packus_epi16(first, second), rounding.low);
+            // Packing worked in each quarter by itself.
+            _mm512_permutexvar_epi32(rounding.order, bytes)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store<const N: usize, const PIECE: usize>(self, bytes: __m512i, to: *mut u8, len: usize) {
+        unsafe {
+            match (N, PIECE) {
+                (4, _) if len == 64 => _mm512_storeu_si512(to.cast(), bytes),
+                (3, _) if len == 48 => {
+                    _mm256_storeu_si256(to.cast(), _mm512_castsi512_si256(bytes));
+                    _mm_storeu_si128(to.add(32).cast(), _mm512_extracti32x4_epi32::<2>(bytes));
+                }
+                (2, 0) if len == 32 => _mm256_storeu_si256(to.cast(), _mm512_castsi512_si256(bytes)),
+                (2, _) if len == 32 => _mm256_storeu_si256(to.cast(), _mm512_extracti64x4_epi64::<1>(bytes)),
+                (1, 0) if len == 16 => _mm_storeu_si128(to.cast(), _mm512_castsi512_si128(bytes)),
+                (1, 1) if len == 16 => _mm_storeu_si128(to.cast(), _mm512_extracti32x4_epi32::<1>(bytes)),
+                (1, 2) if len == 16 => _mm_storeu_si128(to.cast(), _mm512_extracti32x4_epi32::<2>(bytes)),
+                (1, _) if len == 16 => _mm_storeu_si128(to.cast(), _mm512_extracti32x4_epi32::<3>(bytes)),
+                _ => {
+                    // Bytes outside the mask are not touched, so the address of the first need not be writable.
+                    let (before, mask) = (PIECE * N * 16, (1u64 << len) - 1);
+                    _mm512_mask_storeu_epi8(to.wrapping_sub(before).cast(), mask << before, bytes);
+                }
+            }
+        }
+    }
+}
