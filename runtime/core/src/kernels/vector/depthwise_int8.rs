@@ -7,7 +7,7 @@
 //! along a row.
 
 use super::Task;
-use super::int8::Int8;
+use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::{Chunk, MAX_RUNS, chunks};
 use super::product::Constants;
 use super::ring::{RowRing, Source};
@@ -123,8 +123,10 @@ impl ImageRows {
             for group in 0..memory.groups {
                 // Rows behind the window's last have weights of 0, so it does not matter what they hold.
                 let used = if memory.at_once == 2 { 4 } else { window.kernel[0] as usize - group * 4 };
-                let at = |index: usize| ring.row(first + (group * 4 + index.min(used - 1)) * dilation, height);
-                let rows = core::array::from_fn(at);
+                let mut rows = [0; 4];
+                for (index, at) in rows.iter_mut().enumerate() {
+                    *at = ring.row(first + (group * 4 + index.min(used - 1)) * dilation, height);
+                }
                 let to = &mut quads[group * memory.group_len..][..memory.group_len];
                 interleave(isa, ring.elements(), rows, memory.rows.len, to);
             }
@@ -165,16 +167,20 @@ impl ImageRows {
 /// Interleaves the `len` bytes from each of `rows` on.
 #[inline(always)]
 fn interleave<I: Int8>(isa: I, elements: &[u8], rows: [usize; 4], len: usize, to: &mut [u8]) {
-    let rows = rows.map(|row| &elements[row..row + len]);
     let block = 4 * I::LANES;
-    for (index, to) in to.chunks_exact_mut(4 * block).enumerate() {
-        let from = rows.map(|row| row[index * block..][..block].as_ptr());
-        // SAFETY: each row holds the block, and four vectors of bytes fit `to`.
+    assert!(len % block == 0 && to.len() >= 4 * len, "rows are whole blocks");
+    let mut starts = [elements.as_ptr(); 4];
+    for (start, row) in starts.iter_mut().zip(rows) {
+        *start = elements[row..row + len].as_ptr();
+    }
+    let [a, b, c, d] = starts;
+    for at in (0..len).step_by(block) {
+        // SAFETY: each row holds the block, and there is four times as much room.
         #[allow(unsafe_code)]
         unsafe {
-            let quads = isa.interleave(from);
-            for (vector, quad) in quads.into_iter().enumerate() {
-                isa.store::<4, 0>(quad, to.as_mut_ptr().add(vector * block), block);
+            let quads = isa.interleave([a.add(at), b.add(at), c.add(at), d.add(at)]);
+            for v in 0..4 {
+                isa.store::<4, 0>(quads[v], to.as_mut_ptr().add(4 * at + v * block), block);
             }
         }
     }
@@ -192,42 +198,56 @@ impl Sweep<'_> {
         let constants = &self.constants;
         // SAFETY: reads and writes are those that the caller allows.
         unsafe {
-            let by: [I::Floats; 4] = core::array::from_fn(|v| isa.floats(constants.multiplier.add(v * I::LANES)));
-            let weight = |tap: usize, v: usize| {
-                let weights = isa.weights(constants.weights.add((tap * 4 + v) * I::WEIGHT_BYTES));
-                if DELAY { isa.delay(weights) } else { weights }
-            };
-            let bias = |v: usize| isa.sums(constants.bias.add(v * I::LANES));
-            let x = |tap: usize, block: usize, v: usize| {
-                isa.bytes(self.quads.add(self.offsets[tap] + (block * 4 + v) * 4 * I::LANES))
-            };
+            let by = load_floats::<I, 4>(isa, constants.multiplier);
             let blocks = (self.pixels * N).div_ceil(4);
-            if self.offsets.len() == 3 {
+            if let &[first, second, third] = self.offsets {
                 // The usual window: its weights stay in registers.
-                let weights: [[I::Weights; 4]; 3] =
-                    core::array::from_fn(|tap| core::array::from_fn(|v| weight(tap, v)));
-                let offsets = [self.offsets[0], self.offsets[1], self.offsets[2]];
+                let [a, b, c] = [
+                    self.weights::<I, DELAY>(isa, 0),
+                    self.weights::<I, DELAY>(isa, 1),
+                    self.weights::<I, DELAY>(isa, 2),
+                ];
                 for block in 0..blocks {
-                    let sums = core::array::from_fn(|v| {
-                        let at = (block * 4 + v) * 4 * I::LANES;
-                        let sum = isa.dot(bias(v), isa.bytes(self.quads.add(offsets[0] + at)), weights[0][v]);
-                        let sum = isa.dot(sum, isa.bytes(self.quads.add(offsets[1] + at)), weights[1][v]);
-                        isa.dot(sum, isa.bytes(self.quads.add(offsets[2] + at)), weights[2][v])
-                    });
+                    let mut sums = load_sums::<I, 4>(isa, constants.bias);
+                    for v in 0..4 {
+                        let quads = self.quads.add((block * 4 + v) * 4 * I::LANES);
+                        sums[v] = isa.dot(sums[v], isa.bytes(quads.add(first)), a[v]);
+                        sums[v] = isa.dot(sums[v], isa.bytes(quads.add(second)), b[v]);
+                        sums[v] = isa.dot(sums[v], isa.bytes(quads.add(third)), c[v]);
+                    }
                     self.store::<I, N>(isa, isa.narrow(sums, by, rounding), block);
                 }
             } else {
                 for block in 0..blocks {
-                    let mut sums: [I::Sums; 4] = core::array::from_fn(bias);
-                    for tap in 0..self.offsets.len() {
-                        for (v, sum) in sums.iter_mut().enumerate() {
-                            *sum = isa.dot(*sum, x(tap, block, v), weight(tap, v));
+                    let mut sums = load_sums::<I, 4>(isa, constants.bias);
+                    for (tap, offset) in self.offsets.iter().enumerate() {
+                        let weights = self.weights::<I, DELAY>(isa, tap);
+                        for v in 0..4 {
+                            let quads = self.quads.add(offset + (block * 4 + v) * 4 * I::LANES);
+                            sums[v] = isa.dot(sums[v], isa.bytes(quads), weights[v]);
                         }
                     }
                     self.store::<I, N>(isa, isa.narrow(sums, by, rounding), block);
                 }
             }
         }
+    }
+
+    /// The weights of a tap.
+    ///
+    /// # Safety
+    /// There is such a tap.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn weights<I: Int8, const DELAY: bool>(&self, isa: I, tap: usize) -> [I::Weights; 4] {
+        // SAFETY: the constants are packed tap after tap.
+        let mut weights = unsafe { load_weights::<I, 4>(isa, self.constants.weights.add(tap * 4 * I::WEIGHT_BYTES)) };
+        if DELAY {
+            for weights in &mut weights {
+                *weights = isa.delay(*weights);
+            }
+        }
+        weights
     }
 
     /// Writes the pixels of a block.
@@ -244,16 +264,16 @@ impl Sweep<'_> {
             if self.step == self.channels && self.channels == N * I::LANES && left >= 4 / N {
                 return isa.store::<4, 0>(bytes, self.y.add(first * self.step), 4 * I::LANES);
             }
-            let at = |piece: usize| self.y.add((first + piece) * self.step);
-            isa.store::<N, 0>(bytes, at(0), self.channels);
+            let at = self.y.add(first * self.step);
+            isa.store::<N, 0>(bytes, at, self.channels);
             if N < 4 && left > 1 {
-                isa.store::<N, 1>(bytes, at(1), self.channels);
+                isa.store::<N, 1>(bytes, at.add(self.step), self.channels);
             }
             if N == 1 && left > 2 {
-                isa.store::<N, 2>(bytes, at(2), self.channels);
+                isa.store::<N, 2>(bytes, at.add(2 * self.step), self.channels);
             }
             if N == 1 && left > 3 {
-                isa.store::<N, 3>(bytes, at(3), self.channels);
+                isa.store::<N, 3>(bytes, at.add(3 * self.step), self.channels);
             }
         }
     }

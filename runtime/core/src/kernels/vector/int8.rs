@@ -65,3 +65,57 @@ pub unsafe trait Int8: Isa {
     /// Writes `len` bytes, those from `PIECE · N · LANES` on; `len` is at most `N · LANES`.
     unsafe fn store<const N: usize, const PIECE: usize>(self, bytes: Self::Bytes, to: *mut u8, len: usize);
 }
+
+/// Reads N vectors of sums, one behind the other.
+///
+/// These loops, and not closures, build all arrays of vectors: a closure that is not inlined would be compiled without the
+/// instruction set.
+///
+/// # Safety
+/// All of them can be read.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn load_sums<I: Int8, const N: usize>(isa: I, from: *const i32) -> [I::Sums; N] {
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut vectors = [isa.sums(from); N];
+        for v in 1..N {
+            vectors[v] = isa.sums(from.add(v * I::LANES));
+        }
+        vectors
+    }
+}
+
+/// Reads N vectors of floats, one behind the other.
+///
+/// # Safety
+/// All of them can be read.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn load_floats<I: Int8, const N: usize>(isa: I, from: *const f32) -> [I::Floats; N] {
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut vectors = [isa.floats(from); N];
+        for v in 1..N {
+            vectors[v] = isa.floats(from.add(v * I::LANES));
+        }
+        vectors
+    }
+}
+
+/// Reads the weights of N dot products, one behind the other.
+///
+/// # Safety
+/// All of them can be read.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn load_weights<I: Int8, const N: usize>(isa: I, from: *const u8) -> [I::Weights; N] {
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut vectors = [isa.weights(from); N];
+        for v in 1..N {
+            vectors[v] = isa.weights(from.add(v * I::WEIGHT_BYTES));
+        }
+        vectors
+    }
+}

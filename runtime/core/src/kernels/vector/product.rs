@@ -4,7 +4,7 @@
 //! pixel and the weights of four inputs of every vector, and multiplies all pairs. Sums begin at the bias and are rounded
 //! where they are: nothing is written but the result.
 
-use super::int8::Int8;
+use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::vectors_of_block;
 
 /// The inputs of the first pixel: runs that lie side by side in memory.
@@ -122,51 +122,55 @@ unsafe fn tile<I: Int8, const M: usize, const N: usize>(
 ) -> usize {
     // SAFETY: reads and writes are those that the caller allows.
     unsafe {
-        let bias: [I::Sums; N] = core::array::from_fn(|v| isa.sums(constants.bias.add(v * I::LANES)));
-        let mut sums = [bias; M];
+        let mut sums = [load_sums::<I, N>(isa, constants.bias); M];
         let mut weights = constants.weights;
         for &start in runs.starts {
             let mut x = start.add(offset);
             for _ in 0..runs.fours {
-                let w: [I::Weights; N] = core::array::from_fn(|v| isa.weights(weights.add(v * I::WEIGHT_BYTES)));
-                for (m, sums) in sums.iter_mut().enumerate() {
+                let w = load_weights::<I, N>(isa, weights);
+                for m in 0..M {
                     let four = isa.splat(x.add(m * runs.step).cast::<u32>().read_unaligned());
-                    for (sum, &w) in sums.iter_mut().zip(&w) {
-                        *sum = isa.dot(*sum, four, w);
+                    for v in 0..N {
+                        sums[m][v] = isa.dot(sums[m][v], four, w[v]);
                     }
                 }
                 x = x.add(4);
                 weights = weights.add(N * I::WEIGHT_BYTES);
             }
             if runs.rest > 0 {
-                let w: [I::Weights; N] = core::array::from_fn(|v| isa.weights(weights.add(v * I::WEIGHT_BYTES)));
-                for (m, sums) in sums.iter_mut().enumerate() {
+                let w = load_weights::<I, N>(isa, weights);
+                for m in 0..M {
                     let four = isa.splat(few(x.add(m * runs.step), runs.rest));
-                    for (sum, &w) in sums.iter_mut().zip(&w) {
-                        *sum = isa.dot(*sum, four, w);
+                    for v in 0..N {
+                        sums[m][v] = isa.dot(sums[m][v], four, w[v]);
                     }
                 }
                 weights = weights.add(N * I::WEIGHT_BYTES);
             }
         }
-        let by: [I::Floats; N] = core::array::from_fn(|v| isa.floats(constants.multiplier.add(v * I::LANES)));
-        // As many pixels as fill a vector of bytes; where the last ones do not, the last stands in for them.
+        let by = load_floats::<I, N>(isa, constants.multiplier);
+        // As many pixels as fill a vector of bytes; where there are not so many left, the last stands in for the others.
         let together = if N < 3 { 4 / N } else { 1 };
-        for first in (0..M).step_by(together) {
-            let slot = |i: usize| (first + (i / N).min(together - 1)).min(M - 1);
-            let four = core::array::from_fn(|i| sums[slot(i)][i % N]);
-            let bytes = isa.narrow(four, core::array::from_fn(|i| by[i % N]), rounding);
-            let at = |piece: usize| to.first.add((first + piece) * to.step);
-            isa.store::<N, 0>(bytes, at(0), to.channels);
+        let mut first = 0;
+        while first < M {
+            let (mut four, mut four_by) = ([sums[first][0]; 4], [by[0]; 4]);
+            for i in 1..4 {
+                let pixel = (first + (i / N).min(together - 1)).min(M - 1);
+                (four[i], four_by[i]) = (sums[pixel][i % N], by[i % N]);
+            }
+            let bytes = isa.narrow(four, four_by, rounding);
+            let at = to.first.add(first * to.step);
+            isa.store::<N, 0>(bytes, at, to.channels);
             if N < 3 && first + 1 < M {
-                isa.store::<N, 1>(bytes, at(1), to.channels);
+                isa.store::<N, 1>(bytes, at.add(to.step), to.channels);
             }
             if N == 1 && first + 2 < M {
-                isa.store::<N, 2>(bytes, at(2), to.channels);
+                isa.store::<N, 2>(bytes, at.add(2 * to.step), to.channels);
             }
             if N == 1 && first + 3 < M {
-                isa.store::<N, 3>(bytes, at(3), to.channels);
+                isa.store::<N, 3>(bytes, at.add(3 * to.step), to.channels);
             }
+            first += together;
         }
     }
     M

@@ -113,7 +113,10 @@ unsafe impl Int8 for Avx512Vnni {
         unsafe {
             // Dwords of a row that unpacking will bring together, into one 128-bit quarter.
             let order = transpose();
-            let [a, b, c, d] = rows.map(|row| _mm512_permutexvar_epi32(order, _mm512_loadu_si512(row.cast())));
+            let a = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(rows[0].cast()));
+            let b = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(rows[1].cast()));
+            let c = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(rows[2].cast()));
+            let d = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(rows[3].cast()));
             let (ab, cd) = (_mm512_unpacklo_epi8(a, b), _mm512_unpacklo_epi8(c, d));
             let (ab_high, cd_high) = (_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c, d));
             [
@@ -142,12 +145,13 @@ unsafe impl Int8 for Avx512Vnni {
         unsafe {
             // The minimum keeps the conversion from overflowing upwards; what overflows downwards, or is NaN, becomes
             // i32::MIN and then the lower bound.
-            let whole = |i: usize| {
+            let mut whole = sums;
+            for i in 0..4 {
                 let value = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[i]), by[i]);
-                _mm512_cvtps_epi32(_mm512_min_ps(rounding.high, value))
-            };
-            let first = _mm512_adds_epi16(_mm512_packs_epi32(whole(0), whole(1)), rounding.zero);
-            let second = _mm512_adds_epi16(_mm512_packs_epi32(whole(2), whole(3)), rounding.zero);
+                whole[i] = _mm512_cvtps_epi32(_mm512_min_ps(rounding.high, value));
+            }
+            let first = _mm512_adds_epi16(_mm512_packs_epi32(whole[0], whole[1]), rounding.zero);
+            let second = _mm512_adds_epi16(_mm512_packs_epi32(whole[2], whole[3]), rounding.zero);
             let bytes = _mm512_max_epu8(_mm512_packus_epi16(first, second), rounding.low);
             // Packing worked in each quarter by itself.
             _mm512_permutexvar_epi32(rounding.order, bytes)

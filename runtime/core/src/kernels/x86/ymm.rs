@@ -162,8 +162,10 @@ macro_rules! int8 {
                 unsafe {
                     // Dwords of a row that unpacking will bring together, into one 128-bit half.
                     let order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
-                    let [a, b, c, d] =
-                        rows.map(|row| _mm256_permutevar8x32_epi32(_mm256_loadu_si256(row.cast()), order));
+                    let a = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(rows[0].cast()), order);
+                    let b = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(rows[1].cast()), order);
+                    let c = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(rows[2].cast()), order);
+                    let d = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(rows[3].cast()), order);
                     let (ab, cd) = (_mm256_unpacklo_epi8(a, b), _mm256_unpacklo_epi8(c, d));
                     let (ab_high, cd_high) = (_mm256_unpackhi_epi8(a, b), _mm256_unpackhi_epi8(c, d));
                     [
@@ -191,12 +193,13 @@ macro_rules! int8 {
                 unsafe {
                     // The minimum keeps the conversion from overflowing upwards; what overflows downwards, or is NaN,
                     // becomes i32::MIN and then the lower bound.
-                    let whole = |i: usize| {
+                    let mut whole = sums;
+                    for i in 0..4 {
                         let value = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[i]), by[i]);
-                        _mm256_cvtps_epi32(_mm256_min_ps(rounding.high, value))
-                    };
-                    let first = _mm256_adds_epi16(_mm256_packs_epi32(whole(0), whole(1)), rounding.zero);
-                    let second = _mm256_adds_epi16(_mm256_packs_epi32(whole(2), whole(3)), rounding.zero);
+                        whole[i] = _mm256_cvtps_epi32(_mm256_min_ps(rounding.high, value));
+                    }
+                    let first = _mm256_adds_epi16(_mm256_packs_epi32(whole[0], whole[1]), rounding.zero);
+                    let second = _mm256_adds_epi16(_mm256_packs_epi32(whole[2], whole[3]), rounding.zero);
                     let bytes = _mm256_max_epu8(_mm256_packus_epi16(first, second), rounding.low);
                     // Packing worked in each half by itself.
                     _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
