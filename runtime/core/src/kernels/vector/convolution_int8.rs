@@ -58,12 +58,21 @@ pub fn convolution_int8<I: Int8>(
                 &|rows, y, scratch| {
                     let pixels = rows.len() * step.y.width as usize;
                     let constants = convolution.constants();
-                    isa.invoke(Depthwise { step, x, rows, y: &mut *y, constants, scratch });
+                    isa.invoke(Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch });
                     convolution.look_up(y, pixels);
                 },
             );
         }
     }
+}
+
+/// How the sums of `step` become bytes.
+#[inline(always)]
+pub fn rounding<I: Int8>(isa: I, step: &ConvolutionInt8, packed: Packed<'_>) -> I::Rounding {
+    // A sum times less than 1 does not leave the range of i32.
+    let is_small = |multiplier: &[u8; 4]| f32::from_le_bytes(*multiplier).abs() < 1.0;
+    let small = packed.multiplier.as_chunks::<4>().0.iter().all(is_small);
+    isa.rounding(step.y_zero, step.low, step.high, !small)
 }
 
 /// Elements that an image spans.
@@ -88,6 +97,10 @@ impl Convolution<'_> {
             bias: self.packed.bias.as_ptr().cast(),
             multiplier: self.packed.multiplier.as_ptr().cast(),
         }
+    }
+
+    fn rounding<I: Int8>(&self, isa: I) -> I::Rounding {
+        rounding(isa, self.step, self.packed)
     }
 
     /// Maps the results of `pixels` pixels through the table, if there is one.
@@ -116,7 +129,7 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
         let start = convolution.x[rows.start * stride..].as_ptr();
         let runs = Runs { starts: &[start], fours: inputs / 4, rest: inputs % 4, step: stride };
         let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: step.y.channels as usize };
-        let rounding = isa.rounding(step.y_zero, step.low, step.high);
+        let rounding = convolution.rounding(isa);
         // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these rows; inputs that do not make
         // up a four are read one by one.
         #[allow(unsafe_code)]
@@ -146,7 +159,7 @@ impl<I: Int8> Task<I> for General<'_> {
         let (inputs, outputs) = (channels / groups, step.y.channels as usize / groups);
         let [stride, dilation] = [window.stride, window.dilation].map(|pair| pair.map(|n| n as usize));
         let segments = Segments::of(&convolution.shape);
-        let rounding = isa.rounding(step.y_zero, step.low, step.high);
+        let rounding = convolution.rounding(isa);
         let pitch = step.y.stride as usize * step.y.width as usize;
         let vectors = outputs.div_ceil(I::LANES);
         let mut done = rows.start;
@@ -165,7 +178,7 @@ impl<I: Int8> Task<I> for General<'_> {
                     let starts = &mut starts[..window.kernel[0] as usize * segments.per_row];
                     for (run, start) in starts.iter_mut().enumerate() {
                         let (tap_row, tap) = (run / segments.per_row, run % segments.per_row);
-                        let at = ring.row(first + tap_row * dilation[0], height) + layout.column(tap * dilation[1]);
+                        let at = ring.row(first + tap_row * dilation[0], height) + tap * dilation[1] * layout.pitch;
                         *start = ring.elements()[at + group * inputs..].as_ptr();
                     }
                     let runs = Runs { starts, fours: segments.fours(), rest: 0, step: stride[1] * channels };

@@ -7,11 +7,13 @@
 //! along a row.
 
 use super::Task;
+use super::convolution_int8::rounding;
 use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::{Chunk, MAX_RUNS, chunks};
 use super::product::Constants;
 use super::ring::{RowRing, Source};
 use super::scratch;
+use crate::kernels::Packed;
 use crate::plan::step::ConvolutionInt8;
 use core::ops::Range;
 
@@ -23,6 +25,7 @@ pub struct Depthwise<'d> {
     pub rows: Range<usize>,
     /// The elements of those rows.
     pub y: &'d mut [u8],
+    pub packed: Packed<'d>,
     pub constants: Constants,
     pub scratch: &'d mut [u8],
 }
@@ -35,6 +38,8 @@ struct Sweep<'s> {
     offsets: &'s [usize],
     constants: Constants,
     y: *mut u8,
+    /// Columns from one place of the window to the next.
+    stride: usize,
     /// Bytes from one output pixel to the next.
     step: usize,
     pixels: usize,
@@ -44,8 +49,8 @@ struct Sweep<'s> {
 impl<I: Int8> Task<I> for Depthwise<'_> {
     #[inline(always)]
     fn run(self, isa: I) {
-        let Depthwise { step, x, rows, y, mut constants, scratch } = self;
-        let rounding = isa.rounding(step.y_zero, step.low, step.high);
+        let Depthwise { step, x, rows, y, packed, mut constants, scratch } = self;
+        let rounding = rounding(isa, step, packed);
         let height = step.y.height as usize;
         for chunk in chunks(step.y.channels as usize, I::LANES) {
             let memory = scratch::Depthwise::new(step, chunk.pitch, I::LANES);
@@ -83,7 +88,7 @@ fn tap_offsets<'o>(
     let taps = &mut offsets[..memory.groups * columns];
     for (index, offset) in taps.iter_mut().enumerate() {
         let (group, column) = (index / columns, index % columns);
-        *offset = group * memory.group_len + memory.rows.column(column * dilation) * 4;
+        *offset = group * memory.group_len + column * dilation * memory.rows.pitch * 4;
     }
     taps
 }
@@ -128,7 +133,11 @@ impl ImageRows {
                     *at = ring.row(first + (group * 4 + index.min(used - 1)) * dilation, height);
                 }
                 let to = &mut quads[group * memory.group_len..][..memory.group_len];
-                interleave(isa, ring.elements(), rows, memory.rows.len, to);
+                if chunk.pitch == 4 * I::LANES {
+                    interleave::<I, false>(isa, ring.elements(), rows, memory.rows.len, to);
+                } else {
+                    interleave::<I, true>(isa, ring.elements(), rows, memory.rows.len, to);
+                }
             }
             for delay in 0..memory.at_once.min(self.rows.end - row) {
                 let begin = (row + delay - self.rows.start) * pixels * pixel_step + chunk.start;
@@ -141,6 +150,7 @@ impl ImageRows {
                     // SAFETY: inside, as was just seen.
                     #[allow(unsafe_code)]
                     y: unsafe { y.as_mut_ptr().add(begin) },
+                    stride: window.stride[1] as usize,
                     step: pixel_step,
                     pixels,
                     channels: chunk.channels,
@@ -164,9 +174,15 @@ impl ImageRows {
     }
 }
 
-/// Interleaves the `len` bytes from each of `rows` on.
+/// Rounds a block. Where it is one pixel, its channels stay in the order of [`lane_channel`].
 #[inline(always)]
-fn interleave<I: Int8>(isa: I, elements: &[u8], rows: [usize; 4], len: usize, to: &mut [u8]) {
+fn narrow<I: Int8, const N: usize>(isa: I, sums: [I::Sums; 4], by: [I::Floats; 4], rounding: I::Rounding) -> I::Bytes {
+    if N == 4 { isa.narrow::<false>(sums, by, rounding) } else { isa.narrow::<true>(sums, by, rounding) }
+}
+
+/// Interleaves the `len` bytes from each of `rows` on; see [`Int8::interleave`].
+#[inline(always)]
+fn interleave<I: Int8, const ORDERED: bool>(isa: I, elements: &[u8], rows: [usize; 4], len: usize, to: &mut [u8]) {
     let block = 4 * I::LANES;
     assert!(len % block == 0 && to.len() >= 4 * len, "rows are whole blocks");
     let mut starts = [elements.as_ptr(); 4];
@@ -178,7 +194,7 @@ fn interleave<I: Int8>(isa: I, elements: &[u8], rows: [usize; 4], len: usize, to
         // SAFETY: each row holds the block, and there is four times as much room.
         #[allow(unsafe_code)]
         unsafe {
-            let quads = isa.interleave([a.add(at), b.add(at), c.add(at), d.add(at)]);
+            let quads = isa.interleave::<ORDERED>([a.add(at), b.add(at), c.add(at), d.add(at)]);
             for v in 0..4 {
                 isa.store::<4, 0>(quads[v], to.as_mut_ptr().add(4 * at + v * block), block);
             }
@@ -210,12 +226,12 @@ impl Sweep<'_> {
                 for block in 0..blocks {
                     let mut sums = load_sums::<I, 4>(isa, constants.bias);
                     for v in 0..4 {
-                        let quads = self.quads.add((block * 4 + v) * 4 * I::LANES);
+                        let quads = self.vector::<I, N>(block, v);
                         sums[v] = isa.dot(sums[v], isa.bytes(quads.add(first)), a[v]);
                         sums[v] = isa.dot(sums[v], isa.bytes(quads.add(second)), b[v]);
                         sums[v] = isa.dot(sums[v], isa.bytes(quads.add(third)), c[v]);
                     }
-                    self.store::<I, N>(isa, isa.narrow(sums, by, rounding), block);
+                    self.store::<I, N>(isa, narrow::<I, N>(isa, sums, by, rounding), block);
                 }
             } else {
                 for block in 0..blocks {
@@ -223,14 +239,21 @@ impl Sweep<'_> {
                     for (tap, offset) in self.offsets.iter().enumerate() {
                         let weights = self.weights::<I, DELAY>(isa, tap);
                         for v in 0..4 {
-                            let quads = self.quads.add(offset + (block * 4 + v) * 4 * I::LANES);
+                            let quads = self.vector::<I, N>(block, v).add(*offset);
                             sums[v] = isa.dot(sums[v], isa.bytes(quads), weights[v]);
                         }
                     }
-                    self.store::<I, N>(isa, isa.narrow(sums, by, rounding), block);
+                    self.store::<I, N>(isa, narrow::<I, N>(isa, sums, by, rounding), block);
                 }
             }
         }
+    }
+
+    /// Where vector `v` of a block begins in the interleaved rows, for a tap in column 0.
+    #[inline(always)]
+    fn vector<I: Int8, const N: usize>(&self, block: usize, v: usize) -> *const u8 {
+        let column = (block * (4 / N) + v / N) * self.stride;
+        self.quads.wrapping_add((column * N + v % N) * 4 * I::LANES)
     }
 
     /// The weights of a tap.

@@ -1,6 +1,8 @@
 //! The vector operations that integer convolutions are made of.
 
 use super::Isa;
+#[allow(unused_imports, reason = "documentation refers to it")]
+use super::layout::lane_channel;
 
 /// An instruction set's integer vectors: *lanes* of i32 sums, and *bytes*, four times as many u8.
 ///
@@ -53,14 +55,22 @@ pub unsafe trait Int8: Isa {
     fn delay(self, weights: Self::Weights) -> Self::Weights;
 
     /// Reads 4 · [`LANES`](Self::LANES) bytes of each row and interleaves them: lane i of vector j holds byte
-    /// `j · LANES + i` of the rows, in their order.
-    unsafe fn interleave(self, rows: [*const u8; 4]) -> [Self::Bytes; 4];
+    /// `j · LANES + i` of the rows where the result is to be ORDERED, else byte [`lane_channel`]`(4, j, i, LANES)`, which
+    /// takes fewer instructions.
+    unsafe fn interleave<const ORDERED: bool>(self, rows: [*const u8; 4]) -> [Self::Bytes; 4];
 
-    /// How to round: half to even, plus the zero point, clamped to `low..=high`. All three lie in 0..=255.
-    fn rounding(self, zero: i32, low: i32, high: i32) -> Self::Rounding;
+    /// How to round: half to even, plus the zero point, clamped to `low..=high`. All three lie in 0..=255. `may_overflow`:
+    /// a sum times its multiplier may be 2³¹ or more, or NaN.
+    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Self::Rounding;
 
-    /// The bytes of four vectors of sums, in order: each sum as f32 times its multiplier, rounded.
-    fn narrow(self, sums: [Self::Sums; 4], by: [Self::Floats; 4], rounding: Self::Rounding) -> Self::Bytes;
+    /// The bytes of four vectors of sums: each sum as f32 times its multiplier, rounded. Byte `j · LANES + i` comes from
+    /// lane i of vector j where the result is to be ORDERED, else byte [`lane_channel`]`(4, j, i, LANES)` does.
+    fn narrow<const ORDERED: bool>(
+        self,
+        sums: [Self::Sums; 4],
+        by: [Self::Floats; 4],
+        rounding: Self::Rounding,
+    ) -> Self::Bytes;
 
     /// Writes `len` bytes, those from `PIECE · N · LANES` on; `len` is at most `N · LANES`.
     unsafe fn store<const N: usize, const PIECE: usize>(self, bytes: Self::Bytes, to: *mut u8, len: usize);

@@ -36,6 +36,19 @@ pub fn vectors_of_block(left: usize) -> usize {
     left.min(4)
 }
 
+/// The first vector, and the number of vectors, of the block that vector `vector` of `vectors` is in.
+fn block_of_vector(vector: usize, vectors: usize) -> (usize, usize) {
+    let first = vector / 4 * 4;
+    (first, vectors_of_block(vectors - first))
+}
+
+/// Which of the channels of a block or chunk of `count` vectors lane `lane` of vector `vector` works on. Where there are
+/// four vectors it is the order in which instructions that pack four vectors into one, each quarter by itself, expect
+/// them.
+pub fn lane_channel(count: usize, vector: usize, lane: usize, lanes: usize) -> usize {
+    if count == 4 { lane / 4 * 16 + vector * 4 + lane % 4 } else { vector * lanes + lane }
+}
+
 /// Whether the vector kernels compute integer convolutions of this shape themselves.
 pub fn is_covered(shape: &ConvolutionShape, wide: bool) -> bool {
     let [rows, columns] = shape.kernel.map(u64::from);
@@ -139,13 +152,20 @@ impl VectorPacking {
         let (lanes, outputs) = (self.lanes, shape.out_channels as usize);
         let depthwise = shape.form == ConvolutionForm::Depthwise;
         let in_chunks = chunks(if depthwise { outputs } else { 0 }, lanes).flat_map(move |chunk| {
-            (0..4 * lanes).map(move |i| Some(i % chunk.pitch).filter(|&c| c < chunk.channels).map(|c| chunk.start + c))
+            let count = chunk.pitch / lanes;
+            (0..4 * lanes).map(move |i| {
+                let channel = lane_channel(count, i / lanes % count, i % lanes, lanes);
+                Some(channel).filter(|&c| c < chunk.channels).map(|c| chunk.start + c)
+            })
         });
         let groups = if depthwise { 0 } else { shape.groups.max(1) as usize };
         let of_group = outputs / groups.max(1);
-        let in_groups = (0..groups).flat_map(move |group| {
-            (0..of_group.next_multiple_of(lanes))
-                .map(move |c| Some(c).filter(|&c| c < of_group).map(|c| group * of_group + c))
+        let vectors = of_group.div_ceil(lanes);
+        let in_groups = (0..groups * vectors * lanes).map(move |i| {
+            let (group, vector) = (i / lanes / vectors, i / lanes % vectors);
+            let (first, count) = block_of_vector(vector, vectors);
+            let channel = first * lanes + lane_channel(count, vector - first, i % lanes, lanes);
+            Some(channel).filter(|&c| c < of_group).map(|c| group * of_group + c)
         });
         in_chunks.chain(in_groups)
     }
@@ -163,10 +183,10 @@ impl VectorPacking {
                 let count = vectors_of_block(vectors - first);
                 for four in 0..runs * segments.fours() {
                     let (run, at) = (four / segments.fours(), four % segments.fours() * 4);
-                    for vector in first..first + count {
+                    for vector in 0..count {
                         let Some(dot) = dots.next() else { return };
                         for lane in 0..self.lanes {
-                            let channel = vector * self.lanes + lane;
+                            let channel = first * self.lanes + lane_channel(count, vector, lane, self.lanes);
                             let weight = |i: usize| {
                                 let inside = channel < of_group && at + i < segments.len;
                                 let index = || (group * of_group + channel) * depth + run * segments.len + at + i;
@@ -190,7 +210,8 @@ impl VectorPacking {
                     for vector in 0..4 {
                         let Some(dot) = dots.next() else { return };
                         for lane in 0..self.lanes {
-                            let channel = (vector * self.lanes + lane) % chunk.pitch;
+                            let count = chunk.pitch / self.lanes;
+                            let channel = lane_channel(count, vector % count, lane, self.lanes);
                             let weight = |i: usize| {
                                 let inside = channel < chunk.channels && first + i < rows;
                                 let index = || ((chunk.start + channel) * rows + first + i) * columns + column;

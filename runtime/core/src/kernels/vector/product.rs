@@ -158,7 +158,12 @@ unsafe fn tile<I: Int8, const M: usize, const N: usize>(
                 let pixel = (first + (i / N).min(together - 1)).min(M - 1);
                 (four[i], four_by[i]) = (sums[pixel][i % N], by[i % N]);
             }
-            let bytes = isa.narrow(four, four_by, rounding);
+            // Blocks of four vectors are packed so that narrowing need not sort them.
+            let bytes = if N == 4 {
+                isa.narrow::<false>(four, four_by, rounding)
+            } else {
+                isa.narrow::<true>(four, four_by, rounding)
+            };
             let at = to.first.add(first * to.step);
             isa.store::<N, 0>(bytes, at, to.channels);
             if N < 3 && first + 1 < M {

@@ -1,14 +1,7 @@
-//! The rows of an image that a window stands on, padded and laid out so that inner loops need no edges.
+//! The rows of an image that a window stands on, padded so that inner loops need no edges.
 //!
 //! Convolutions walk down an image; each of its rows is copied once, with padding on both sides, into a slot of a ring that
-//! is as long as the window is high. One more slot holds a row of padding, for what lies above and below. Where a window
-//! moves by more than a column at a time, the columns of a row are sorted by their remainder, so that those which a tap
-//! meets lie side by side:
-//!
-//! ```text
-//! stride 1    P 0 1 2 3 4 5 P
-//! stride 2    P 1 3 5 | 0 2 4 P
-//! ```
+//! is as long as the window is high. One more slot holds a row of padding, for what lies above and below.
 
 use crate::plan::view::{Image, Window};
 use core::ops::Range;
@@ -18,8 +11,6 @@ use core::ops::Range;
 pub struct RowLayout {
     /// Columns of a padded row that the window meets.
     pub columns: usize,
-    /// Remainders by which columns are sorted: 1 where they stay in order.
-    pub phases: usize,
     /// Elements from one column to the next.
     pub pitch: usize,
     /// Elements of a row, filling and slack at its end included.
@@ -31,38 +22,14 @@ pub struct RowLayout {
 impl RowLayout {
     /// For `window` at `places` columns, with `pitch` elements a column and rows that are filled up to a multiple of `unit`
     /// elements, with at least `slack` behind the last column. `rows` output rows are computed at a time.
-    pub fn new(
-        window: &Window,
-        places: usize,
-        rows: usize,
-        phases: usize,
-        pitch: usize,
-        unit: usize,
-        slack: usize,
-    ) -> Self {
-        let [kernel, stride, dilation] =
-            [window.kernel, window.stride, window.dilation].map(|pair| pair.map(|n| n as usize));
-        let columns = places
-            .saturating_sub(1)
-            .saturating_mul(stride[1])
-            .saturating_add((kernel[1] - 1).saturating_mul(dilation[1]))
-            + 1;
-        let len = columns.div_ceil(phases).saturating_mul(phases).saturating_mul(pitch).saturating_add(slack);
-        let rows = (rows - 1).saturating_mul(stride[0]).saturating_add((kernel[0] - 1).saturating_mul(dilation[0])) + 1;
-        RowLayout { columns, phases, pitch, len: len.div_ceil(unit).saturating_mul(unit), rows }
-    }
-
-    /// Columns of one phase.
-    pub fn phase_columns(&self) -> usize {
-        self.columns.div_ceil(self.phases)
-    }
-
-    /// Elements in front of padded column `column`.
-    pub fn column(&self, column: usize) -> usize {
-        if self.phases == 1 {
-            return column * self.pitch;
-        }
-        (column % self.phases * self.phase_columns() + column / self.phases) * self.pitch
+    pub fn new(window: &Window, places: usize, rows: usize, pitch: usize, unit: usize, slack: usize) -> Self {
+        let covered = |places: usize, axis: usize| {
+            let steps = (places - 1).saturating_mul(window.stride[axis] as usize);
+            steps.saturating_add((window.kernel[axis] as usize - 1).saturating_mul(window.dilation[axis] as usize)) + 1
+        };
+        let columns = covered(places, 1);
+        let len = columns.saturating_mul(pitch).saturating_add(slack).div_ceil(unit).saturating_mul(unit);
+        RowLayout { columns, pitch, len, rows: covered(rows, 0) }
     }
 
     /// Elements of the whole ring for an image of `height` rows; saturates.
@@ -143,61 +110,35 @@ impl<'r, T: Copy> RowRing<'r, T> {
 
 /// Copies the pixels of one row to their columns; the others hold padding already.
 fn copy_row<T: Copy>(layout: &RowLayout, pad: usize, source: &Source<'_, T>, row: usize, to: &mut [T]) {
-    let Some(count) = layout.columns.checked_sub(pad).map(|columns| columns.min(source.width)) else { return };
+    let count = layout.columns.saturating_sub(pad).min(source.width);
     if count == 0 {
         return;
     }
     let from = &source.elements[row * source.width * source.stride..];
     let (stride, pitch) = (source.stride, layout.pitch);
-    if layout.phases == 1 && stride == source.channels && stride == pitch {
-        to[pad * pitch..][..count * pitch].copy_from_slice(&from[..count * pitch]);
-        return;
-    }
-    for phase in 0..layout.phases {
-        // The first pixel whose column has this remainder.
-        let first = (phase + layout.phases - pad % layout.phases) % layout.phases;
-        if first >= count {
-            continue;
+    let to = &mut to[pad * pitch..];
+    // Copies of a length that the compiler knows are a move or two rather than a call.
+    match source.channels {
+        channels if channels == stride && channels == pitch => {
+            to[..count * pitch].copy_from_slice(&from[..count * pitch]);
         }
-        let pixels = Pixels { count: (count - first).div_ceil(layout.phases), stride: stride * layout.phases, pitch };
-        let to = &mut to[layout.column(pad + first)..];
-        pixels.copy(&from[first * stride..], to, source.channels);
-    }
-}
-
-/// Pixels at even distances on both sides.
-struct Pixels {
-    count: usize,
-    stride: usize,
-    pitch: usize,
-}
-
-impl Pixels {
-    fn copy<T: Copy>(&self, from: &[T], to: &mut [T], channels: usize) {
-        // Copies of a length that the compiler knows are a move or two rather than a call.
-        match channels {
-            1 => self.copy_exact::<T, 1>(from, to),
-            3 => self.copy_exact::<T, 3>(from, to),
-            8 => self.copy_exact::<T, 8>(from, to),
-            16 => self.copy_exact::<T, 16>(from, to),
-            32 => self.copy_exact::<T, 32>(from, to),
-            64 => self.copy_exact::<T, 64>(from, to),
-            _ => {
-                for index in 0..self.count {
-                    let from = &from[index * self.stride..][..channels];
-                    to[index * self.pitch..][..channels].copy_from_slice(from);
-                }
+        8 => copy_pixels::<T, 8>(from, stride, to, pitch, count),
+        16 => copy_pixels::<T, 16>(from, stride, to, pitch, count),
+        32 => copy_pixels::<T, 32>(from, stride, to, pitch, count),
+        64 => copy_pixels::<T, 64>(from, stride, to, pitch, count),
+        channels => {
+            for (from, to) in from.chunks(stride).zip(to.chunks_mut(pitch)).take(count) {
+                to[..channels].copy_from_slice(&from[..channels]);
             }
         }
     }
+}
 
-    fn copy_exact<T: Copy, const N: usize>(&self, from: &[T], to: &mut [T]) {
-        for index in 0..self.count {
-            if let (Some(from), Some(to)) =
-                (from[index * self.stride..].first_chunk::<N>(), to[index * self.pitch..].first_chunk_mut::<N>())
-            {
-                *to = *from;
-            }
+/// Copies N elements of each of `count` pixels.
+fn copy_pixels<T: Copy, const N: usize>(from: &[T], stride: usize, to: &mut [T], pitch: usize, count: usize) {
+    for (from, to) in from.chunks(stride).zip(to.chunks_mut(pitch)).take(count) {
+        if let (Some(from), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
+            *to = *from;
         }
     }
 }
@@ -213,14 +154,13 @@ mod tests {
         fn every_tap_finds_its_pixel_or_padding(
             size in (1usize..6, 1usize..9, 1usize..5), kernel in prop::array::uniform2(1u32..5), stride in prop::array::uniform2(1u32..4),
             dilation in prop::array::uniform2(1u32..3), pad in prop::array::uniform4(0u32..4), gap in 0usize..3,
-            sorted in any::<bool>(), rows_at_once in 1usize..3,
+            rows_at_once in 1usize..3,
         ) {
             let (height, width, channels) = size;
             let window = Window { kernel, stride, dilation, pad };
             // Windows that hang over the end of the padding are the plan's to refuse or the ring's to pad.
             let places = [(0, height), (1, width)].map(|(axis, len)| (len + (pad[axis] + pad[axis + 2]) as usize - 1) / stride[axis] as usize + 1);
-            let phases = if sorted { stride[1] as usize } else { 1 };
-            let layout = RowLayout::new(&window, places[1], rows_at_once, phases, channels + gap, 8, 3);
+            let layout = RowLayout::new(&window, places[1], rows_at_once, channels + gap, 8, 3);
             let x: vec::Vec<u32> = (0..(height * width * (channels + 1)) as u32).collect();
             let source = Source { elements: &x, height, width, stride: channels + 1, channels };
             let mut memory = vec![7777; layout.ring_len(height)];
@@ -238,7 +178,7 @@ mod tests {
                             for channel in 0..channels {
                                 let pixel = (y * width as i64 + x) * (channels as i64 + 1) + channel as i64;
                                 let expected = if inside { pixel as u32 } else { 9999 };
-                                prop_assert_eq!(ring.elements()[at + layout.column(column) + channel], expected);
+                                prop_assert_eq!(ring.elements()[at + column * layout.pitch + channel], expected);
                             }
                         }
                     }

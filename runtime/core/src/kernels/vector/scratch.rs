@@ -12,7 +12,7 @@ const LINE: usize = 64;
 /// The rows of a general convolution.
 pub fn general(step: &ConvolutionInt8) -> RowLayout {
     // Inputs are read in fours, the last of a row too.
-    RowLayout::new(&step.window, step.y.width as usize, 1, 1, step.x.channels as usize, LINE, 3)
+    RowLayout::new(&step.window, step.y.width as usize, 1, step.x.channels as usize, LINE, 3)
 }
 
 /// What a depthwise convolution needs for one chunk of channels.
@@ -36,9 +36,10 @@ impl Depthwise {
         let window = &step.window;
         // Two output rows under each other share two of their three input rows, and four rows are what a dot product takes.
         let share = window.kernel[0] <= 3 && window.stride[0] == 1 && window.dilation[0] == 1 && step.y.height > 1;
-        let (at_once, phases) = (if share { 2 } else { 1 }, window.stride[1] as usize);
-        let block = 4 * lanes;
-        let rows = RowLayout::new(window, step.y.width as usize, at_once, phases, pitch, block, block);
+        let (at_once, block) = (if share { 2 } else { 1 }, 4 * lanes);
+        // A block of four vectors may hold pixels behind the last one.
+        let slack = block.saturating_mul(window.stride[1] as usize);
+        let rows = RowLayout::new(window, step.y.width as usize, at_once, pitch, block, slack);
         let ring_len = rows.ring_len(step.x.height as usize).div_ceil(LINE).saturating_mul(LINE);
         let groups = (window.kernel[0] as usize).div_ceil(4);
         Depthwise { rows, at_once, groups, ring_len, group_len: rows.len.saturating_mul(4) }

@@ -35,12 +35,13 @@ impl Isa for Avx512Vnni {
 /// How sums become bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Rounding {
-    /// The upper bound less the zero point, as floats.
-    high: __m512,
+    /// Whether products may leave the range of i32.
+    may_overflow: bool,
     /// The zero point as i16.
     zero: __m512i,
-    /// The lower bound as bytes.
+    /// The bounds as bytes.
     low: __m512i,
+    high: __m512i,
     /// See [`transpose`].
     order: __m512i,
 }
@@ -109,14 +110,19 @@ unsafe impl Int8 for Avx512Vnni {
     }
 
     #[inline(always)]
-    unsafe fn interleave(self, rows: [*const u8; 4]) -> [__m512i; 4] {
+    unsafe fn interleave<const ORDERED: bool>(self, rows: [*const u8; 4]) -> [__m512i; 4] {
         unsafe {
-            // Dwords of a row that unpacking will bring together, into one 128-bit quarter.
-            let order = transpose();
-            let a = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(rows[0].cast()));
-            let b = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(rows[1].cast()));
-            let c = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(rows[2].cast()));
-            let d = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(rows[3].cast()));
+            let mut vectors = [_mm512_loadu_si512(rows[0].cast()); 4];
+            for i in 1..4 {
+                vectors[i] = _mm512_loadu_si512(rows[i].cast());
+            }
+            if ORDERED {
+                // Dwords of a row that unpacking will bring together, into one quarter.
+                for vector in &mut vectors {
+                    *vector = _mm512_permutexvar_epi32(transpose(), *vector);
+                }
+            }
+            let [a, b, c, d] = vectors;
             let (ab, cd) = (_mm512_unpacklo_epi8(a, b), _mm512_unpacklo_epi8(c, d));
             let (ab_high, cd_high) = (_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c, d));
             [
@@ -129,32 +135,41 @@ unsafe impl Int8 for Avx512Vnni {
     }
 
     #[inline(always)]
-    fn rounding(self, zero: i32, low: i32, high: i32) -> Rounding {
+    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Rounding {
         unsafe {
             Rounding {
-                high: _mm512_set1_ps((high - zero) as f32),
+                may_overflow,
                 zero: _mm512_set1_epi16(zero as i16),
                 low: _mm512_set1_epi8(low as i8),
+                high: _mm512_set1_epi8(high as i8),
                 order: transpose(),
             }
         }
     }
 
     #[inline(always)]
-    fn narrow(self, sums: [__m512i; 4], by: [__m512; 4], rounding: Rounding) -> __m512i {
+    fn narrow<const ORDERED: bool>(self, sums: [__m512i; 4], by: [__m512; 4], rounding: Rounding) -> __m512i {
         unsafe {
-            // The minimum keeps the conversion from overflowing upwards; what overflows downwards, or is NaN, becomes
-            // i32::MIN and then the lower bound.
+            let mut products = by;
+            for i in 0..4 {
+                products[i] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[i]), by[i]);
+            }
+            if rounding.may_overflow {
+                // What overflows downwards, or is NaN, is converted to i32::MIN and so becomes the lower bound.
+                for i in 0..4 {
+                    products[i] = _mm512_min_ps(_mm512_set1_ps(1e9), products[i]);
+                }
+            }
             let mut whole = sums;
             for i in 0..4 {
-                let value = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[i]), by[i]);
-                whole[i] = _mm512_cvtps_epi32(_mm512_min_ps(rounding.high, value));
+                whole[i] = _mm512_cvtps_epi32(products[i]);
             }
             let first = _mm512_adds_epi16(_mm512_packs_epi32(whole[0], whole[1]), rounding.zero);
             let second = _mm512_adds_epi16(_mm512_packs_epi32(whole[2], whole[3]), rounding.zero);
-            let bytes = _mm512_max_epu8(_mm512_packus_epi16(first, second), rounding.low);
+            let bytes = _mm512_packus_epi16(first, second);
+            let bytes = _mm512_min_epu8(_mm512_max_epu8(bytes, rounding.low), rounding.high);
             // Packing worked in each quarter by itself.
-            _mm512_permutexvar_epi32(rounding.order, bytes)
+            if ORDERED { _mm512_permutexvar_epi32(rounding.order, bytes) } else { bytes }
         }
     }
 

@@ -56,12 +56,13 @@ impl Avx512Ymm {
 /// How sums become bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Rounding {
-    /// The upper bound less the zero point, as floats.
-    high: __m256,
+    /// Whether products may leave the range of i32.
+    may_overflow: bool,
     /// The zero point as i16.
     zero: __m256i,
-    /// The lower bound as bytes.
+    /// The bounds as bytes.
     low: __m256i,
+    high: __m256i,
 }
 
 /// Writes the first `len` bytes of `bytes`.
@@ -158,14 +159,19 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
-            unsafe fn interleave(self, rows: [*const u8; 4]) -> [__m256i; 4] {
+            unsafe fn interleave<const ORDERED: bool>(self, rows: [*const u8; 4]) -> [__m256i; 4] {
                 unsafe {
-                    // Dwords of a row that unpacking will bring together, into one 128-bit half.
-                    let order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
-                    let a = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(rows[0].cast()), order);
-                    let b = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(rows[1].cast()), order);
-                    let c = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(rows[2].cast()), order);
-                    let d = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(rows[3].cast()), order);
+                    let mut vectors = [_mm256_loadu_si256(rows[0].cast()); 4];
+                    for i in 1..4 {
+                        vectors[i] = _mm256_loadu_si256(rows[i].cast());
+                    }
+                    if ORDERED {
+                        // Dwords of a row that unpacking will bring together, into one half.
+                        for vector in &mut vectors {
+                            *vector = _mm256_permutevar8x32_epi32(*vector, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+                        }
+                    }
+                    let [a, b, c, d] = vectors;
                     let (ab, cd) = (_mm256_unpacklo_epi8(a, b), _mm256_unpacklo_epi8(c, d));
                     let (ab_high, cd_high) = (_mm256_unpackhi_epi8(a, b), _mm256_unpackhi_epi8(c, d));
                     [
@@ -178,31 +184,44 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
-            fn rounding(self, zero: i32, low: i32, high: i32) -> Rounding {
+            fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Rounding {
                 unsafe {
                     Rounding {
-                        high: _mm256_set1_ps((high - zero) as f32),
+                        may_overflow,
                         zero: _mm256_set1_epi16(zero as i16),
                         low: _mm256_set1_epi8(low as i8),
+                        high: _mm256_set1_epi8(high as i8),
                     }
                 }
             }
 
             #[inline(always)]
-            fn narrow(self, sums: [__m256i; 4], by: [__m256; 4], rounding: Rounding) -> __m256i {
+            fn narrow<const ORDERED: bool>(self, sums: [__m256i; 4], by: [__m256; 4], rounding: Rounding) -> __m256i {
                 unsafe {
-                    // The minimum keeps the conversion from overflowing upwards; what overflows downwards, or is NaN,
-                    // becomes i32::MIN and then the lower bound.
+                    let mut products = by;
+                    for i in 0..4 {
+                        products[i] = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[i]), by[i]);
+                    }
+                    if rounding.may_overflow {
+                        // What overflows downwards, or is NaN, is converted to i32::MIN and so becomes the lower bound.
+                        for i in 0..4 {
+                            products[i] = _mm256_min_ps(_mm256_set1_ps(1e9), products[i]);
+                        }
+                    }
                     let mut whole = sums;
                     for i in 0..4 {
-                        let value = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[i]), by[i]);
-                        whole[i] = _mm256_cvtps_epi32(_mm256_min_ps(rounding.high, value));
+                        whole[i] = _mm256_cvtps_epi32(products[i]);
                     }
                     let first = _mm256_adds_epi16(_mm256_packs_epi32(whole[0], whole[1]), rounding.zero);
                     let second = _mm256_adds_epi16(_mm256_packs_epi32(whole[2], whole[3]), rounding.zero);
-                    let bytes = _mm256_max_epu8(_mm256_packus_epi16(first, second), rounding.low);
-                    // Packing worked in each half by itself.
-                    _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
+                    let bytes = _mm256_packus_epi16(first, second);
+                    let bytes = _mm256_min_epu8(_mm256_max_epu8(bytes, rounding.low), rounding.high);
+                    if ORDERED {
+                        // Packing worked in each half by itself.
+                        _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
+                    } else {
+                        bytes
+                    }
                 }
             }
 
