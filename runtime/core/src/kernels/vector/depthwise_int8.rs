@@ -11,7 +11,8 @@ use super::convolution_int8::rounding;
 use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::{Chunk, MAX_RUNS, chunks};
 use super::product::Constants;
-use super::ring::{RowRing, Source};
+use super::quads::Quads;
+use super::ring::Source;
 use super::scratch;
 use crate::kernels::Packed;
 use crate::plan::step::ConvolutionInt8;
@@ -55,7 +56,7 @@ impl<I: Int8> Task<I> for Depthwise<'_> {
         for chunk in chunks(step.y.channels as usize, I::LANES) {
             let memory = scratch::Depthwise::new(step, chunk.pitch, I::LANES);
             let mut offsets = [0; MAX_RUNS];
-            let taps = tap_offsets(step, &memory, &mut offsets);
+            let taps = tap_offsets(step, &memory, chunk.pitch, &mut offsets);
             let mut done = rows.start;
             while done < rows.end {
                 // The rows of one image.
@@ -82,13 +83,14 @@ impl<I: Int8> Task<I> for Depthwise<'_> {
 fn tap_offsets<'o>(
     step: &ConvolutionInt8,
     memory: &scratch::Depthwise,
+    pitch: usize,
     offsets: &'o mut [usize; MAX_RUNS],
 ) -> &'o [usize] {
     let (columns, dilation) = (step.window.kernel[1] as usize, step.window.dilation[1] as usize);
     let taps = &mut offsets[..memory.groups * columns];
     for (index, offset) in taps.iter_mut().enumerate() {
         let (group, column) = (index / columns, index % columns);
-        *offset = group * memory.group_len + column * dilation * memory.rows.pitch * 4;
+        *offset = group * memory.group_len + column * dilation * pitch * 4;
     }
     taps
 }
@@ -116,35 +118,31 @@ impl ImageRows {
     ) {
         let (chunk, window, height) = (self.chunk, &step.window, step.x.height as usize);
         let source = Source::new(x, &step.x, self.image, chunk.start..chunk.start + chunk.channels);
-        let (ring, quads) = scratch.split_at_mut(memory.ring_len);
-        let quads = &mut quads[..memory.groups * memory.group_len];
-        let mut ring = RowRing::new(ring, memory.rows, height, [window.pad[0], window.pad[1]], step.x_zero as u8);
+        let scratch = &mut scratch[..memory.len()];
+        let (pad, columns, padding) = (window.pad[1] as usize, memory.columns, step.x_zero as u8);
+        for elements in scratch.chunks_exact_mut(memory.group_len) {
+            Quads { elements, chunk, pad, columns, padding }.clear();
+        }
         let (stride, dilation) = (window.stride[0] as usize, window.dilation[0] as usize);
         let (pixels, pixel_step) = (step.y.width as usize, step.y.stride as usize);
         let mut row = self.rows.start;
         while row < self.rows.end {
-            let first = row * stride;
-            ring.fill(&source, first..first + memory.rows.rows);
-            for group in 0..memory.groups {
+            for (group, elements) in scratch.chunks_exact_mut(memory.group_len).enumerate() {
                 // Rows behind the window's last have weights of 0, so it does not matter what they hold.
-                let used = if memory.at_once == 2 { 4 } else { window.kernel[0] as usize - group * 4 };
-                let mut rows = [0; 4];
-                for (index, at) in rows.iter_mut().enumerate() {
-                    *at = ring.row(first + (group * 4 + index.min(used - 1)) * dilation, height);
+                let mut rows = [None; 4];
+                for (index, from) in rows.iter_mut().enumerate() {
+                    let down = (group * 4 + index) * dilation;
+                    let inside = |from: &usize| down < memory.rows && *from < height;
+                    *from = (row * stride + down).checked_sub(window.pad[0] as usize).filter(inside);
                 }
-                let to = &mut quads[group * memory.group_len..][..memory.group_len];
-                if chunk.pitch == 4 * I::LANES {
-                    interleave::<I, false>(isa, ring.elements(), rows, memory.rows.len, to);
-                } else {
-                    interleave::<I, true>(isa, ring.elements(), rows, memory.rows.len, to);
-                }
+                Quads { elements, chunk, pad, columns, padding }.fill(isa, &source, rows);
             }
             for delay in 0..memory.at_once.min(self.rows.end - row) {
                 let begin = (row + delay - self.rows.start) * pixels * pixel_step + chunk.start;
                 // The last element that is written.
                 assert!(begin + (pixels - 1) * pixel_step + chunk.channels <= y.len(), "the output is too small");
                 let sweep = Sweep {
-                    quads: quads.as_ptr(),
+                    quads: scratch.as_ptr(),
                     offsets: taps,
                     constants,
                     // SAFETY: inside, as was just seen.
@@ -178,28 +176,6 @@ impl ImageRows {
 #[inline(always)]
 fn narrow<I: Int8, const N: usize>(isa: I, sums: [I::Sums; 4], by: [I::Floats; 4], rounding: I::Rounding) -> I::Bytes {
     if N == 4 { isa.narrow::<false>(sums, by, rounding) } else { isa.narrow::<true>(sums, by, rounding) }
-}
-
-/// Interleaves the `len` bytes from each of `rows` on; see [`Int8::interleave`].
-#[inline(always)]
-fn interleave<I: Int8, const ORDERED: bool>(isa: I, elements: &[u8], rows: [usize; 4], len: usize, to: &mut [u8]) {
-    let block = 4 * I::LANES;
-    assert!(len % block == 0 && to.len() >= 4 * len, "rows are whole blocks");
-    let mut starts = [elements.as_ptr(); 4];
-    for (start, row) in starts.iter_mut().zip(rows) {
-        *start = elements[row..row + len].as_ptr();
-    }
-    let [a, b, c, d] = starts;
-    for at in (0..len).step_by(block) {
-        // SAFETY: each row holds the block, and there is four times as much room.
-        #[allow(unsafe_code)]
-        unsafe {
-            let quads = isa.interleave::<ORDERED>([a.add(at), b.add(at), c.add(at), d.add(at)]);
-            for v in 0..4 {
-                isa.store::<4, 0>(quads[v], to.as_mut_ptr().add(4 * at + v * block), block);
-            }
-        }
-    }
 }
 
 impl Sweep<'_> {

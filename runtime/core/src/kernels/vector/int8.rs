@@ -54,10 +54,12 @@ pub unsafe trait Int8: Isa {
     /// must be 0.
     fn delay(self, weights: Self::Weights) -> Self::Weights;
 
-    /// Reads 4 · [`LANES`](Self::LANES) bytes of each row and interleaves them: lane i of vector j holds byte
-    /// `j · LANES + i` of the rows where the result is to be ORDERED, else byte [`lane_channel`]`(4, j, i, LANES)`, which
-    /// takes fewer instructions.
-    unsafe fn interleave<const ORDERED: bool>(self, rows: [*const u8; 4]) -> [Self::Bytes; 4];
+    /// Reads 4 / N pixels of `N · LANES` bytes each, which begin `step` bytes apart.
+    unsafe fn pixels<const N: usize>(self, from: *const u8, step: usize) -> Self::Bytes;
+
+    /// Interleaves four rows of bytes: lane i of vector j holds byte `j · LANES + i` of the rows where the result is to be
+    /// ORDERED, else byte [`lane_channel`]`(4, j, i, LANES)`, which takes fewer instructions.
+    fn interleave<const ORDERED: bool>(self, rows: [Self::Bytes; 4]) -> [Self::Bytes; 4];
 
     /// How to round: half to even, plus the zero point, clamped to `low..=high`. All three lie in 0..=255. `may_overflow`:
     /// a sum times its multiplier may be 2³¹ or more, or NaN.

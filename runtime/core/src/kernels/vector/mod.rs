@@ -10,6 +10,7 @@ mod depthwise_int8;
 mod int8;
 mod layout;
 mod product;
+mod quads;
 mod ring;
 mod scratch;
 

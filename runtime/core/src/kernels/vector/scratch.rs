@@ -1,4 +1,4 @@
-//! The working memory of integer convolutions: a ring of rows, and for depthwise ones rows interleaved by fours.
+//! The working memory of integer convolutions: a ring of rows, or for depthwise ones rows interleaved by fours.
 
 use super::layout::{chunks, is_covered};
 use super::ring::RowLayout;
@@ -6,7 +6,7 @@ use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, Packing};
 use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
 
-/// What both parts are multiples of, so that vectors do not straddle cache lines.
+/// What rows are multiples of, so that vectors do not straddle cache lines.
 const LINE: usize = 64;
 
 /// The rows of a general convolution.
@@ -18,14 +18,14 @@ pub fn general(step: &ConvolutionInt8) -> RowLayout {
 /// What a depthwise convolution needs for one chunk of channels.
 #[derive(Clone, Copy, Debug)]
 pub struct Depthwise {
-    /// Rows as bytes.
-    pub rows: RowLayout,
+    /// Columns that the window meets, padding included.
+    pub columns: usize,
+    /// Rows that it covers while output rows are computed at once.
+    pub rows: usize,
     /// Output rows computed at a time.
     pub at_once: usize,
     /// Groups of four kernel rows.
     pub groups: usize,
-    /// Bytes of the ring.
-    pub ring_len: usize,
     /// Bytes of one group of interleaved rows.
     pub group_len: usize,
 }
@@ -39,15 +39,15 @@ impl Depthwise {
         let (at_once, block) = (if share { 2 } else { 1 }, 4 * lanes);
         // A block of four vectors may hold pixels behind the last one.
         let slack = block.saturating_mul(window.stride[1] as usize);
-        let rows = RowLayout::new(window, step.y.width as usize, at_once, pitch, block, slack);
-        let ring_len = rows.ring_len(step.x.height as usize).div_ceil(LINE).saturating_mul(LINE);
+        let RowLayout { columns, len, rows, .. } =
+            RowLayout::new(window, step.y.width as usize, at_once, pitch, block, slack);
         let groups = (window.kernel[0] as usize).div_ceil(4);
-        Depthwise { rows, at_once, groups, ring_len, group_len: rows.len.saturating_mul(4) }
+        Depthwise { columns, rows, at_once, groups, group_len: len.saturating_mul(4) }
     }
 
     /// Bytes of all of it; saturates.
     pub fn len(&self) -> usize {
-        self.ring_len.saturating_add(self.groups.saturating_mul(self.group_len))
+        self.groups.saturating_mul(self.group_len)
     }
 }
 

@@ -110,12 +110,30 @@ unsafe impl Int8 for Avx512Vnni {
     }
 
     #[inline(always)]
-    unsafe fn interleave<const ORDERED: bool>(self, rows: [*const u8; 4]) -> [__m512i; 4] {
+    unsafe fn pixels<const N: usize>(self, from: *const u8, step: usize) -> __m512i {
         unsafe {
-            let mut vectors = [_mm512_loadu_si512(rows[0].cast()); 4];
-            for i in 1..4 {
-                vectors[i] = _mm512_loadu_si512(rows[i].cast());
+            match N {
+                1 => {
+                    let (a, b) = (from, from.add(step));
+                    let (c, d) = (b.add(step), b.add(2 * step));
+                    let bytes = _mm512_castsi128_si512(_mm_loadu_si128(a.cast()));
+                    let bytes = _mm512_inserti32x4::<1>(bytes, _mm_loadu_si128(b.cast()));
+                    let bytes = _mm512_inserti32x4::<2>(bytes, _mm_loadu_si128(c.cast()));
+                    _mm512_inserti32x4::<3>(bytes, _mm_loadu_si128(d.cast()))
+                }
+                2 => {
+                    let bytes = _mm512_castsi256_si512(_mm256_loadu_si256(from.cast()));
+                    _mm512_inserti64x4::<1>(bytes, _mm256_loadu_si256(from.add(step).cast()))
+                }
+                _ => _mm512_loadu_si512(from.cast()),
             }
+        }
+    }
+
+    #[inline(always)]
+    fn interleave<const ORDERED: bool>(self, rows: [__m512i; 4]) -> [__m512i; 4] {
+        unsafe {
+            let mut vectors = rows;
             if ORDERED {
                 // Dwords of a row that unpacking will bring together, into one quarter.
                 for vector in &mut vectors {

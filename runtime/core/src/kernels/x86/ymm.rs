@@ -159,12 +159,26 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
-            unsafe fn interleave<const ORDERED: bool>(self, rows: [*const u8; 4]) -> [__m256i; 4] {
+            unsafe fn pixels<const N: usize>(self, from: *const u8, step: usize) -> __m256i {
                 unsafe {
-                    let mut vectors = [_mm256_loadu_si256(rows[0].cast()); 4];
-                    for i in 1..4 {
-                        vectors[i] = _mm256_loadu_si256(rows[i].cast());
+                    match N {
+                        1 => {
+                            let (a, b) = (from, from.add(step));
+                            let (c, d) = (b.add(step), b.add(2 * step));
+                            let low = _mm_unpacklo_epi64(_mm_loadl_epi64(a.cast()), _mm_loadl_epi64(b.cast()));
+                            let high = _mm_unpacklo_epi64(_mm_loadl_epi64(c.cast()), _mm_loadl_epi64(d.cast()));
+                            _mm256_set_m128i(high, low)
+                        }
+                        2 => _mm256_loadu2_m128i(from.add(step).cast(), from.cast()),
+                        _ => _mm256_loadu_si256(from.cast()),
                     }
+                }
+            }
+
+            #[inline(always)]
+            fn interleave<const ORDERED: bool>(self, rows: [__m256i; 4]) -> [__m256i; 4] {
+                unsafe {
+                    let mut vectors = rows;
                     if ORDERED {
                         // Dwords of a row that unpacking will bring together, into one half.
                         for vector in &mut vectors {

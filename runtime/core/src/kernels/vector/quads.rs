@@ -1,0 +1,137 @@
+//! Rows of an image interleaved by fours, padded: what depthwise dot products read.
+//!
+//! Element (column, channel) holds four bytes, those of four rows, so that one dot product multiplies them with the four
+//! weights of a kernel column. Columns begin with the padding on the left; what no pixel is written to stays padding.
+
+use super::int8::Int8;
+use super::layout::Chunk;
+use super::ring::Source;
+
+/// Four rows to be interleaved: for each, its index, or `None` for padding.
+pub type FourRows = [Option<usize>; 4];
+
+/// The interleaved rows of a chunk of channels.
+pub struct Quads<'q> {
+    /// Four bytes an element.
+    pub elements: &'q mut [u8],
+    /// The chunk; elements lie `pitch` a column.
+    pub chunk: Chunk,
+    /// Columns of padding on the left.
+    pub pad: usize,
+    /// Columns that are read, padding included.
+    pub columns: usize,
+    /// What padding holds.
+    pub padding: u8,
+}
+
+/// The most bytes of a vector.
+const VECTOR: usize = 64;
+
+/// Where the pixels of a row begin, and how many bytes lie from one to the next; 0 for a row of padding, which is one
+/// pixel over and over.
+#[derive(Clone, Copy)]
+struct Row {
+    start: *const u8,
+    step: usize,
+}
+
+impl Quads<'_> {
+    /// Makes all of it padding.
+    pub fn clear(&mut self) {
+        self.elements.fill(self.padding);
+    }
+
+    /// Interleaves four rows of an image. Chunks of four vectors keep the order that instructions leave them in; see
+    /// [`Int8::interleave`].
+    #[inline(always)]
+    pub fn fill<I: Int8>(&mut self, isa: I, source: &Source<'_, u8>, rows: FourRows) {
+        let flat = source.stride == self.chunk.pitch;
+        match self.chunk.pitch / I::LANES {
+            1 if flat => self.interleave::<I, 1, true>(isa, source, rows),
+            1 => self.interleave::<I, 1, false>(isa, source, rows),
+            2 if flat => self.interleave::<I, 2, true>(isa, source, rows),
+            2 => self.interleave::<I, 2, false>(isa, source, rows),
+            _ => self.interleave::<I, 4, false>(isa, source, rows),
+        }
+    }
+
+    /// Interleaves pixels of N vectors. FLAT: they lie side by side.
+    #[inline(always)]
+    fn interleave<I: Int8, const N: usize, const FLAT: bool>(
+        &mut self,
+        isa: I,
+        source: &Source<'_, u8>,
+        rows: FourRows,
+    ) {
+        let (together, bytes) = (4 / N, N * I::LANES);
+        let count = self.columns.saturating_sub(self.pad).min(source.width);
+        assert!(self.elements.len() >= (self.pad + count.next_multiple_of(together)) * bytes * 4, "interleaved rows");
+        let blank = [self.padding; VECTOR];
+        let mut from = [Row { start: blank.as_ptr(), step: 0 }; 4];
+        // Pixels that can be read a vector at a time: channels behind those of the chunk are read with them.
+        let mut whole = count;
+        for (from, row) in from.iter_mut().zip(rows) {
+            let Some(row) = row else { continue };
+            let pixels = &source.elements[row * source.width * source.stride..];
+            whole = whole.min((pixels.len() + source.stride).saturating_sub(bytes) / source.stride);
+            *from = Row { start: pixels.as_ptr(), step: source.stride };
+        }
+        let mut column = 0;
+        while column < count {
+            let vectors = if column + together <= whole {
+                // SAFETY: every row has as many whole pixels from here on.
+                #[allow(unsafe_code)]
+                unsafe {
+                    let mut vectors = [read::<I, N, FLAT>(isa, from[0], column); 4];
+                    for i in 1..4 {
+                        vectors[i] = read::<I, N, FLAT>(isa, from[i], column);
+                    }
+                    vectors
+                }
+            } else {
+                let mut pieces = [blank; 4];
+                for (piece, row) in pieces.iter_mut().zip(rows) {
+                    let Some(row) = row else { continue };
+                    let first = (row * source.width + column) * source.stride;
+                    for pixel in 0..together.min(count - column) {
+                        let from = &source.elements[first + pixel * source.stride..][..source.channels];
+                        piece[pixel * bytes..][..source.channels].copy_from_slice(from);
+                    }
+                }
+                // SAFETY: a piece is as long as the longest vector.
+                #[allow(unsafe_code)]
+                unsafe {
+                    let mut vectors = [isa.bytes(pieces[0].as_ptr()); 4];
+                    for i in 1..4 {
+                        vectors[i] = isa.bytes(pieces[i].as_ptr());
+                    }
+                    vectors
+                }
+            };
+            let quads = if N == 4 { isa.interleave::<false>(vectors) } else { isa.interleave::<true>(vectors) };
+            let to = self.elements[(self.pad + column) * bytes * 4..].as_mut_ptr();
+            for v in 0..4 {
+                // SAFETY: there is room for whole blocks, which was asserted.
+                #[allow(unsafe_code)]
+                unsafe {
+                    isa.store::<4, 0>(quads[v], to.add(v * 4 * I::LANES), 4 * I::LANES);
+                }
+            }
+            column += together;
+        }
+    }
+}
+
+/// Reads 4 / N pixels of N vectors from `column` on.
+///
+/// # Safety
+/// The row has them.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn read<I: Int8, const N: usize, const FLAT: bool>(isa: I, row: Row, column: usize) -> I::Bytes {
+    // SAFETY: as the caller says; a row of padding is as long as a vector and read over and over.
+    unsafe {
+        let start = row.start.add(column * row.step);
+        if FLAT { isa.bytes(start) } else { isa.pixels::<N>(start, row.step) }
+    }
+}
