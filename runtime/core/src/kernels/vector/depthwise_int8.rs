@@ -31,7 +31,8 @@ pub struct Depthwise<'d> {
     pub scratch: &'d mut [u8],
 }
 
-/// What a sweep along an output row needs besides the instruction set.
+/// A sweep along an output row.
+#[derive(Clone, Copy)]
 struct Sweep<'s> {
     /// The interleaved rows.
     quads: *const u8,
@@ -155,16 +156,12 @@ impl ImageRows {
                 };
                 // SAFETY: taps and blocks lie inside the interleaved rows, whose length has a block of slack for the last
                 // one; the constants are those of this chunk; the pixels can be written, as was just seen.
-                #[allow(unsafe_code)]
-                unsafe {
-                    match (chunk.pitch / I::LANES, delay) {
-                        (1, 0) => sweep.run::<I, 1, false>(isa, rounding),
-                        (1, _) => sweep.run::<I, 1, true>(isa, rounding),
-                        (2, 0) => sweep.run::<I, 2, false>(isa, rounding),
-                        (2, _) => sweep.run::<I, 2, true>(isa, rounding),
-                        (_, 0) => sweep.run::<I, 4, false>(isa, rounding),
-                        (_, _) => sweep.run::<I, 4, true>(isa, rounding),
-                    }
+                match (chunk.pitch / I::LANES, sweep.stride == 1) {
+                    (1, true) => sweep.invoke::<I, 1, true>(isa, delay > 0, rounding),
+                    (1, false) => sweep.invoke::<I, 1, false>(isa, delay > 0, rounding),
+                    (2, true) => sweep.invoke::<I, 2, true>(isa, delay > 0, rounding),
+                    (2, false) => sweep.invoke::<I, 2, false>(isa, delay > 0, rounding),
+                    _ => sweep.invoke::<I, 4, true>(isa, delay > 0, rounding),
                 }
             }
             row += memory.at_once;
@@ -172,64 +169,85 @@ impl ImageRows {
     }
 }
 
-/// Rounds a block. Where it is one pixel, its channels stay in the order of [`lane_channel`].
-#[inline(always)]
-fn narrow<I: Int8, const N: usize>(isa: I, sums: [I::Sums; 4], by: [I::Floats; 4], rounding: I::Rounding) -> I::Bytes {
-    if N == 4 { isa.narrow::<false>(sums, by, rounding) } else { isa.narrow::<true>(sums, by, rounding) }
+/// A sweep of pixels of N vectors. CLOSE: the vectors of a block lie side by side. DELAY: this is the second of two rows.
+///
+/// It is a task of its own, so that its loop has all registers to itself.
+struct SweepTask<'s, I: Int8, const N: usize, const CLOSE: bool, const DELAY: bool> {
+    sweep: Sweep<'s>,
+    rounding: I::Rounding,
 }
 
 impl Sweep<'_> {
-    /// Computes one output row of pixels of N vectors. DELAY: it is the second of two rows.
-    ///
-    /// # Safety
-    /// Behind every offset the interleaved rows hold as many whole blocks of four vectors as the pixels take, and the
-    /// channels of every pixel can be written.
+    #[inline(always)]
+    fn invoke<I: Int8, const N: usize, const CLOSE: bool>(self, isa: I, delay: bool, rounding: I::Rounding) {
+        if delay {
+            isa.invoke(SweepTask::<I, N, CLOSE, true> { sweep: self, rounding });
+        } else {
+            isa.invoke(SweepTask::<I, N, CLOSE, false> { sweep: self, rounding });
+        }
+    }
+}
+
+impl<I: Int8, const N: usize, const CLOSE: bool, const DELAY: bool> Task<I> for SweepTask<'_, I, N, CLOSE, DELAY> {
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn run<I: Int8, const N: usize, const DELAY: bool>(&self, isa: I, rounding: I::Rounding) {
-        let constants = &self.constants;
-        // SAFETY: reads and writes are those that the caller allows.
+    fn run(self, isa: I) {
+        let Sweep { quads, offsets, constants, pixels, .. } = self.sweep;
+        let blocks = (pixels * N).div_ceil(4);
+        // Bytes from one block to the next.
+        let advance = 4 * self.sweep.stride * 4 * I::LANES;
+        // SAFETY: behind every offset the interleaved rows hold as many whole blocks as the pixels take, and the channels
+        // of every pixel can be written; who made the sweep saw to that.
         unsafe {
             let by = load_floats::<I, 4>(isa, constants.multiplier);
-            let blocks = (self.pixels * N).div_ceil(4);
-            if let &[first, second, third] = self.offsets {
+            if let &[first, second, third] = offsets {
                 // The usual window: its weights stay in registers.
-                let [a, b, c] = [
-                    self.weights::<I, DELAY>(isa, 0),
-                    self.weights::<I, DELAY>(isa, 1),
-                    self.weights::<I, DELAY>(isa, 2),
-                ];
-                for block in 0..blocks {
-                    let mut sums = load_sums::<I, 4>(isa, constants.bias);
-                    for v in 0..4 {
-                        let quads = self.vector::<I, N>(block, v);
-                        sums[v] = isa.dot(sums[v], isa.bytes(quads.add(first)), a[v]);
-                        sums[v] = isa.dot(sums[v], isa.bytes(quads.add(second)), b[v]);
-                        sums[v] = isa.dot(sums[v], isa.bytes(quads.add(third)), c[v]);
+                let (a, b, c) = (self.weights(isa, 0), self.weights(isa, 1), self.weights(isa, 2));
+                let mut block = 0;
+                while block < blocks {
+                    // Two blocks at a time where registers allow: one's products are under way while the other is rounded.
+                    let pair = I::TILE >= 24 && block + 2 <= blocks;
+                    let mut sums = [load_sums::<I, 4>(isa, constants.bias); 2];
+                    for (tap, weights) in [(first, a), (second, b), (third, c)] {
+                        let quads = quads.add(tap + block * advance);
+                        self.add(isa, quads, weights, &mut sums[0]);
+                        if pair {
+                            self.add(isa, quads.add(advance), weights, &mut sums[1]);
+                        }
                     }
-                    self.store::<I, N>(isa, narrow::<I, N>(isa, sums, by, rounding), block);
+                    self.store(isa, sums[0], by, block);
+                    if pair {
+                        self.store(isa, sums[1], by, block + 1);
+                    }
+                    block += if pair { 2 } else { 1 };
                 }
             } else {
                 for block in 0..blocks {
                     let mut sums = load_sums::<I, 4>(isa, constants.bias);
-                    for (tap, offset) in self.offsets.iter().enumerate() {
-                        let weights = self.weights::<I, DELAY>(isa, tap);
-                        for v in 0..4 {
-                            let quads = self.vector::<I, N>(block, v).add(*offset);
-                            sums[v] = isa.dot(sums[v], isa.bytes(quads), weights[v]);
-                        }
+                    for (tap, offset) in offsets.iter().enumerate() {
+                        let weights = self.weights(isa, tap);
+                        self.add(isa, quads.add(offset + block * advance), weights, &mut sums);
                     }
-                    self.store::<I, N>(isa, narrow::<I, N>(isa, sums, by, rounding), block);
+                    self.store(isa, sums, by, block);
                 }
             }
         }
     }
+}
 
-    /// Where vector `v` of a block begins in the interleaved rows, for a tap in column 0.
+impl<I: Int8, const N: usize, const CLOSE: bool, const DELAY: bool> SweepTask<'_, I, N, CLOSE, DELAY> {
+    /// Adds the products of one tap to the sums of a block.
+    ///
+    /// # Safety
+    /// The block can be read from `quads` on.
     #[inline(always)]
-    fn vector<I: Int8, const N: usize>(&self, block: usize, v: usize) -> *const u8 {
-        let column = (block * (4 / N) + v / N) * self.stride;
-        self.quads.wrapping_add((column * N + v % N) * 4 * I::LANES)
+    #[allow(unsafe_code)]
+    unsafe fn add(&self, isa: I, quads: *const u8, weights: [I::Weights; 4], sums: &mut [I::Sums; 4]) {
+        for v in 0..4 {
+            let vector = if CLOSE { v } else { v / N * self.sweep.stride * N + v % N };
+            // SAFETY: as the caller says.
+            sums[v] = isa.dot(sums[v], unsafe { isa.bytes(quads.add(vector * 4 * I::LANES)) }, weights[v]);
+        }
     }
 
     /// The weights of a tap.
@@ -238,9 +256,10 @@ impl Sweep<'_> {
     /// There is such a tap.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn weights<I: Int8, const DELAY: bool>(&self, isa: I, tap: usize) -> [I::Weights; 4] {
+    unsafe fn weights(&self, isa: I, tap: usize) -> [I::Weights; 4] {
+        let at = self.sweep.constants.weights.wrapping_add(tap * 4 * I::WEIGHT_BYTES);
         // SAFETY: the constants are packed tap after tap.
-        let mut weights = unsafe { load_weights::<I, 4>(isa, self.constants.weights.add(tap * 4 * I::WEIGHT_BYTES)) };
+        let mut weights = unsafe { load_weights::<I, 4>(isa, at) };
         if DELAY {
             for weights in &mut weights {
                 *weights = isa.delay(*weights);
@@ -249,30 +268,37 @@ impl Sweep<'_> {
         weights
     }
 
-    /// Writes the pixels of a block.
+    /// Rounds a block and writes its pixels. Where it is one pixel, its channels are in the order of
+    /// [`lane_channel`](super::layout::lane_channel), which narrowing undoes.
     ///
     /// # Safety
-    /// As [`run`](Self::run).
+    /// The channels of every pixel that there is can be written.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn store<I: Int8, const N: usize>(&self, isa: I, bytes: I::Bytes, block: usize) {
+    unsafe fn store(&self, isa: I, sums: [I::Sums; 4], by: [I::Floats; 4], block: usize) {
+        let bytes = if N == 4 {
+            isa.narrow::<false>(sums, by, self.rounding)
+        } else {
+            isa.narrow::<true>(sums, by, self.rounding)
+        };
+        let Sweep { y, step, pixels, channels, .. } = self.sweep;
         let first = block * (4 / N);
-        let left = self.pixels - first;
+        let left = pixels - first;
         // SAFETY: only pixels that there are.
         unsafe {
-            if self.step == self.channels && self.channels == N * I::LANES && left >= 4 / N {
-                return isa.store::<4, 0>(bytes, self.y.add(first * self.step), 4 * I::LANES);
+            let at = y.add(first * step);
+            if step == N * I::LANES && channels == step && left >= 4 / N {
+                return isa.store::<4, 0>(bytes, at, 4 * I::LANES);
             }
-            let at = self.y.add(first * self.step);
-            isa.store::<N, 0>(bytes, at, self.channels);
+            isa.store::<N, 0>(bytes, at, channels);
             if N < 4 && left > 1 {
-                isa.store::<N, 1>(bytes, at.add(self.step), self.channels);
+                isa.store::<N, 1>(bytes, at.add(step), channels);
             }
             if N == 1 && left > 2 {
-                isa.store::<N, 2>(bytes, at.add(2 * self.step), self.channels);
+                isa.store::<N, 2>(bytes, at.add(2 * step), channels);
             }
             if N == 1 && left > 3 {
-                isa.store::<N, 3>(bytes, at.add(3 * self.step), self.channels);
+                isa.store::<N, 3>(bytes, at.add(3 * step), channels);
             }
         }
     }

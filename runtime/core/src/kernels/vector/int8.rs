@@ -26,7 +26,7 @@ pub unsafe trait Int8: Isa {
     /// Sums of a vector: 16 or 8.
     const LANES: usize;
 
-    /// Vectors of sums that a tile may hold in registers: 24 of 32, or 12 of 16.
+    /// Vectors of sums that a tile may hold in registers: 24 of 32, 12 of 16, or fewer where [`dot`](Self::dot) needs some.
     const TILE: usize;
 
     /// Bytes that the weights of one [`dot`](Self::dot) take in memory.

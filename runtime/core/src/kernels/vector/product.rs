@@ -4,6 +4,7 @@
 //! pixel and the weights of four inputs of every vector, and multiplies all pairs. Sums begin at the bias and are rounded
 //! where they are: nothing is written but the result.
 
+use super::Task;
 use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::vectors_of_block;
 
@@ -60,10 +61,10 @@ pub unsafe fn multiply<I: Int8>(
         // SAFETY: as the caller says; a block is the first channels of those.
         unsafe {
             match count {
-                1 => sweep::<I, 1>(isa, runs, pixels, constants, rounding, block),
-                2 => sweep::<I, 2>(isa, runs, pixels, constants, rounding, block),
-                3 => sweep::<I, 3>(isa, runs, pixels, constants, rounding, block),
-                _ => sweep::<I, 4>(isa, runs, pixels, constants, rounding, block),
+                1 => isa.invoke(Sweep::<I, 1> { runs, pixels, constants, rounding, to: block }),
+                2 => isa.invoke(Sweep::<I, 2> { runs, pixels, constants, rounding, to: block }),
+                3 => isa.invoke(Sweep::<I, 3> { runs, pixels, constants, rounding, to: block }),
+                _ => isa.invoke(Sweep::<I, 4> { runs, pixels, constants, rounding, to: block }),
             }
             let channels = count * I::LANES;
             constants = Constants {
@@ -76,36 +77,39 @@ pub unsafe fn multiply<I: Int8>(
     }
 }
 
-/// Computes all pixels of a block of N vectors, in tiles as high as registers allow.
-#[inline(always)]
-#[allow(unsafe_code)]
-unsafe fn sweep<I: Int8, const N: usize>(
-    isa: I,
-    runs: Runs<'_>,
+/// All pixels of a block of N vectors. It is a task of its own, so that its loops have all registers to themselves.
+struct Sweep<'r, I: Int8, const N: usize> {
+    runs: Runs<'r>,
     pixels: usize,
     constants: Constants,
     rounding: I::Rounding,
-    mut to: Target,
-) {
-    let mut offset = 0;
-    let most = I::TILE / N;
-    let mut left = pixels;
-    while left > 0 {
-        // SAFETY: as the caller says; these are the next pixels.
-        let done = unsafe {
-            match left.min(most) {
-                12.. => tile::<I, 12, N>(isa, runs, offset, constants, rounding, to),
-                8.. => tile::<I, 8, N>(isa, runs, offset, constants, rounding, to),
-                6.. => tile::<I, 6, N>(isa, runs, offset, constants, rounding, to),
-                4.. => tile::<I, 4, N>(isa, runs, offset, constants, rounding, to),
-                3 => tile::<I, 3, N>(isa, runs, offset, constants, rounding, to),
-                2 => tile::<I, 2, N>(isa, runs, offset, constants, rounding, to),
-                _ => tile::<I, 1, N>(isa, runs, offset, constants, rounding, to),
-            }
-        };
-        left -= done;
-        offset += done * runs.step;
-        to.first = to.first.wrapping_add(done * to.step);
+    to: Target,
+}
+
+impl<I: Int8, const N: usize> Task<I> for Sweep<'_, I, N> {
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn run(self, isa: I) {
+        let Sweep { runs, pixels, constants, rounding, mut to } = self;
+        let (mut offset, mut left) = (0, pixels);
+        while left > 0 {
+            // Tiles as high as registers allow.
+            // SAFETY: the caller of `multiply` says that the pixels can be read and written; these are the next ones.
+            let done = unsafe {
+                match left.min(I::TILE / N) {
+                    12.. => tile::<I, 12, N>(isa, runs, offset, constants, rounding, to),
+                    8.. => tile::<I, 8, N>(isa, runs, offset, constants, rounding, to),
+                    6.. => tile::<I, 6, N>(isa, runs, offset, constants, rounding, to),
+                    4.. => tile::<I, 4, N>(isa, runs, offset, constants, rounding, to),
+                    3 => tile::<I, 3, N>(isa, runs, offset, constants, rounding, to),
+                    2 => tile::<I, 2, N>(isa, runs, offset, constants, rounding, to),
+                    _ => tile::<I, 1, N>(isa, runs, offset, constants, rounding, to),
+                }
+            };
+            left -= done;
+            offset += done * runs.step;
+            to.first = to.first.wrapping_add(done * to.step);
+        }
     }
 }
 

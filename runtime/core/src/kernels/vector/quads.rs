@@ -3,6 +3,7 @@
 //! Element (column, channel) holds four bytes, those of four rows, so that one dot product multiplies them with the four
 //! weights of a kernel column. Columns begin with the padding on the left; what no pixel is written to stays padding.
 
+use super::Task;
 use super::int8::Int8;
 use super::layout::Chunk;
 use super::ring::Source;
@@ -47,26 +48,31 @@ impl Quads<'_> {
     pub fn fill<I: Int8>(&mut self, isa: I, source: &Source<'_, u8>, rows: FourRows) {
         let flat = source.stride == self.chunk.pitch;
         match self.chunk.pitch / I::LANES {
-            1 if flat => self.interleave::<I, 1, true>(isa, source, rows),
-            1 => self.interleave::<I, 1, false>(isa, source, rows),
-            2 if flat => self.interleave::<I, 2, true>(isa, source, rows),
-            2 => self.interleave::<I, 2, false>(isa, source, rows),
-            _ => self.interleave::<I, 4, false>(isa, source, rows),
+            1 if flat => isa.invoke(Fill::<1, true> { quads: self, source, rows }),
+            1 => isa.invoke(Fill::<1, false> { quads: self, source, rows }),
+            2 if flat => isa.invoke(Fill::<2, true> { quads: self, source, rows }),
+            2 => isa.invoke(Fill::<2, false> { quads: self, source, rows }),
+            _ => isa.invoke(Fill::<4, false> { quads: self, source, rows }),
         }
     }
+}
 
-    /// Interleaves pixels of N vectors. FLAT: they lie side by side.
+/// Interleaving pixels of N vectors. FLAT: they lie side by side.
+struct Fill<'f, 'q, const N: usize, const FLAT: bool> {
+    quads: &'f mut Quads<'q>,
+    source: &'f Source<'f, u8>,
+    rows: FourRows,
+}
+
+impl<I: Int8, const N: usize, const FLAT: bool> Task<I> for Fill<'_, '_, N, FLAT> {
     #[inline(always)]
-    fn interleave<I: Int8, const N: usize, const FLAT: bool>(
-        &mut self,
-        isa: I,
-        source: &Source<'_, u8>,
-        rows: FourRows,
-    ) {
+    fn run(self, isa: I) {
+        let Fill { quads, source, rows } = self;
         let (together, bytes) = (4 / N, N * I::LANES);
-        let count = self.columns.saturating_sub(self.pad).min(source.width);
-        assert!(self.elements.len() >= (self.pad + count.next_multiple_of(together)) * bytes * 4, "interleaved rows");
-        let blank = [self.padding; VECTOR];
+        let count = quads.columns.saturating_sub(quads.pad).min(source.width);
+        let to = &mut quads.elements[quads.pad * bytes * 4..];
+        assert!(to.len() >= count.next_multiple_of(together) * bytes * 4, "interleaved rows");
+        let blank = [quads.padding; VECTOR];
         let mut from = [Row { start: blank.as_ptr(), step: 0 }; 4];
         // Pixels that can be read a vector at a time: channels behind those of the chunk are read with them.
         let mut whole = count;
@@ -76,62 +82,70 @@ impl Quads<'_> {
             whole = whole.min((pixels.len() + source.stride).saturating_sub(bytes) / source.stride);
             *from = Row { start: pixels.as_ptr(), step: source.stride };
         }
-        let mut column = 0;
+        let whole = whole / together * together;
+        let (mut to, mut column) = (to.as_mut_ptr(), 0);
+        // SAFETY: every row has as many whole pixels, and there is room for whole blocks, which was asserted.
+        #[allow(unsafe_code)]
+        unsafe {
+            while column < whole {
+                let mut vectors = [read::<I, N, FLAT>(isa, from[0]); 4];
+                for i in 1..4 {
+                    vectors[i] = read::<I, N, FLAT>(isa, from[i]);
+                }
+                write::<I, N>(isa, vectors, to);
+                for row in &mut from {
+                    row.start = row.start.add(together * row.step);
+                }
+                to = to.add(16 * I::LANES);
+                column += together;
+            }
+        }
         while column < count {
-            let vectors = if column + together <= whole {
-                // SAFETY: every row has as many whole pixels from here on.
-                #[allow(unsafe_code)]
-                unsafe {
-                    let mut vectors = [read::<I, N, FLAT>(isa, from[0], column); 4];
-                    for i in 1..4 {
-                        vectors[i] = read::<I, N, FLAT>(isa, from[i], column);
-                    }
-                    vectors
+            let mut pieces = [blank; 4];
+            for (piece, row) in pieces.iter_mut().zip(rows) {
+                let Some(row) = row else { continue };
+                let first = (row * source.width + column) * source.stride;
+                for pixel in 0..together.min(count - column) {
+                    let from = &source.elements[first + pixel * source.stride..][..source.channels];
+                    piece[pixel * bytes..][..source.channels].copy_from_slice(from);
                 }
-            } else {
-                let mut pieces = [blank; 4];
-                for (piece, row) in pieces.iter_mut().zip(rows) {
-                    let Some(row) = row else { continue };
-                    let first = (row * source.width + column) * source.stride;
-                    for pixel in 0..together.min(count - column) {
-                        let from = &source.elements[first + pixel * source.stride..][..source.channels];
-                        piece[pixel * bytes..][..source.channels].copy_from_slice(from);
-                    }
+            }
+            // SAFETY: a piece is as long as the longest vector, and there is room for whole blocks.
+            #[allow(unsafe_code)]
+            unsafe {
+                let mut vectors = [isa.bytes(pieces[0].as_ptr()); 4];
+                for i in 1..4 {
+                    vectors[i] = isa.bytes(pieces[i].as_ptr());
                 }
-                // SAFETY: a piece is as long as the longest vector.
-                #[allow(unsafe_code)]
-                unsafe {
-                    let mut vectors = [isa.bytes(pieces[0].as_ptr()); 4];
-                    for i in 1..4 {
-                        vectors[i] = isa.bytes(pieces[i].as_ptr());
-                    }
-                    vectors
-                }
-            };
-            let quads = if N == 4 { isa.interleave::<false>(vectors) } else { isa.interleave::<true>(vectors) };
-            let to = self.elements[(self.pad + column) * bytes * 4..].as_mut_ptr();
-            for v in 0..4 {
-                // SAFETY: there is room for whole blocks, which was asserted.
-                #[allow(unsafe_code)]
-                unsafe {
-                    isa.store::<4, 0>(quads[v], to.add(v * 4 * I::LANES), 4 * I::LANES);
-                }
+                write::<I, N>(isa, vectors, to);
+                to = to.add(16 * I::LANES);
             }
             column += together;
         }
     }
 }
 
-/// Reads 4 / N pixels of N vectors from `column` on.
+/// Reads 4 / N pixels of N vectors.
 ///
 /// # Safety
-/// The row has them.
+/// The row has them; a row of padding is as long as a vector and read over and over.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn read<I: Int8, const N: usize, const FLAT: bool>(isa: I, row: Row, column: usize) -> I::Bytes {
-    // SAFETY: as the caller says; a row of padding is as long as a vector and read over and over.
-    unsafe {
-        let start = row.start.add(column * row.step);
-        if FLAT { isa.bytes(start) } else { isa.pixels::<N>(start, row.step) }
+unsafe fn read<I: Int8, const N: usize, const FLAT: bool>(isa: I, row: Row) -> I::Bytes {
+    // SAFETY: as the caller says.
+    unsafe { if FLAT { isa.bytes(row.start) } else { isa.pixels::<N>(row.start, row.step) } }
+}
+
+/// Interleaves four rows and writes them.
+///
+/// # Safety
+/// There is room for four vectors of bytes.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn write<I: Int8, const N: usize>(isa: I, rows: [I::Bytes; 4], to: *mut u8) {
+    let quads = if N == 4 { isa.interleave::<false>(rows) } else { isa.interleave::<true>(rows) };
+    for v in 0..4 {
+        // SAFETY: as the caller says.
+        unsafe { isa.store::<4, 0>(quads[v], to.add(v * 4 * I::LANES), 4 * I::LANES) };
     }
 }

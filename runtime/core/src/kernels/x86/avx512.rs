@@ -23,6 +23,7 @@ impl Isa for Avx512Vnni {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn invoke<T: Task<Self>>(self, task: T) {
+        #[inline(never)]
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
         fn enabled<T: Task<Avx512Vnni>>(isa: Avx512Vnni, task: T) {
             task.run(isa);

@@ -100,6 +100,7 @@ macro_rules! int8 {
             #[inline(always)]
             #[allow(unsafe_code)]
             fn invoke<T: Task<Self>>(self, task: T) {
+                #[inline(never)]
                 #[target_feature(enable = $features)]
                 fn enabled<T: Task<$isa>>(isa: $isa, task: T) {
                     task.run(isa);
