@@ -127,7 +127,7 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
         let step = convolution.step;
         let (inputs, stride) = (step.x.channels as usize, step.x.stride as usize);
         let start = convolution.x[rows.start * stride..].as_ptr();
-        let runs = Runs { starts: &[start], fours: inputs / 4, rest: inputs % 4, step: stride };
+        let runs = Runs { starts: &[start], offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride };
         let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: step.y.channels as usize };
         let rounding = convolution.rounding(isa);
         // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these rows; inputs that do not make
@@ -181,7 +181,7 @@ impl<I: Int8> Task<I> for General<'_> {
                         let at = ring.row(first + tap_row * dilation[0], height) + tap * dilation[1] * layout.pitch;
                         *start = ring.elements()[at + group * inputs..].as_ptr();
                     }
-                    let runs = Runs { starts, fours: segments.fours(), rest: 0, step: stride[1] * channels };
+                    let runs = Runs { starts, offset: 0, fours: segments.fours(), rest: 0, step: stride[1] * channels };
                     let y = &mut y[(row - rows.start) * pitch + group * outputs..];
                     let last = (step.y.width as usize - 1) * step.y.stride as usize;
                     assert!(last + outputs <= y.len(), "the output is too small");

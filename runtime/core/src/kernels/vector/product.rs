@@ -8,11 +8,23 @@ use super::Task;
 use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::vectors_of_block;
 
+/// Repeats code with a number that the compiler knows, so that arrays of vectors which it indexes stay in registers.
+macro_rules! unrolled {
+    ($number:ident in $($value:literal)* $body:block) => {
+        $({
+            let $number = $value;
+            $body
+        })*
+    };
+}
+
 /// The inputs of the first pixel: runs that lie side by side in memory.
 #[derive(Clone, Copy)]
 pub struct Runs<'r> {
     /// Where each run begins.
     pub starts: &'r [*const u8],
+    /// Bytes from there to the inputs of the first pixel.
+    pub offset: usize,
     /// Groups of four inputs that are read whole.
     pub fours: usize,
     /// Inputs behind them that are read one by one, up to three.
@@ -89,110 +101,224 @@ struct Sweep<'r, I: Int8, const N: usize> {
 impl<I: Int8, const N: usize> Task<I> for Sweep<'_, I, N> {
     #[inline(always)]
     #[allow(unsafe_code)]
-    fn run(self, isa: I) {
-        let Sweep { runs, pixels, constants, rounding, mut to } = self;
-        let (mut offset, mut left) = (0, pixels);
-        while left > 0 {
-            // Tiles as high as registers allow.
-            // SAFETY: the caller of `multiply` says that the pixels can be read and written; these are the next ones.
-            let done = unsafe {
-                match left.min(I::TILE / N) {
-                    12.. => tile::<I, 12, N>(isa, runs, offset, constants, rounding, to),
-                    8.. => tile::<I, 8, N>(isa, runs, offset, constants, rounding, to),
-                    6.. => tile::<I, 6, N>(isa, runs, offset, constants, rounding, to),
-                    4.. => tile::<I, 4, N>(isa, runs, offset, constants, rounding, to),
-                    3 => tile::<I, 3, N>(isa, runs, offset, constants, rounding, to),
-                    2 => tile::<I, 2, N>(isa, runs, offset, constants, rounding, to),
-                    _ => tile::<I, 1, N>(isa, runs, offset, constants, rounding, to),
+    fn run(mut self, isa: I) {
+        // SAFETY: the caller of `multiply` says that the pixels can be read and written; each call does the next ones.
+        unsafe {
+            if I::TILE >= 24 {
+                match N {
+                    1 => self.relay::<12>(isa),
+                    2 => self.relay::<6>(isa),
+                    3 => self.relay::<4>(isa),
+                    _ => self.relay::<3>(isa),
                 }
-            };
-            left -= done;
-            offset += done * runs.step;
-            to.first = to.first.wrapping_add(done * to.step);
+            }
+            while self.pixels > 0 {
+                match self.pixels.min(I::TILE / N) {
+                    12.. => self.tile::<12>(isa),
+                    6.. => self.tile::<6>(isa),
+                    4.. => self.tile::<4>(isa),
+                    3 => self.tile::<3>(isa),
+                    2 => self.tile::<2>(isa),
+                    _ => self.tile::<1>(isa),
+                }
+            }
         }
     }
 }
 
-/// Computes M pixels of a block, whose inputs begin `offset` bytes behind the first pixel's; returns M.
-#[inline(always)]
-#[allow(unsafe_code)]
-unsafe fn tile<I: Int8, const M: usize, const N: usize>(
-    isa: I,
-    runs: Runs<'_>,
-    offset: usize,
-    constants: Constants,
-    rounding: I::Rounding,
-    to: Target,
-) -> usize {
-    // SAFETY: reads and writes are those that the caller allows.
-    unsafe {
-        let mut sums = [load_sums::<I, N>(isa, constants.bias); M];
-        let mut weights = constants.weights;
-        for &start in runs.starts {
-            let mut x = start.add(offset);
-            for _ in 0..runs.fours {
-                let w = load_weights::<I, N>(isa, weights);
-                for m in 0..M {
-                    let four = isa.splat(x.add(m * runs.step).cast::<u32>().read_unaligned());
-                    for v in 0..N {
-                        sums[m][v] = isa.dot(sums[m][v], four, w[v]);
-                    }
-                }
-                x = x.add(4);
-                weights = weights.add(N * I::WEIGHT_BYTES);
-            }
-            if runs.rest > 0 {
-                let w = load_weights::<I, N>(isa, weights);
-                for m in 0..M {
-                    let four = isa.splat(few(x.add(m * runs.step), runs.rest));
-                    for v in 0..N {
-                        sums[m][v] = isa.dot(sums[m][v], four, w[v]);
-                    }
-                }
-                weights = weights.add(N * I::WEIGHT_BYTES);
-            }
+impl<I: Int8, const N: usize> Sweep<'_, I, N> {
+    /// Pixels whose results fill a vector of bytes.
+    const TOGETHER: usize = if N < 3 { 4 / N } else { 1 };
+
+    /// Computes M pixels.
+    ///
+    /// # Safety
+    /// There are so many.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn tile<const M: usize>(&mut self, isa: I) {
+        // SAFETY: as the caller says.
+        unsafe {
+            let sums = self.sums::<M>(isa, 0, None);
+            self.round_all(isa, &sums);
         }
-        let by = load_floats::<I, N>(isa, constants.multiplier);
-        // As many pixels as fill a vector of bytes; where there are not so many left, the last stands in for the others.
-        let together = if N < 3 { 4 / N } else { 1 };
-        let mut first = 0;
-        while first < M {
-            let (mut four, mut four_by) = ([sums[first][0]; 4], [by[0]; 4]);
-            for i in 1..4 {
-                let pixel = (first + (i / N).min(together - 1)).min(M - 1);
-                (four[i], four_by[i]) = (sums[pixel][i % N], by[i % N]);
+        self.skip(M);
+    }
+
+    /// Computes as many times M pixels as there are. While one tile's products are summed up the sums of the one before
+    /// are rounded: the two keep different units of the processor busy.
+    ///
+    /// # Safety
+    /// As [`tile`](Self::tile).
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn relay<const M: usize>(&mut self, isa: I) {
+        if self.pixels < 2 * M {
+            return;
+        }
+        // SAFETY: as the caller says.
+        unsafe {
+            let mut sums = self.sums::<M>(isa, 0, None);
+            while self.pixels >= 2 * M {
+                let next = self.sums::<M>(isa, M * self.runs.step, Some(&sums));
+                sums = next;
+                self.skip(M);
             }
-            // Blocks of four vectors are packed so that narrowing need not sort them.
-            let bytes = if N == 4 {
-                isa.narrow::<false>(four, four_by, rounding)
-            } else {
-                isa.narrow::<true>(four, four_by, rounding)
-            };
-            let at = to.first.add(first * to.step);
-            isa.store::<N, 0>(bytes, at, to.channels);
-            if N < 3 && first + 1 < M {
-                isa.store::<N, 1>(bytes, at.add(to.step), to.channels);
+            self.round_all(isa, &sums);
+        }
+        self.skip(M);
+    }
+
+    /// Leaves the first `count` pixels behind.
+    #[inline(always)]
+    fn skip(&mut self, count: usize) {
+        self.runs.offset += count * self.runs.step;
+        self.to.first = self.to.first.wrapping_add(count * self.to.step);
+        self.pixels -= count;
+    }
+
+    /// The sums of M pixels, whose inputs begin `offset` bytes behind the first one's. In between, rounds and writes
+    /// `before`: the sums of the M pixels in front of them, which are the first ones.
+    ///
+    /// # Safety
+    /// There are so many pixels.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn sums<const M: usize>(
+        &self,
+        isa: I,
+        offset: usize,
+        before: Option<&[[I::Sums; N]; M]>,
+    ) -> [[I::Sums; N]; M] {
+        let runs = self.runs;
+        // SAFETY: reads and writes are those that the caller allows.
+        unsafe {
+            let mut sums = [load_sums::<I, N>(isa, self.constants.bias); M];
+            let mut weights = self.constants.weights;
+            for (index, &start) in runs.starts.iter().enumerate() {
+                let mut x = start.add(runs.offset + offset);
+                let mut left = runs.fours;
+                if let (0, Some(before)) = (index, before) {
+                    let by = load_floats::<I, N>(isa, self.constants.multiplier);
+                    unrolled!(group in 0 1 2 3 {
+                        if group * Self::TOGETHER < M {
+                            if left > 0 {
+                                self.add(isa, &mut sums, x, 4, weights);
+                                x = x.add(4);
+                                weights = weights.add(N * I::WEIGHT_BYTES);
+                                left -= 1;
+                            }
+                            self.round(isa, before, by, group * Self::TOGETHER);
+                        }
+                    });
+                }
+                while left > 0 {
+                    self.add(isa, &mut sums, x, 4, weights);
+                    x = x.add(4);
+                    weights = weights.add(N * I::WEIGHT_BYTES);
+                    left -= 1;
+                }
+                if runs.rest > 0 {
+                    self.add(isa, &mut sums, x, runs.rest, weights);
+                    weights = weights.add(N * I::WEIGHT_BYTES);
+                }
             }
-            if N == 1 && first + 2 < M {
-                isa.store::<N, 2>(bytes, at.add(2 * to.step), to.channels);
-            }
-            if N == 1 && first + 3 < M {
-                isa.store::<N, 3>(bytes, at.add(3 * to.step), to.channels);
-            }
-            first += together;
+            sums
         }
     }
-    M
+
+    /// Adds the products of `count` inputs, up to four, of M pixels.
+    ///
+    /// # Safety
+    /// The inputs of every pixel, and the weights of four, can be read.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn add<const M: usize>(
+        &self,
+        isa: I,
+        sums: &mut [[I::Sums; N]; M],
+        x: *const u8,
+        count: usize,
+        weights: *const u8,
+    ) {
+        // SAFETY: as the caller says.
+        unsafe {
+            let w = load_weights::<I, N>(isa, weights);
+            for m in 0..M {
+                let x = x.add(m * self.runs.step);
+                let four = isa.splat(if count == 4 { x.cast::<u32>().read_unaligned() } else { few(x, count) });
+                for v in 0..N {
+                    sums[m][v] = isa.dot(sums[m][v], four, w[v]);
+                }
+            }
+        }
+    }
+
+    /// Rounds and writes the results of the first M pixels.
+    ///
+    /// # Safety
+    /// There are so many pixels.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn round_all<const M: usize>(&self, isa: I, sums: &[[I::Sums; N]; M]) {
+        // SAFETY: as the caller says.
+        unsafe {
+            let by = load_floats::<I, N>(isa, self.constants.multiplier);
+            unrolled!(group in 0 1 2 3 4 5 6 7 8 9 10 11 {
+                if group * Self::TOGETHER < M {
+                    self.round(isa, sums, by, group * Self::TOGETHER);
+                }
+            });
+        }
+    }
+
+    /// Rounds and writes the results of the pixels from `first` on that fill a vector of bytes.
+    ///
+    /// # Safety
+    /// Every pixel can be written.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn round<const M: usize>(&self, isa: I, sums: &[[I::Sums; N]; M], by: [I::Floats; N], first: usize) {
+        let (mut four, mut four_by) = ([sums[first][0]; 4], [by[0]; 4]);
+        for i in 1..4 {
+            // Where there are not enough pixels left, the last stands in for the others.
+            let pixel = (first + (i / N).min(Self::TOGETHER - 1)).min(M - 1);
+            (four[i], four_by[i]) = (sums[pixel][i % N], by[i % N]);
+        }
+        // SAFETY: as the caller says.
+        unsafe {
+            // Blocks of four vectors are packed so that narrowing need not sort them.
+            let bytes = if N == 4 {
+                isa.narrow::<false>(four, four_by, self.rounding)
+            } else {
+                isa.narrow::<true>(four, four_by, self.rounding)
+            };
+            let Target { first: start, step, channels } = self.to;
+            let at = start.add(first * step);
+            isa.store::<N, 0>(bytes, at, channels);
+            if N < 3 && first + 1 < M {
+                isa.store::<N, 1>(bytes, at.add(step), channels);
+            }
+            if N == 1 && first + 2 < M {
+                isa.store::<N, 2>(bytes, at.add(2 * step), channels);
+            }
+            if N == 1 && first + 3 < M {
+                isa.store::<N, 3>(bytes, at.add(3 * step), channels);
+            }
+        }
+    }
 }
 
 /// Reads `count` bytes, one to three, as the first of four.
 #[inline(always)]
 #[allow(unsafe_code)]
 unsafe fn few(from: *const u8, count: usize) -> u32 {
-    let mut four = [0; 4];
-    for (index, byte) in four.iter_mut().enumerate().take(count.min(3)) {
-        // SAFETY: the caller may read so many.
-        *byte = unsafe { *from.add(index) };
+    // SAFETY: the caller may read so many.
+    unsafe {
+        match count {
+            1 => u32::from(*from),
+            2 => u32::from(from.cast::<u16>().read_unaligned()),
+            _ => u32::from(from.cast::<u16>().read_unaligned()) | u32::from(*from.add(2)) << 16,
+        }
     }
-    u32::from_le_bytes(four)
 }
