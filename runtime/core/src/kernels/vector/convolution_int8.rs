@@ -1,8 +1,9 @@
 //! Int8 convolution on vectors: which algorithm a form takes, and how its rows are shared out among threads.
 
+use super::depthwise_3x3::Depthwise3x3;
 use super::depthwise_int8::Depthwise;
 use super::int8::Int8;
-use super::layout::{MAX_RUNS, Segments, VectorPacking, is_covered};
+use super::layout::{MAX_RUNS, Segments, VectorPacking, is_covered, slides};
 use super::product::{Constants, Runs, Target, multiply};
 use super::ring::{RowRing, Source};
 use super::{Task, scratch};
@@ -58,7 +59,12 @@ pub fn convolution_int8<I: Int8>(
                 &|rows, y, scratch| {
                     let pixels = rows.len() * step.y.width as usize;
                     let constants = convolution.constants();
-                    isa.invoke(Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch });
+                    let depthwise = Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch };
+                    if slides(&convolution.shape, I::MANY_REGISTERS) {
+                        isa.invoke(Depthwise3x3(depthwise));
+                    } else {
+                        isa.invoke(depthwise);
+                    }
                     convolution.look_up(y, pixels);
                 },
             );

@@ -206,7 +206,7 @@ impl<I: Int8, const N: usize, const CLOSE: bool, const DELAY: bool> Task<I> for 
                 let mut block = 0;
                 while block < blocks {
                     // Two blocks at a time where registers allow: one's products are under way while the other is rounded.
-                    let pair = I::TILE >= 24 && block + 2 <= blocks;
+                    let pair = I::MANY_REGISTERS && block + 2 <= blocks;
                     let mut sums = [load_sums::<I, 4>(isa, constants.bias); 2];
                     for (tap, weights) in [(first, a), (second, b), (third, c)] {
                         let quads = quads.add(tap + block * advance);

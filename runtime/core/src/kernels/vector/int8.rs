@@ -29,6 +29,9 @@ pub unsafe trait Int8: Isa {
     /// Vectors of sums that a tile may hold in registers: 24 of 32, 12 of 16, or fewer where [`dot`](Self::dot) needs some.
     const TILE: usize;
 
+    /// Whether registers are so many that a column of three rows, or the sums of two tiles, can stay in them: 32.
+    const MANY_REGISTERS: bool;
+
     /// Bytes that the weights of one [`dot`](Self::dot) take in memory.
     const WEIGHT_BYTES: usize;
 
@@ -54,8 +57,8 @@ pub unsafe trait Int8: Isa {
     /// must be 0.
     fn delay(self, weights: Self::Weights) -> Self::Weights;
 
-    /// Reads 4 / N pixels of `N · LANES` bytes each, which begin `step` bytes apart.
-    unsafe fn pixels<const N: usize>(self, from: *const u8, step: usize) -> Self::Bytes;
+    /// Reads `N · LANES` bytes from each of the first 4 / N places.
+    unsafe fn pixels<const N: usize>(self, from: [*const u8; 4]) -> Self::Bytes;
 
     /// Interleaves four rows of bytes: lane i of vector j holds byte `j · LANES + i` of the rows where the result is to be
     /// ORDERED, else byte [`lane_channel`]`(4, j, i, LANES)`, which takes fewer instructions.

@@ -26,6 +26,8 @@ pub struct VectorPacking {
     lanes: usize,
     /// Whether weights are 16-bit.
     wide: bool,
+    /// Whether there are 32 registers.
+    many_registers: bool,
 }
 
 /// The most runs of inputs, or groups of four taps, that kernels keep the places of.
@@ -47,6 +49,21 @@ fn block_of_vector(vector: usize, vectors: usize) -> (usize, usize) {
 /// them.
 pub fn lane_channel(count: usize, vector: usize, lane: usize, lanes: usize) -> usize {
     if count == 4 { lane / 4 * 16 + vector * 4 + lane % 4 } else { vector * lanes + lane }
+}
+
+/// Which channel of its chunk lane `lane` of vector `vector` of a depthwise convolution works on.
+fn chunk_channel(chunk: Chunk, slides: bool, vector: usize, lane: usize, lanes: usize) -> usize {
+    if slides {
+        // The sets of rows that share the vectors are like further channels.
+        return lane_channel(4, vector, lane, lanes) % chunk.pitch;
+    }
+    let count = chunk.pitch / lanes;
+    lane_channel(count, vector % count, lane, lanes)
+}
+
+/// Whether a depthwise convolution keeps the columns under its window in registers.
+pub fn slides(shape: &ConvolutionShape, many_registers: bool) -> bool {
+    many_registers && shape.kernel == [3, 3] && shape.dilation == [1, 1]
 }
 
 /// Whether the vector kernels compute integer convolutions of this shape themselves.
@@ -123,11 +140,13 @@ pub fn bytes(count: u64, size: u64) -> u32 {
 
 impl VectorPacking {
     /// For [`KernelSet::Avx2`].
-    pub const AVX2: VectorPacking = VectorPacking { set: KernelSet::Avx2, lanes: 8, wide: true };
+    pub const AVX2: VectorPacking = VectorPacking { set: KernelSet::Avx2, lanes: 8, wide: true, many_registers: false };
     /// For [`KernelSet::AvxVnni`].
-    pub const AVX_VNNI: VectorPacking = VectorPacking { set: KernelSet::AvxVnni, lanes: 8, wide: false };
+    pub const AVX_VNNI: VectorPacking =
+        VectorPacking { set: KernelSet::AvxVnni, lanes: 8, wide: false, many_registers: false };
     /// For [`KernelSet::Avx512Vnni`].
-    pub const AVX512_VNNI: VectorPacking = VectorPacking { set: KernelSet::Avx512Vnni, lanes: 16, wide: false };
+    pub const AVX512_VNNI: VectorPacking =
+        VectorPacking { set: KernelSet::Avx512Vnni, lanes: 16, wide: false, many_registers: true };
 
     /// Bytes of the weights of one dot product.
     fn weight_bytes(&self) -> usize {
@@ -151,11 +170,12 @@ impl VectorPacking {
     fn channels(&self, shape: &ConvolutionShape) -> impl Iterator<Item = Option<usize>> {
         let (lanes, outputs) = (self.lanes, shape.out_channels as usize);
         let depthwise = shape.form == ConvolutionForm::Depthwise;
+        let slides = slides(shape, self.many_registers);
         let in_chunks = chunks(if depthwise { outputs } else { 0 }, lanes).flat_map(move |chunk| {
-            let count = chunk.pitch / lanes;
             (0..4 * lanes).map(move |i| {
-                let channel = lane_channel(count, i / lanes % count, i % lanes, lanes);
-                Some(channel).filter(|&c| c < chunk.channels).map(|c| chunk.start + c)
+                Some(chunk_channel(chunk, slides, i / lanes, i % lanes, lanes))
+                    .filter(|&c| c < chunk.channels)
+                    .map(|c| chunk.start + c)
             })
         });
         let groups = if depthwise { 0 } else { shape.groups.max(1) as usize };
@@ -203,6 +223,7 @@ impl VectorPacking {
 
     fn pack_depthwise(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
         let [rows, columns] = shape.kernel.map(|k| k as usize);
+        let slides = slides(shape, self.many_registers);
         let mut dots = packed.chunks_exact_mut(self.weight_bytes());
         for chunk in chunks(shape.out_channels as usize, self.lanes) {
             for first in (0..rows).step_by(4) {
@@ -210,8 +231,7 @@ impl VectorPacking {
                     for vector in 0..4 {
                         let Some(dot) = dots.next() else { return };
                         for lane in 0..self.lanes {
-                            let count = chunk.pitch / self.lanes;
-                            let channel = lane_channel(count, vector % count, lane, self.lanes);
+                            let channel = chunk_channel(chunk, slides, vector, lane, self.lanes);
                             let weight = |i: usize| {
                                 let inside = channel < chunk.channels && first + i < rows;
                                 let index = || ((chunk.start + channel) * rows + first + i) * columns + column;
@@ -300,7 +320,7 @@ impl Packing for VectorPacking {
     }
 
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32 {
-        scratch::int8(step, self.lanes)
+        scratch::int8(step, self.lanes, self.many_registers)
     }
 
     fn scratch_f32(&self, step: &ConvolutionF32) -> u32 {

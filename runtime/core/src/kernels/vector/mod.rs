@@ -6,6 +6,7 @@
 //! Weights are packed by [`VectorPacking`], which runs anywhere.
 
 mod convolution_int8;
+mod depthwise_3x3;
 mod depthwise_int8;
 mod int8;
 mod layout;

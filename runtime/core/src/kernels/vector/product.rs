@@ -104,7 +104,7 @@ impl<I: Int8, const N: usize> Task<I> for Sweep<'_, I, N> {
     fn run(mut self, isa: I) {
         // SAFETY: the caller of `multiply` says that the pixels can be read and written; each call does the next ones.
         unsafe {
-            if I::TILE >= 24 {
+            if I::MANY_REGISTERS {
                 match N {
                     1 => self.relay::<12>(isa),
                     2 => self.relay::<6>(isa),

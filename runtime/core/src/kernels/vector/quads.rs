@@ -132,8 +132,9 @@ impl<I: Int8, const N: usize, const FLAT: bool> Task<I> for Fill<'_, '_, N, FLAT
 #[inline(always)]
 #[allow(unsafe_code)]
 unsafe fn read<I: Int8, const N: usize, const FLAT: bool>(isa: I, row: Row) -> I::Bytes {
+    let pixel = |index: usize| row.start.wrapping_add(index * row.step);
     // SAFETY: as the caller says.
-    unsafe { if FLAT { isa.bytes(row.start) } else { isa.pixels::<N>(row.start, row.step) } }
+    unsafe { if FLAT { isa.bytes(row.start) } else { isa.pixels::<N>([row.start, pixel(1), pixel(2), pixel(3)]) } }
 }
 
 /// Interleaves four rows and writes them.

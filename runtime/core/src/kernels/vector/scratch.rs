@@ -1,6 +1,6 @@
 //! The working memory of integer convolutions: a ring of rows, or for depthwise ones rows interleaved by fours.
 
-use super::layout::{chunks, is_covered};
+use super::layout::{Chunk, chunks, is_covered, slides};
 use super::ring::RowLayout;
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, Packing};
@@ -51,19 +51,36 @@ impl Depthwise {
     }
 }
 
+/// Bytes of a spare row of a depthwise convolution that keeps columns in registers, with room for reading whole vectors.
+pub fn spare_row_len(step: &ConvolutionInt8, pitch: usize) -> usize {
+    let last = (step.x.width as usize - 1).saturating_mul(step.x.stride as usize);
+    last.saturating_add(pitch).div_ceil(LINE).saturating_mul(LINE)
+}
+
+/// How many of the last rows such a convolution copies, because whole vectors read from them would run over the input's
+/// end.
+pub fn copied_rows(step: &ConvolutionInt8, chunk: Chunk) -> usize {
+    let row = (step.x.width as usize).saturating_mul(step.x.stride as usize);
+    (chunk.pitch - chunk.channels).div_ceil(row)
+}
+
 /// Bytes that `step` needs; `u32::MAX` where it would need more.
-pub fn int8(step: &ConvolutionInt8, lanes: usize) -> u32 {
-    if !is_covered(&ConvolutionShape::of_int8(step), step.wide) {
+pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool) -> u32 {
+    let shape = ConvolutionShape::of_int8(step);
+    if !is_covered(&shape, step.wide) {
         return Portable.scratch_int8(step);
     }
+    let channels = step.y.channels as usize;
+    // The widest chunk comes first, and only the last one has fewer channels than its vectors have lanes.
+    let widest = chunks(channels, lanes).next().map_or(0, |chunk| chunk.pitch);
     let len = match step.form {
         ConvolutionForm::Pointwise => 0,
         ConvolutionForm::General => general(step).ring_len(step.x.height as usize),
-        ConvolutionForm::Depthwise => {
-            // The widest chunk comes first.
-            let widest = chunks(step.y.channels as usize, lanes).next();
-            widest.map_or(0, |chunk| Depthwise::new(step, chunk.pitch, lanes).len())
+        ConvolutionForm::Depthwise if slides(&shape, many_registers) => {
+            let last = chunks(channels % (4 * lanes), lanes).last();
+            (1 + last.map_or(0, |chunk| copied_rows(step, chunk))).saturating_mul(spare_row_len(step, widest))
         }
+        ConvolutionForm::Depthwise => Depthwise::new(step, widest, lanes).len(),
     };
     u32::try_from(len.div_ceil(4).saturating_mul(4)).unwrap_or(u32::MAX)
 }

@@ -73,6 +73,7 @@ unsafe impl Int8 for Avx512Vnni {
 
     const LANES: usize = 16;
     const TILE: usize = 24;
+    const MANY_REGISTERS: bool = true;
     const WEIGHT_BYTES: usize = 64;
 
     #[inline(always)]
@@ -111,22 +112,21 @@ unsafe impl Int8 for Avx512Vnni {
     }
 
     #[inline(always)]
-    unsafe fn pixels<const N: usize>(self, from: *const u8, step: usize) -> __m512i {
+    unsafe fn pixels<const N: usize>(self, from: [*const u8; 4]) -> __m512i {
+        let [a, b, c, d] = from;
         unsafe {
             match N {
                 1 => {
-                    let (a, b) = (from, from.add(step));
-                    let (c, d) = (b.add(step), b.add(2 * step));
                     let bytes = _mm512_castsi128_si512(_mm_loadu_si128(a.cast()));
                     let bytes = _mm512_inserti32x4::<1>(bytes, _mm_loadu_si128(b.cast()));
                     let bytes = _mm512_inserti32x4::<2>(bytes, _mm_loadu_si128(c.cast()));
                     _mm512_inserti32x4::<3>(bytes, _mm_loadu_si128(d.cast()))
                 }
                 2 => {
-                    let bytes = _mm512_castsi256_si512(_mm256_loadu_si256(from.cast()));
-                    _mm512_inserti64x4::<1>(bytes, _mm256_loadu_si256(from.add(step).cast()))
+                    let bytes = _mm512_castsi256_si512(_mm256_loadu_si256(a.cast()));
+                    _mm512_inserti64x4::<1>(bytes, _mm256_loadu_si256(b.cast()))
                 }
-                _ => _mm512_loadu_si512(from.cast()),
+                _ => _mm512_loadu_si512(a.cast()),
             }
         }
     }

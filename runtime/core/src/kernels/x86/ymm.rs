@@ -122,6 +122,7 @@ macro_rules! int8 {
 
             const LANES: usize = 8;
             const TILE: usize = 12;
+            const MANY_REGISTERS: bool = false;
             const WEIGHT_BYTES: usize = size_of::<$weights>();
 
             #[inline(always)]
@@ -160,18 +161,17 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
-            unsafe fn pixels<const N: usize>(self, from: *const u8, step: usize) -> __m256i {
+            unsafe fn pixels<const N: usize>(self, from: [*const u8; 4]) -> __m256i {
+                let [a, b, c, d] = from;
                 unsafe {
                     match N {
                         1 => {
-                            let (a, b) = (from, from.add(step));
-                            let (c, d) = (b.add(step), b.add(2 * step));
                             let low = _mm_unpacklo_epi64(_mm_loadl_epi64(a.cast()), _mm_loadl_epi64(b.cast()));
                             let high = _mm_unpacklo_epi64(_mm_loadl_epi64(c.cast()), _mm_loadl_epi64(d.cast()));
                             _mm256_set_m128i(high, low)
                         }
-                        2 => _mm256_loadu2_m128i(from.add(step).cast(), from.cast()),
-                        _ => _mm256_loadu_si256(from.cast()),
+                        2 => _mm256_loadu2_m128i(b.cast(), a.cast()),
+                        _ => _mm256_loadu_si256(a.cast()),
                     }
                 }
             }
