@@ -42,8 +42,16 @@ pub fn convolution_int8<I: Int8>(
     let (pixels, pitch) = ((step.y.batch * step.y.height * step.y.width) as usize, step.y.stride as usize);
     let macs = (pixels as u64).saturating_mul(shape.weight_count());
     match step.form {
-        ConvolutionForm::Pointwise => work.rows(pixels, macs, pitch, y, &|rows, y, _| {
-            isa.invoke(Pointwise { convolution: &convolution, rows, y });
+        ConvolutionForm::Pointwise if pixels == 1 => {
+            // A fully connected layer: blocks of output channels are shared out.
+            let (outputs, block) = (step.y.channels as usize, 4 * I::LANES);
+            work.rows(outputs.div_ceil(block), macs, block, y, &|blocks, y, _| {
+                let channels = blocks.start * block..outputs.min(blocks.end * block);
+                isa.invoke(Pointwise { convolution: &convolution, pixels: 0..1, channels, y });
+            });
+        }
+        ConvolutionForm::Pointwise => work.rows(pixels, macs, pitch, y, &|pixels, y, _| {
+            isa.invoke(Pointwise { convolution: &convolution, pixels, channels: 0..step.y.channels as usize, y });
         }),
         ConvolutionForm::General => {
             work.rows(pixels / step.y.width as usize, macs, pitch * step.y.width as usize, y, &|rows, y, scratch| {
@@ -65,7 +73,7 @@ pub fn convolution_int8<I: Int8>(
                     } else {
                         isa.invoke(depthwise);
                     }
-                    convolution.look_up(y, pixels);
+                    convolution.look_up(y, pixels, step.y.channels as usize);
                 },
             );
         }
@@ -109,40 +117,45 @@ impl Convolution<'_> {
         rounding(isa, self.step, self.packed)
     }
 
-    /// Maps the results of `pixels` pixels through the table, if there is one.
-    fn look_up(&self, y: &mut [u8], pixels: usize) {
+    /// Maps `channels` results of each of `pixels` pixels through the table, if there is one.
+    fn look_up(&self, y: &mut [u8], pixels: usize, channels: usize) {
         let Some(table) = self.table else { return };
-        let (stride, channels) = (self.step.y.stride as usize, self.step.y.channels as usize);
-        for pixel in y.chunks_mut(stride).take(pixels) {
+        for pixel in y.chunks_mut(self.step.y.stride as usize).take(pixels) {
             pixel[..channels].iter_mut().for_each(|byte| *byte = table[usize::from(*byte)]);
         }
     }
 }
 
-/// Some pixels of a 1×1 convolution, read where they lie.
+/// Some pixels, and of these some channels, of a 1×1 convolution; the inputs are read where they lie.
 struct Pointwise<'p> {
     convolution: &'p Convolution<'p>,
-    rows: Range<usize>,
+    pixels: Range<usize>,
+    /// They begin with a block.
+    channels: Range<usize>,
     y: &'p mut [u8],
 }
 
 impl<I: Int8> Task<I> for Pointwise<'_> {
     #[inline(always)]
     fn run(self, isa: I) {
-        let Pointwise { convolution, rows, y } = self;
+        let Pointwise { convolution, pixels, channels, y } = self;
         let step = convolution.step;
         let (inputs, stride) = (step.x.channels as usize, step.x.stride as usize);
-        let start = convolution.x[rows.start * stride..].as_ptr();
+        let start = convolution.x[pixels.start * stride..].as_ptr();
         let runs = Runs { starts: &[start], offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride };
-        let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: step.y.channels as usize };
-        let rounding = convolution.rounding(isa);
-        // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these rows; inputs that do not make
-        // up a four are read one by one.
+        let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: channels.len() };
+        let mut constants = convolution.constants();
+        // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these pixels and channels; the
+        // constants of whole blocks lie in front of those of these; inputs that do not make up a four are read one by one.
         #[allow(unsafe_code)]
         unsafe {
-            multiply(isa, runs, rows.len(), convolution.constants(), rounding, to);
+            let dots = channels.start / I::LANES * inputs.div_ceil(4);
+            constants.weights = constants.weights.add(dots * I::WEIGHT_BYTES);
+            constants.bias = constants.bias.add(channels.start);
+            constants.multiplier = constants.multiplier.add(channels.start);
+            multiply(isa, runs, pixels.len(), constants, convolution.rounding(isa), to);
         }
-        convolution.look_up(y, rows.len());
+        convolution.look_up(y, pixels.len(), channels.len());
     }
 }
 
@@ -206,6 +219,6 @@ impl<I: Int8> Task<I> for General<'_> {
             }
             done = end;
         }
-        convolution.look_up(y, rows.len() * step.y.width as usize);
+        convolution.look_up(y, rows.len() * step.y.width as usize, step.y.channels as usize);
     }
 }
