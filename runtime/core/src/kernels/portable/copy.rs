@@ -1,5 +1,6 @@
 //! Steps that move elements without looking at them: copies between layouts, fills, gathers.
 
+use super::rows::{Blocks, for_each_block};
 use super::walk::Walk;
 use crate::plan::step::{Copy, Fill, Gather};
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
@@ -7,10 +8,8 @@ use bytemuck::{Pod, cast_slice, cast_slice_mut};
 /// Rows and columns of the tiles in which transposed elements are copied, so that both sides stay in the cache.
 const TILE: usize = 16;
 
-/// Runs shorter than this are copied element by element, which is faster than a call.
-const SHORT: usize = 8;
-
 /// See [`Copy`](struct@Copy).
+#[inline(always)]
 pub fn copy(step: &Copy, x: &[u8], y: &mut [u8]) {
     match step.size {
         1 => copy_elements(step, x, y),
@@ -19,16 +18,18 @@ pub fn copy(step: &Copy, x: &[u8], y: &mut [u8]) {
     }
 }
 
+#[inline(always)]
 fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T]) {
     let mut walk = Walk::new(&step.extent, [&step.x, &step.y]);
     let (len, strides) = (walk.row_len(), walk.row_strides());
     let [x_stride, y_stride] = strides;
     if strides == [1, 1] {
-        walk.for_each_row(|[from, to]| copy_run(&x[from..][..len], &mut y[to..][..len]));
-    } else if x_stride > 1
+        return walk.for_each_row(|[from, to]| copy_run(&x[from..][..len], &mut y[to..][..len]));
+    }
+    if x_stride > 1
         && let Some((rows, [_, y_row])) = walk.take_contiguous(0)
     {
-        walk.for_each_row(|[from, to]| {
+        return walk.for_each_row(|[from, to]| {
             for first_row in (0..rows).step_by(TILE) {
                 for first in (0..len).step_by(TILE) {
                     for i in first..len.min(first + TILE) {
@@ -40,21 +41,64 @@ fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T]) {
                 }
             }
         });
-    } else {
-        walk.for_each_row(|[from, to]| (0..len).for_each(|i| y[to + i * y_stride] = x[from + i * x_stride]));
+    }
+    match strides {
+        [2, 1] => walk.for_each_row(|[from, to]| pick::<T, 2>(&x[from..], &mut y[to..][..len])),
+        [3, 1] => walk.for_each_row(|[from, to]| pick::<T, 3>(&x[from..], &mut y[to..][..len])),
+        [4, 1] => walk.for_each_row(|[from, to]| pick::<T, 4>(&x[from..], &mut y[to..][..len])),
+        _ => walk.for_each_row(|[from, to]| (0..len).for_each(|i| y[to + i * y_stride] = x[from + i * x_stride])),
+    }
+}
+
+/// Picks the first of every K elements, as the halves of a channel shuffle do.
+struct Pick<'a, T, const K: usize> {
+    x: &'a [[T; K]],
+    y: &'a mut [T],
+}
+
+impl<T: Pod, const K: usize> Blocks for Pick<'_, T, K> {
+    #[inline(always)]
+    fn block<const N: usize>(&mut self, first: usize) {
+        let (x, y) = (&self.x[first..][..N], &mut self.y[first..][..N]);
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = x[0]);
     }
 }
 
 #[inline(always)]
-fn copy_run<T: Pod>(x: &[T], y: &mut [T]) {
-    if x.len() < SHORT {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = *x);
-    } else {
-        y.copy_from_slice(x);
+fn pick<T: Pod, const K: usize>(x: &[T], y: &mut [T]) {
+    // The furthest element need not have K − 1 others behind it.
+    let (groups, rest) = x.as_chunks::<K>();
+    let whole = y.len().min(groups.len());
+    let (y, last) = y.split_at_mut(whole);
+    for_each_block(whole, &mut Pick { x: groups, y });
+    last.iter_mut().zip(rest).for_each(|(y, &x)| *y = x);
+}
+
+/// Copies elements that lie side by side.
+struct Run<'a> {
+    x: &'a [u8],
+    y: &'a mut [u8],
+}
+
+impl Blocks for Run<'_> {
+    #[inline(always)]
+    fn block<const N: usize>(&mut self, first: usize) {
+        self.y[first..][..N].copy_from_slice(&self.x[first..][..N]);
     }
 }
 
+/// Runs at least this long, in bytes, are worth a call.
+const LONG: usize = 256;
+
+/// Copies elements that lie side by side; short runs without a call.
+#[inline(always)]
+pub(super) fn copy_run<T: Pod>(x: &[T], y: &mut [T]) {
+    let (x, y) = (cast_slice::<T, u8>(x), cast_slice_mut::<T, u8>(y));
+    if x.len() >= LONG { y.copy_from_slice(x) } else { for_each_block(x.len(), &mut Run { x, y }) }
+}
+
 /// See [`Fill`].
+#[inline(always)]
 pub fn fill(step: &Fill, y: &mut [u8]) {
     match step.size {
         1 => fill_elements(step, y, step.value as u8),
@@ -63,6 +107,7 @@ pub fn fill(step: &Fill, y: &mut [u8]) {
     }
 }
 
+#[inline(always)]
 fn fill_elements<T: Pod>(step: &Fill, y: &mut [T], value: T) {
     let walk = Walk::new(&step.extent, [&step.y]);
     let (len, [stride]) = (walk.row_len(), walk.row_strides());
@@ -76,6 +121,7 @@ fn fill_elements<T: Pod>(step: &Fill, y: &mut [T], value: T) {
 }
 
 /// See [`Gather`].
+#[inline(always)]
 pub fn gather(step: &Gather, x: &[u8], y: &mut [u8], indices: &[u32]) {
     match step.size {
         1 => gather_elements(step, x, y, indices),
@@ -84,6 +130,7 @@ pub fn gather(step: &Gather, x: &[u8], y: &mut [u8], indices: &[u32]) {
     }
 }
 
+#[inline(always)]
 fn gather_elements<T: Pod>(step: &Gather, x: &[T], y: &mut [T], indices: &[u32]) {
     let (len, inner) = (step.len as usize, step.inner as usize);
     let outer = x.chunks_exact(len * inner).zip(y.chunks_exact_mut(indices.len() * inner));

@@ -1,5 +1,6 @@
 //! Element-wise steps of one operand: functions, tables, and conversions between bytes and floats.
 
+use super::copy::copy_run;
 use super::rounding::ToByte;
 use super::walk::Walk;
 use crate::kernels::Table;
@@ -10,6 +11,7 @@ use crate::plan::view::{Extent, Operand};
 pub(super) const PIECE: usize = 1024;
 
 /// Writes `f` of every element of `x` to `y`.
+#[inline(always)]
 fn map<T: Copy, U>(extent: &Extent, operands: [&Operand; 2], x: &[T], y: &mut [U], f: impl Fn(T) -> U) {
     let walk = Walk::new(extent, operands);
     let (len, strides) = (walk.row_len(), walk.row_strides());
@@ -20,6 +22,7 @@ fn map<T: Copy, U>(extent: &Extent, operands: [&Operand; 2], x: &[T], y: &mut [U
 }
 
 /// Replaces every element of `y` by `f` of it.
+#[inline(always)]
 fn map_in_place<T: Copy>(extent: &Extent, operand: &Operand, y: &mut [T], f: impl Fn(T) -> T) {
     let walk = Walk::new(extent, [operand]);
     let (len, [stride]) = (walk.row_len(), walk.row_strides());
@@ -27,6 +30,7 @@ fn map_in_place<T: Copy>(extent: &Extent, operand: &Operand, y: &mut [T], f: imp
 }
 
 /// See [`UnaryF32`].
+#[inline(always)]
 pub fn unary_f32(step: &UnaryF32, x: Option<&[f32]>, y: &mut [f32]) {
     let function = step.function;
     let walk = Walk::new(&step.extent, [&step.x, &step.y]);
@@ -49,20 +53,46 @@ pub fn unary_f32(step: &UnaryF32, x: Option<&[f32]>, y: &mut [f32]) {
 
 /// See [`Lookup`].
 pub fn lookup(step: &Lookup, x: Option<&[u8]>, y: &mut [u8], table: &Table) {
+    lookup_by(step, x, y, table, |y| look_up(y, table));
+}
+
+/// Replaces every byte of `y` by its entry in the table.
+#[inline(always)]
+pub fn look_up(y: &mut [u8], table: &Table) {
+    y.iter_mut().for_each(|y| *y = table[usize::from(*y)]);
+}
+
+/// Like [`lookup`], with `replace` for bytes that lie side by side.
+#[inline(always)]
+pub fn lookup_by(step: &Lookup, x: Option<&[u8]>, y: &mut [u8], table: &Table, replace: impl Fn(&mut [u8])) {
+    let walk = Walk::new(&step.extent, [&step.x, &step.y]);
+    let len = walk.row_len();
     let f = |x: u8| table[usize::from(x)];
-    match x {
-        Some(x) => map(&step.extent, [&step.x, &step.y], x, y, f),
-        None => map_in_place(&step.extent, &step.y, y, f),
+    match (walk.row_strides(), x) {
+        ([1, 1], x) => walk.for_each_row(|[from, to]| {
+            for start in (0..len).step_by(PIECE) {
+                let end = len.min(start + PIECE);
+                let y = &mut y[to + start..to + end];
+                if let Some(x) = x {
+                    copy_run(&x[from + start..from + end], y);
+                }
+                replace(y);
+            }
+        }),
+        (_, Some(x)) => map(&step.extent, [&step.x, &step.y], x, y, f),
+        (_, None) => map_in_place(&step.extent, &step.y, y, f),
     }
 }
 
 /// See [`Quantize`].
+#[inline(always)]
 pub fn quantize(step: &Quantize, x: &[f32], y: &mut [u8]) {
     let (byte, scale) = (ToByte::new(step.zero, 0, 255), step.scale);
     map(&step.extent, [&step.x, &step.y], x, y, |x| byte.apply(x / scale));
 }
 
 /// See [`Dequantize`].
+#[inline(always)]
 pub fn dequantize(step: &Dequantize, x: &[u8], y: &mut [f32]) {
     let (zero, scale) = (step.zero as i16, step.scale);
     map(&step.extent, [&step.x, &step.y], x, y, |x| f32::from(i16::from(x) - zero) * scale);
