@@ -1,7 +1,7 @@
 //! Element-wise steps of two operands, which may broadcast.
 
 use super::rounding::ToByte;
-use super::unary::{PIECE, look_up};
+use super::unary::{Entries, PIECE};
 use super::walk::Walk;
 use crate::function::Function;
 use crate::kernels::Table;
@@ -53,25 +53,13 @@ fn zip<T: Copy>(
 }
 
 /// See [`BinaryInt8`].
-pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
-    binary_int8_by(step, a, b, y, table, look_up);
-}
-
-/// Like [`binary_int8`], with `replace` to put bytes that lie side by side through the table.
 #[inline(always)]
-pub fn binary_int8_by(
-    step: &BinaryInt8,
-    a: &[u8],
-    b: &[u8],
-    y: &mut [u8],
-    table: Option<&Table>,
-    replace: impl Fn(&mut [u8], &Table),
-) {
+pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
     let walk = Walk::new(&step.extent, [&step.a, &step.b, &step.y]);
     let each = |y: u8| table.map_or(y, |table| table[usize::from(y)]);
     let finish = |y: &mut [u8]| {
         if let Some(table) = table {
-            replace(y, table);
+            table.map(None, y);
         }
     };
     // The zero point is part of the offset, and so added before rounding, which decides ties.

@@ -42,36 +42,37 @@ fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T]) {
             }
         });
     }
-    match strides {
-        [2, 1] => walk.for_each_row(|[from, to]| pick::<T, 2>(&x[from..], &mut y[to..][..len])),
-        [3, 1] => walk.for_each_row(|[from, to]| pick::<T, 3>(&x[from..], &mut y[to..][..len])),
-        [4, 1] => walk.for_each_row(|[from, to]| pick::<T, 4>(&x[from..], &mut y[to..][..len])),
-        _ => walk.for_each_row(|[from, to]| (0..len).for_each(|i| y[to + i * y_stride] = x[from + i * x_stride])),
+    if y_stride == 1 && pick_rows(&walk, x_stride, cast_slice(x), cast_slice_mut(y), size_of::<T>()) {
+        return;
     }
+    walk.for_each_row(|[from, to]| (0..len).for_each(|i| y[to + i * y_stride] = x[from + i * x_stride]));
 }
 
-/// Picks the first of every K elements, as the halves of a channel shuffle do.
-struct Pick<'a, T, const K: usize> {
-    x: &'a [[T; K]],
-    y: &'a mut [T],
-}
-
-impl<T: Pod, const K: usize> Blocks for Pick<'_, T, K> {
-    #[inline(always)]
-    fn block<const N: usize>(&mut self, first: usize) {
-        let (x, y) = (&self.x[first..][..N], &mut self.y[first..][..N]);
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = x[0]);
-    }
-}
-
+/// Copies one of every few elements, as the halves of a channel shuffle are, where the elements and the gaps between
+/// them have sizes that integers have: then an element is the lower part of an integer. Returns whether it has.
 #[inline(always)]
-fn pick<T: Pod, const K: usize>(x: &[T], y: &mut [T]) {
-    // The furthest element need not have K − 1 others behind it.
-    let (groups, rest) = x.as_chunks::<K>();
-    let whole = y.len().min(groups.len());
-    let (y, last) = y.split_at_mut(whole);
-    for_each_block(whole, &mut Pick { x: groups, y });
-    last.iter_mut().zip(rest).for_each(|(y, &x)| *y = x);
+fn pick_rows(walk: &Walk<2>, x_stride: usize, x: &[u8], y: &mut [u8], size: usize) -> bool {
+    /// Copies the rows of elements of E bytes, each followed by what fills it up to G bytes.
+    #[inline(always)]
+    fn rows<const G: usize, const E: usize>(walk: &Walk<2>, x: &[u8], y: &mut [u8], low: impl Fn([u8; G]) -> [u8; E]) {
+        walk.for_each_row(|[from, to]| {
+            let (groups, rest) = x[from * E..].as_chunks::<G>();
+            let (y, _) = y[to * E..][..walk.row_len() * E].as_chunks_mut::<E>();
+            let whole = y.len().min(groups.len());
+            y[..whole].iter_mut().zip(groups).for_each(|(y, group)| *y = low(*group));
+            // The furthest element need not be filled up.
+            if let ([y], Some(x)) = (&mut y[whole..], rest.first_chunk()) {
+                *y = *x;
+            }
+        });
+    }
+    match (size, x_stride) {
+        (1, 2) => rows(walk, x, y, |group: [u8; 2]| [u16::from_le_bytes(group) as u8]),
+        (1, 4) => rows(walk, x, y, |group: [u8; 4]| [u32::from_le_bytes(group) as u8]),
+        (4, 2) => rows(walk, x, y, |group: [u8; 8]| (u64::from_le_bytes(group) as u32).to_le_bytes()),
+        _ => return false,
+    }
+    true
 }
 
 /// Copies elements that lie side by side.
@@ -92,7 +93,7 @@ const LONG: usize = 256;
 
 /// Copies elements that lie side by side; short runs without a call.
 #[inline(always)]
-pub(super) fn copy_run<T: Pod>(x: &[T], y: &mut [T]) {
+fn copy_run<T: Pod>(x: &[T], y: &mut [T]) {
     let (x, y) = (cast_slice::<T, u8>(x), cast_slice_mut::<T, u8>(y));
     if x.len() >= LONG { y.copy_from_slice(x) } else { for_each_block(x.len(), &mut Run { x, y }) }
 }

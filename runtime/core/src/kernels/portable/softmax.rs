@@ -25,7 +25,11 @@ pub fn softmax_f32(step: &SoftmaxF32, x: Option<&[f32]>, y: &mut [f32]) {
         return y.chunks_mut((PIECE / len).max(1) * len).for_each(|rows| softmax_rows(rows, len));
     }
     for y in y.chunks_exact_mut(len * inner) {
-        for_each_column(inner, |first, lanes| softmax_columns(y, inner, first, lanes));
+        for_each_column(inner, |first, lanes| subtract_largest(y, inner, first, lanes));
+    }
+    y.chunks_mut(PIECE).for_each(|piece| Function::Exp.apply_all(piece));
+    for y in y.chunks_exact_mut(len * inner) {
+        for_each_column(inner, |first, lanes| divide_by_sum(y, inner, first, lanes));
     }
 }
 
@@ -43,19 +47,24 @@ fn softmax_rows(rows: &mut [f32], len: usize) {
     }
 }
 
-/// Softmax of `lanes` columns from `first` on; rows have `inner` elements.
+/// Subtracts the largest element of each of `lanes` columns from `first` on; rows have `inner` elements.
 #[inline(always)]
-fn softmax_columns(y: &mut [f32], inner: usize, first: usize, lanes: usize) {
+fn subtract_largest(y: &mut [f32], inner: usize, first: usize, lanes: usize) {
     let mut most = [f32::NEG_INFINITY; LANES];
     for row in y.chunks_exact(inner) {
         most.iter_mut().zip(&row[first..][..lanes]).for_each(|(most, &y)| *most = if y > *most { y } else { *most });
     }
-    let mut sums = [0.0f32; LANES];
     for row in y.chunks_exact_mut(inner) {
-        let row = &mut row[first..][..lanes];
-        row.iter_mut().zip(&most).for_each(|(y, most)| *y -= most);
-        Function::Exp.apply_all(row);
-        sums.iter_mut().zip(&*row).for_each(|(sum, y)| *sum += y);
+        row[first..][..lanes].iter_mut().zip(&most).for_each(|(y, most)| *y -= most);
+    }
+}
+
+/// Divides each of `lanes` columns from `first` on by its sum; rows have `inner` elements.
+#[inline(always)]
+fn divide_by_sum(y: &mut [f32], inner: usize, first: usize, lanes: usize) {
+    let mut sums = [0.0f32; LANES];
+    for row in y.chunks_exact(inner) {
+        sums.iter_mut().zip(&row[first..][..lanes]).for_each(|(sum, y)| *sum += y);
     }
     let factors = sums.map(|sum| 1.0 / sum);
     for row in y.chunks_exact_mut(inner) {
@@ -83,80 +92,97 @@ impl Exponentials {
         &self.entries[usize::from(255 - most)..][..256]
     }
 
-    /// The entries for each row's largest byte, and the sums over the rows, which have equal lengths.
+    /// Writes the exponentials of a row.
     #[inline(always)]
-    fn sums<const P: usize>(&self, rows: [&[u8]; P]) -> [(&[f32], f32); P] {
-        let entries = rows.map(|row| self.of(row.iter().fold(0, |most, &x| x.max(most))));
-        let mut sums = [0.0f32; P];
-        for index in 0..rows[0].len() {
-            for ((sum, row), entries) in sums.iter_mut().zip(rows).zip(entries) {
-                *sum += entries[usize::from(row[index])];
-            }
-        }
-        core::array::from_fn(|row| (entries[row], sums[row]))
+    fn write(&self, row: &[u8], terms: &mut [f32]) {
+        let entries = self.of(row.iter().fold(0, |most, &x| x.max(most)));
+        terms.iter_mut().zip(row).for_each(|(term, &x)| *term = entries[usize::from(x)]);
     }
 }
 
-/// Elements of several rows: each with its exponential and its row's sum.
-struct Quotients {
-    terms: [f32; PIECE],
-    sums: [f32; PIECE],
+/// The sums of P rows of equal lengths, each from its first element on.
+#[inline(always)]
+fn sums_of<const P: usize>(rows: &[f32]) -> [f32; P] {
+    let len = rows.len() / P;
+    let rows: [&[f32]; P] = core::array::from_fn(|row| &rows[row * len..][..len]);
+    let mut sums = [0.0; P];
+    for index in 0..len {
+        sums.iter_mut().zip(rows).for_each(|(sum, row)| *sum += row[index]);
+    }
+    sums
 }
 
-impl Quotients {
-    /// Sets the elements from `at` on to those of `x`, which is part of one row.
-    #[inline(always)]
-    fn set(&mut self, at: usize, x: &[u8], (entries, sum): (&[f32], f32)) {
-        self.terms[at..][..x.len()].iter_mut().zip(x).for_each(|(term, &x)| *term = entries[usize::from(x)]);
-        self.sums[at..][..x.len()].fill(sum);
-    }
-
-    /// Writes the bytes of the first elements.
-    #[inline(always)]
-    fn finish(&self, step: &SoftmaxInt8, y: &mut [u8]) {
-        let (factor, zero) = (f64::from(step.y_factor), step.y_zero);
-        // Clamping to whole numbers before rounding gives what clamping after it would.
-        let (low, high) = (f64::from(-zero), f64::from(255 - zero));
-        for (y, (&term, &sum)) in y.iter_mut().zip(self.terms.iter().zip(&self.sums)) {
-            let value = f64::from(term) * factor / f64::from(sum);
-            let value = if value > low { value } else { low };
-            let value = if value < high { value } else { high };
-            *y = ((value + ROUNDER).to_bits() as i32).wrapping_add(zero) as u8;
-        }
+/// Writes the bytes for exponentials and the sums of their rows.
+#[inline(always)]
+fn divide(step: &SoftmaxInt8, terms: &[f32], sums: impl Iterator<Item = f32>, y: &mut [u8]) {
+    let (factor, zero) = (f64::from(step.y_factor), step.y_zero);
+    // Clamping to whole numbers before rounding gives what clamping after it would.
+    let (low, high) = (f64::from(-zero), f64::from(255 - zero));
+    for (y, (&term, sum)) in y.iter_mut().zip(terms.iter().zip(sums)) {
+        let value = f64::from(term) * factor / f64::from(sum);
+        let value = if value > low { value } else { low };
+        let value = if value < high { value } else { high };
+        *y = ((value + ROUNDER).to_bits() as i32).wrapping_add(zero) as u8;
     }
 }
 
 /// See [`SoftmaxInt8`].
 #[inline(always)]
 pub fn softmax_int8(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], table: &[f32; 256]) {
-    let len = step.len as usize;
     let exponentials = Exponentials::new(table);
-    let mut quotients = Quotients { terms: [0.0; PIECE], sums: [1.0; PIECE] };
-    if len > PIECE {
-        for (x, y) in x.chunks_exact(len).zip(y.chunks_exact_mut(len)) {
-            let [row] = exponentials.sums([x]);
-            for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
-                quotients.set(0, x, row);
-                quotients.finish(step, y);
+    match step.len as usize {
+        2 => softmax_pairs(step, x, y, &exponentials),
+        len if len <= PIECE => softmax_bytes(step, x, y, &exponentials),
+        len => {
+            for (x, y) in x.chunks_exact(len).zip(y.chunks_exact_mut(len)) {
+                let entries = exponentials.of(x.iter().fold(0, |most, &x| x.max(most)));
+                let sum = x.iter().fold(0.0, |sum, &x| sum + entries[usize::from(x)]);
+                for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
+                    let mut terms = [0.0; PIECE];
+                    terms.iter_mut().zip(x).for_each(|(term, &x)| *term = entries[usize::from(x)]);
+                    divide(step, &terms[..x.len()], core::iter::repeat(sum), y);
+                }
             }
         }
-        return;
     }
+}
+
+/// Softmax of rows that are at most a piece long.
+#[inline(always)]
+fn softmax_bytes(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], exponentials: &Exponentials) {
+    let len = step.len as usize;
     let together = PIECE / len * len;
+    let (mut terms, mut sums) = ([0.0; PIECE], [1.0; PIECE]);
     for (x, y) in x.chunks(together).zip(y.chunks_mut(together)) {
-        let mut at = 0;
-        while x.len() - at >= CHAINS * len {
-            let rows: [&[u8]; CHAINS] = core::array::from_fn(|row| &x[at + row * len..][..len]);
-            for (x, row) in rows.into_iter().zip(exponentials.sums(rows)) {
-                quotients.set(at, x, row);
-                at += len;
-            }
+        for (x, terms) in x.chunks_exact(len).zip(terms.chunks_exact_mut(len)) {
+            exponentials.write(x, terms);
         }
-        for x in x[at..].chunks_exact(len) {
-            let [row] = exponentials.sums([x]);
-            quotients.set(at, x, row);
+        let rows = terms[..x.len()].chunks_exact(CHAINS * len);
+        let mut at = x.len() - rows.remainder().len();
+        for row in rows.remainder().chunks_exact(len) {
+            let [sum] = sums_of(row);
+            sums[at..][..len].fill(sum);
             at += len;
         }
-        quotients.finish(step, y);
+        for (rows, sums) in rows.zip(sums.chunks_exact_mut(CHAINS * len)) {
+            let of_rows: [f32; CHAINS] = sums_of(rows);
+            sums.chunks_exact_mut(len).zip(of_rows).for_each(|(sums, sum)| sums.fill(sum));
+        }
+        divide(step, &terms, sums.into_iter(), y);
+    }
+}
+
+/// Softmax of two classes.
+#[inline(always)]
+fn softmax_pairs(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], exponentials: &Exponentials) {
+    let (mut terms, mut sums) = ([0.0; PIECE], [1.0; PIECE]);
+    for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
+        let pairs = terms.as_chunks_mut::<2>().0.iter_mut().zip(sums.as_chunks_mut::<2>().0);
+        for ((terms, sums), [a, b]) in pairs.zip(x.as_chunks::<2>().0) {
+            let entries = exponentials.of(*a.max(b));
+            *terms = [entries[usize::from(*a)], entries[usize::from(*b)]];
+            *sums = [terms[0] + terms[1]; 2];
+        }
+        divide(step, &terms, sums.into_iter(), y);
     }
 }

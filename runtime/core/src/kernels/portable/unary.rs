@@ -1,6 +1,5 @@
 //! Element-wise steps of one operand: functions, tables, and conversions between bytes and floats.
 
-use super::copy::copy_run;
 use super::rounding::ToByte;
 use super::walk::Walk;
 use crate::kernels::Table;
@@ -51,36 +50,44 @@ pub fn unary_f32(step: &UnaryF32, x: Option<&[f32]>, y: &mut [f32]) {
     }
 }
 
+/// How bytes find their entries in a table.
+pub trait Entries {
+    /// The entry of one byte.
+    fn of(&self, x: u8) -> u8;
+
+    /// Writes the entries of the bytes of `x` to `y`, which is as long; without `x`, of those in `y`.
+    fn map(&self, x: Option<&[u8]>, y: &mut [u8]);
+}
+
+impl Entries for Table {
+    #[inline(always)]
+    fn of(&self, x: u8) -> u8 {
+        self[usize::from(x)]
+    }
+
+    #[inline(always)]
+    fn map(&self, x: Option<&[u8]>, y: &mut [u8]) {
+        match x {
+            Some(x) => y.iter_mut().zip(x).for_each(|(y, &x)| *y = self.of(x)),
+            None => y.iter_mut().for_each(|y| *y = self.of(*y)),
+        }
+    }
+}
+
 /// See [`Lookup`].
 pub fn lookup(step: &Lookup, x: Option<&[u8]>, y: &mut [u8], table: &Table) {
-    lookup_by(step, x, y, table, |y| look_up(y, table));
+    lookup_by(step, x, y, table);
 }
 
-/// Replaces every byte of `y` by its entry in the table.
+/// See [`Lookup`].
 #[inline(always)]
-pub fn look_up(y: &mut [u8], table: &Table) {
-    y.iter_mut().for_each(|y| *y = table[usize::from(*y)]);
-}
-
-/// Like [`lookup`], with `replace` for bytes that lie side by side.
-#[inline(always)]
-pub fn lookup_by(step: &Lookup, x: Option<&[u8]>, y: &mut [u8], table: &Table, replace: impl Fn(&mut [u8])) {
+pub fn lookup_by(step: &Lookup, x: Option<&[u8]>, y: &mut [u8], entries: &impl Entries) {
     let walk = Walk::new(&step.extent, [&step.x, &step.y]);
     let len = walk.row_len();
-    let f = |x: u8| table[usize::from(x)];
     match (walk.row_strides(), x) {
-        ([1, 1], x) => walk.for_each_row(|[from, to]| {
-            for start in (0..len).step_by(PIECE) {
-                let end = len.min(start + PIECE);
-                let y = &mut y[to + start..to + end];
-                if let Some(x) = x {
-                    copy_run(&x[from + start..from + end], y);
-                }
-                replace(y);
-            }
-        }),
-        (_, Some(x)) => map(&step.extent, [&step.x, &step.y], x, y, f),
-        (_, None) => map_in_place(&step.extent, &step.y, y, f),
+        ([1, 1], x) => walk.for_each_row(|[from, to]| entries.map(x.map(|x| &x[from..][..len]), &mut y[to..][..len])),
+        (_, Some(x)) => map(&step.extent, [&step.x, &step.y], x, y, |x| entries.of(x)),
+        (_, None) => map_in_place(&step.extent, &step.y, y, |x| entries.of(x)),
     }
 }
 

@@ -18,8 +18,8 @@ pub trait Tables: Isa {
     /// Prepares a table.
     fn prepare(self, table: &Table) -> Self::Prepared<'_>;
 
-    /// Replaces every byte by its entry.
-    fn replace(self, table: Self::Prepared<'_>, bytes: &mut [u8]);
+    /// Writes the entries of the bytes of `x` to `y`, which is as long; without `x`, of those in `y`.
+    fn map(self, table: Self::Prepared<'_>, x: Option<&[u8]>, y: &mut [u8]);
 }
 
 /// Defines functions that run the portable ones of the same name on an instruction set.
@@ -56,23 +56,25 @@ recompiled! {
     reduce_f32(step: &'a ReduceF32, x: &'a [f32], y: &'a mut [f32]);
 }
 
-/// See [`BinaryInt8`].
+/// See [`BinaryInt8`]. A table is a second pass, over the result.
 pub fn binary_int8(isa: impl Tables, step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
     struct Run<'a> {
         step: &'a BinaryInt8,
         a: &'a [u8],
         b: &'a [u8],
         y: &'a mut [u8],
-        table: Option<&'a Table>,
     }
-    impl<I: Tables> Task<I> for Run<'_> {
+    impl<I> Task<I> for Run<'_> {
         #[inline(always)]
-        fn run(self, isa: I) {
-            let Run { step, a, b, y, table } = self;
-            portable::binary_int8_by(step, a, b, y, table, |y, table| isa.replace(isa.prepare(table), y));
+        fn run(self, _: I) {
+            portable::binary_int8(self.step, self.a, self.b, self.y, None);
         }
     }
-    isa.invoke(Run { step, a, b, y, table });
+    isa.invoke(Run { step, a, b, y });
+    if let Some(table) = table {
+        let result = Lookup { extent: step.extent, x: step.y, y: step.y, table: step.table };
+        lookup(isa, &result, None, y, table);
+    }
 }
 
 /// See [`Lookup`].
@@ -87,9 +89,27 @@ pub fn lookup(isa: impl Tables, step: &Lookup, x: Option<&[u8]>, y: &mut [u8], t
         #[inline(always)]
         fn run(self, isa: I) {
             let Run { step, x, y, table } = self;
-            let prepared = isa.prepare(table);
-            portable::lookup_by(step, x, y, table, |y| isa.replace(prepared, y));
+            portable::lookup_by(step, x, y, &Prepared { isa, prepared: isa.prepare(table), table });
         }
     }
     isa.invoke(Run { step, x, y, table });
+}
+
+/// A table prepared for an instruction set.
+struct Prepared<'t, I: Tables> {
+    isa: I,
+    prepared: I::Prepared<'t>,
+    table: &'t Table,
+}
+
+impl<I: Tables> portable::Entries for Prepared<'_, I> {
+    #[inline(always)]
+    fn of(&self, x: u8) -> u8 {
+        self.table[usize::from(x)]
+    }
+
+    #[inline(always)]
+    fn map(&self, x: Option<&[u8]>, y: &mut [u8]) {
+        self.isa.map(self.prepared, x, y);
+    }
 }
