@@ -105,8 +105,10 @@ impl Function {
     }
 
     /// Replaces every element by the function's value, within a few units in the last place of [`apply`](Self::apply).
+    #[inline(always)]
     pub fn apply_all(self, values: &mut [f32]) {
         /// A loop whose body the compiler sees, so that it can be vectorised.
+        #[inline(always)]
         fn each(values: &mut [f32], f: impl Fn(f32) -> f32) {
             values.iter_mut().for_each(|v| *v = f(*v));
         }
@@ -129,15 +131,18 @@ impl Function {
 }
 
 /// min(max(x, low), high) in two comparisons; NaN stays NaN.
+#[inline(always)]
 fn clamp(x: f32, low: f32, high: f32) -> f32 {
     let x = if x < low { low } else { x };
     if x > high { high } else { x }
 }
 
+#[inline(always)]
 fn leaky(x: f32, slope: f32) -> f32 {
     if x >= 0.0 { x } else { slope * x }
 }
 
+#[inline(always)]
 fn hard_swish(x: f32) -> f32 {
     x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)
 }

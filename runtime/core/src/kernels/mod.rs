@@ -16,6 +16,8 @@ compile_error!("plans are little-endian, and kernels read their words in place")
 
 #[cfg(test)]
 mod convolution_tests;
+#[cfg(test)]
+mod element_tests;
 mod packing;
 mod parallel;
 pub mod portable;

@@ -1,7 +1,7 @@
 //! Element-wise steps of two operands, which may broadcast.
 
 use super::rounding::ToByte;
-use super::unary::PIECE;
+use super::unary::{Entries, PIECE};
 use super::walk::Walk;
 use crate::function::Function;
 use crate::kernels::Table;
@@ -9,6 +9,7 @@ use crate::plan::step::{BinaryF32, BinaryInt8, FloatOperation, IntegerOperation}
 
 /// Writes `f(a, b)` for every pair of elements, and then calls `finish` on each stretch of results; `finish` is not
 /// called on results that do not lie side by side, `each` is then applied to every one.
+#[inline(always)]
 fn zip<T: Copy>(
     walk: &Walk<3>,
     a: &[T],
@@ -52,12 +53,13 @@ fn zip<T: Copy>(
 }
 
 /// See [`BinaryInt8`].
+#[inline(always)]
 pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
     let walk = Walk::new(&step.extent, [&step.a, &step.b, &step.y]);
     let each = |y: u8| table.map_or(y, |table| table[usize::from(y)]);
     let finish = |y: &mut [u8]| {
         if let Some(table) = table {
-            y.iter_mut().for_each(|y| *y = table[usize::from(*y)]);
+            table.map(None, y);
         }
     };
     // The zero point is part of the offset, and so added before rounding, which decides ties.
@@ -77,6 +79,7 @@ pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: O
 }
 
 /// See [`BinaryF32`].
+#[inline(always)]
 pub fn binary_f32(step: &BinaryF32, a: &[f32], b: &[f32], y: &mut [f32]) {
     let walk = Walk::new(&step.extent, [&step.a, &step.b, &step.y]);
     let activation = step.activation;
@@ -92,6 +95,7 @@ pub fn binary_f32(step: &BinaryF32, a: &[f32], b: &[f32], y: &mut [f32]) {
     }
 }
 
+#[inline(always)]
 fn zip_f32(walk: &Walk<3>, a: &[f32], b: &[f32], y: &mut [f32], activation: Function, f: impl Fn(f32, f32) -> f32) {
     zip(walk, a, b, y, f, |y| activation.apply_all(y), |y| activation.apply(y));
 }

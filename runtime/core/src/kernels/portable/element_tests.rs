@@ -10,10 +10,10 @@ use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec;
 
-type Axes = [u32; MAX_AXES];
+pub type Axes = [u32; MAX_AXES];
 
 /// Strides of a tensor whose axes lie in memory in some order, with a gap between its rows, and with some axes broadcast.
-fn strides(lens: Axes, seed: u64, broadcast: u8) -> Axes {
+pub fn strides(lens: Axes, seed: u64, broadcast: u8) -> Axes {
     let mut random = Random::new(seed);
     let mut order: Vec<usize> = (0..MAX_AXES).collect();
     if random.next().is_multiple_of(2) {
@@ -40,11 +40,11 @@ fn indices(lens: Axes, strides: Axes) -> Vec<usize> {
 }
 
 /// Elements from the first to the furthest.
-fn span(lens: Axes, strides: Axes) -> usize {
+pub fn span(lens: Axes, strides: Axes) -> usize {
     indices(lens, strides).into_iter().max().unwrap_or(0) + 1
 }
 
-fn operand(offset: u32, strides: Axes) -> Operand {
+pub fn operand(offset: u32, strides: Axes) -> Operand {
     Operand { place: Place::Arena, offset, strides }
 }
 

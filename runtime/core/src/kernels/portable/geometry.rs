@@ -16,15 +16,18 @@ pub(super) struct Axis {
 
 impl Axis {
     /// The vertical axis.
+    #[inline(always)]
     pub fn rows(image: &Image, window: &Window) -> Self {
         Axis::new(window, 0, image.height)
     }
 
     /// The horizontal axis.
+    #[inline(always)]
     pub fn columns(image: &Image, window: &Window) -> Self {
         Axis::new(window, 1, image.width)
     }
 
+    #[inline(always)]
     fn new(window: &Window, axis: usize, len: u32) -> Self {
         Axis {
             kernel: window.kernel[axis] as usize,
@@ -36,6 +39,7 @@ impl Axis {
     }
 
     /// The taps that stand at an index from `-before` up to `len + behind` when the window is at place `place`.
+    #[inline(always)]
     fn taps_within(&self, place: usize, before: usize, behind: usize) -> Range<usize> {
         let start = place * self.stride;
         let (first, end) = (self.pad[0] - before, self.len + self.pad[0] + behind);
@@ -44,6 +48,7 @@ impl Axis {
     }
 
     /// How many taps stand fewer than `distance` indices behind the first one.
+    #[inline(always)]
     fn taps_before(&self, distance: usize) -> usize {
         // Dilation is rare and division slow.
         let taps = if self.dilation == 1 { distance } else { distance.div_ceil(self.dilation) };
@@ -51,16 +56,19 @@ impl Axis {
     }
 
     /// The taps that stand inside the image when the window is at place `place`.
+    #[inline(always)]
     pub fn taps(&self, place: usize) -> Range<usize> {
         self.taps_within(place, 0, 0)
     }
 
     /// How many taps stand inside the image or its padding.
+    #[inline(always)]
     pub fn padded_taps(&self, place: usize) -> usize {
         self.taps_within(place, self.pad[0], self.pad[1]).len()
     }
 
     /// The index at which `tap` stands; only for taps inside the image.
+    #[inline(always)]
     pub fn index(&self, place: usize, tap: usize) -> usize {
         place * self.stride + tap * self.dilation - self.pad[0]
     }
@@ -82,6 +90,7 @@ pub(super) struct Grid {
 }
 
 impl Grid {
+    #[inline(always)]
     pub fn of(image: &Image) -> Self {
         Grid {
             batch: image.batch as usize,
@@ -93,16 +102,19 @@ impl Grid {
     }
 
     /// Pixels of one image.
+    #[inline(always)]
     pub fn pixels(&self) -> usize {
         self.height * self.width
     }
 
     /// Elements in front of a pixel.
+    #[inline(always)]
     pub fn at(&self, image: usize, row: usize, column: usize) -> usize {
         ((image * self.height + row) * self.width + column) * self.stride
     }
 
     /// Calls `f(image, row, column)` for every pixel.
+    #[inline(always)]
     pub fn for_each(&self, mut f: impl FnMut(usize, usize, usize)) {
         for image in 0..self.batch {
             for row in 0..self.height {

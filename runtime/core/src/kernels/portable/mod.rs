@@ -5,7 +5,7 @@ pub(super) mod convolution_f32;
 pub(super) mod convolution_int8;
 mod copy;
 #[cfg(test)]
-mod element_tests;
+pub(super) mod element_tests;
 mod geometry;
 #[cfg(test)]
 mod image_tests;
@@ -31,7 +31,7 @@ pub use pool::{global_average_int8, pool_f32, pool_int8};
 pub use reduce::reduce_f32;
 pub use resize::{resize_f32, resize_int8};
 pub use softmax::{softmax_f32, softmax_int8};
-pub use unary::{dequantize, lookup, quantize, unary_f32};
+pub use unary::{Entries, dequantize, lookup, lookup_by, quantize, unary_f32};
 
 use super::{KernelSet, Kernels, Packed, Table, Work};
 use crate::plan::step::{ConvolutionF32, ConvolutionInt8};

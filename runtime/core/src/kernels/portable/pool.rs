@@ -1,134 +1,276 @@
 //! Pools: the largest or the mean of a sliding window, or of the whole image.
 
 use super::geometry::{Axis, Grid};
-use super::layout::BLOCK;
 use super::rounding::ToByte;
-use super::rows::{Lanes, load};
+use super::rows::{Blocks, for_each_block};
 use crate::plan::step::{GlobalAverageInt8, PoolF32, PoolInt8, Pooling};
 use crate::plan::view::{Image, Window};
-use core::ops::Range;
 
-/// One place of the window: the inputs inside the image, and where the output pixel begins.
-struct Place<'g> {
-    grid: &'g Grid,
-    image: usize,
-    /// The output's row and column.
-    at: [usize; 2],
-    axes: &'g [Axis; 2],
-    inside: [Range<usize>; 2],
-    /// Elements in front of the output pixel.
-    to: usize,
+/// What a pool makes of the inputs behind one output. Methods instead of closures, because these surely are inlined.
+trait Combine<T> {
+    /// What inputs are gathered in.
+    type Sum: Copy;
+
+    /// No inputs.
+    fn start(&self) -> Self::Sum;
+
+    /// One more input.
+    fn put(&self, sum: Self::Sum, x: T) -> Self::Sum;
+
+    /// The output. `count` is how many inputs a mean divides by.
+    fn finish(&self, sum: Self::Sum, count: f32) -> T;
 }
 
-impl Place<'_> {
-    /// How many inputs a mean divides by.
-    fn count(&self, pooling: Pooling) -> usize {
-        match pooling {
-            Pooling::AverageWithPadding => self.axes[0].padded_taps(self.at[0]) * self.axes[1].padded_taps(self.at[1]),
-            Pooling::Maximum | Pooling::Average => self.inside[0].len() * self.inside[1].len(),
-        }
-    }
+/// The largest input.
+struct Largest<T> {
+    /// No element is below it.
+    least: T,
+}
 
-    /// Calls `f` with the elements in front of each input pixel.
+impl<T: Copy + PartialOrd> Combine<T> for Largest<T> {
+    type Sum = T;
+
     #[inline(always)]
-    fn for_each_input(&self, mut f: impl FnMut(usize)) {
-        for tap_row in self.inside[0].clone() {
-            let row = self.axes[0].index(self.at[0], tap_row);
-            for tap_column in self.inside[1].clone() {
-                f(self.grid.at(self.image, row, self.axes[1].index(self.at[1], tap_column)));
+    fn start(&self) -> T {
+        self.least
+    }
+
+    #[inline(always)]
+    fn put(&self, most: T, x: T) -> T {
+        if x > most { x } else { most }
+    }
+
+    #[inline(always)]
+    fn finish(&self, most: T, _: f32) -> T {
+        most
+    }
+}
+
+/// The mean of floats.
+struct FloatMean;
+
+impl Combine<f32> for FloatMean {
+    type Sum = f32;
+
+    #[inline(always)]
+    fn start(&self) -> f32 {
+        0.0
+    }
+
+    #[inline(always)]
+    fn put(&self, sum: f32, x: f32) -> f32 {
+        sum + x
+    }
+
+    #[inline(always)]
+    fn finish(&self, sum: f32, count: f32) -> f32 {
+        sum / count
+    }
+}
+
+/// The mean of quantised inputs.
+struct ByteMean {
+    x_zero: i16,
+    x_scale: f32,
+    y_scale: f32,
+    /// Added before rounding, which decides ties.
+    y_zero: f32,
+    byte: ToByte,
+}
+
+impl Combine<u8> for ByteMean {
+    type Sum = f32;
+
+    #[inline(always)]
+    fn start(&self) -> f32 {
+        0.0
+    }
+
+    #[inline(always)]
+    fn put(&self, sum: f32, x: u8) -> f32 {
+        sum + f32::from(i16::from(x) - self.x_zero) * self.x_scale
+    }
+
+    #[inline(always)]
+    fn finish(&self, sum: f32, count: f32) -> u8 {
+        self.byte.apply(sum / count / self.y_scale + self.y_zero)
+    }
+}
+
+/// Neighbouring places of the window in one row of the output, all with the same taps inside the image.
+struct Run<'a, T, C> {
+    combine: &'a C,
+    x: &'a [T],
+    /// The output from the first place on.
+    y: &'a mut [T],
+    /// Taps inside the image, vertically and horizontally.
+    taps: [usize; 2],
+    /// Elements from one tap to the next, vertically and horizontally.
+    tap_steps: [usize; 2],
+    /// Elements in front of the first tap of the first place.
+    from: usize,
+    /// Elements from one place to the next, in the input and in the output.
+    place_steps: [usize; 2],
+    places: usize,
+    /// How many inputs a mean divides by.
+    count: f32,
+}
+
+impl<T: Copy, C: Combine<T>> Run<'_, T, C> {
+    /// Elements up to the end of the last input behind N channels from `channel` on.
+    #[inline(always)]
+    fn reach(&self, channel: usize, taps: [usize; 2], len: usize) -> usize {
+        let furthest = |count: usize, step: usize| count.saturating_sub(1) * step;
+        let taps = furthest(taps[0], self.tap_steps[0]) + furthest(taps[1], self.tap_steps[1]);
+        self.from + furthest(self.places, self.place_steps[0]) + taps + channel + len
+    }
+
+    /// Pools N channels of every place.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn pool<const N: usize>(&mut self, channel: usize, taps: [usize; 2]) {
+        if self.reach(channel, taps, N) > self.x.len() {
+            return;
+        }
+        let (mut from, mut to) = (self.from + channel, channel);
+        for _ in 0..self.places {
+            let mut sums = [self.combine.start(); N];
+            for row in 0..taps[0] {
+                for column in 0..taps[1] {
+                    let at = from + row * self.tap_steps[0] + column * self.tap_steps[1];
+                    // SAFETY: no input lies further than the reach, which is within the slice. One check for all of them is
+                    // what makes this loop fast.
+                    let x: [T; N] = unsafe { self.x.as_ptr().add(at).cast::<[T; N]>().read() };
+                    sums.iter_mut().zip(x).for_each(|(sum, x)| *sum = self.combine.put(*sum, x));
+                }
             }
+            let y = &mut self.y[to..][..N];
+            y.iter_mut().zip(sums).for_each(|(y, sum)| *y = self.combine.finish(sum, self.count));
+            from += self.place_steps[0];
+            to += self.place_steps[1];
         }
     }
 }
 
-/// Calls `pool` for every place of the window.
-fn for_each_place(images: [&Image; 2], window: &Window, mut pool: impl FnMut(Place<'_>)) {
-    let [grid, to] = images.map(Grid::of);
-    let axes = [Axis::rows(images[0], window), Axis::columns(images[0], window)];
-    to.for_each(|image, row, column| {
-        let inside = [axes[0].taps(row), axes[1].taps(column)];
-        let to = to.at(image, row, column);
-        pool(Place { grid: &grid, image, at: [row, column], axes: &axes, inside, to });
-    });
+impl<T: Copy, C: Combine<T>> Blocks for Run<'_, T, C> {
+    #[inline(always)]
+    fn block<const N: usize>(&mut self, first: usize) {
+        // The usual windows are unrolled.
+        match self.taps {
+            [3, 3] => self.pool::<N>(first, [3, 3]),
+            [2, 2] => self.pool::<N>(first, [2, 2]),
+            taps => self.pool::<N>(first, taps),
+        }
+    }
 }
 
-/// Takes the larger of each pair of elements. `y` begins as `least`, which no element is below.
-fn maximum<T: Copy + PartialOrd>(images: [&Image; 2], window: &Window, x: &[T], y: &mut [T], least: T) {
-    let channels = images[1].channels as usize;
-    for_each_place(images, window, |place| {
-        let y = &mut y[place.to..][..channels];
-        y.fill(least);
-        place.for_each_input(|at| {
-            let x = &x[at..][..channels];
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = if x > *y { x } else { *y });
-        });
-    });
-}
-
-/// Sums `value` of the inputs over each window and writes `finish(sum, count)`.
-fn mean<T: Copy + Default>(
+/// Pools images, run by run.
+#[inline(always)]
+fn pool<T: Copy, C: Combine<T>>(
     pooling: Pooling,
     images: [&Image; 2],
     window: &Window,
     x: &[T],
     y: &mut [T],
-    value: impl Fn(T) -> f32,
-    finish: impl Fn(f32, f32) -> T,
+    combine: &C,
 ) {
-    let channels = images[1].channels as usize;
-    for_each_place(images, window, |place| {
-        let count = place.count(pooling) as f32;
-        for (block, y) in y[place.to..][..channels].chunks_mut(BLOCK).enumerate() {
-            let (mut sums, mut spare): (Lanes<f32>, _) = ([0.0; BLOCK], [T::default(); BLOCK]);
-            place.for_each_input(|at| {
-                let x = load(&x[at + block * BLOCK..], y.len(), &mut spare);
-                sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += value(x));
-            });
-            let means = sums.map(|sum| finish(sum, count));
-            y.copy_from_slice(&means[..y.len()]);
+    let [from, to] = images.map(Grid::of);
+    let [rows, columns] = [Axis::rows(images[0], window), Axis::columns(images[0], window)];
+    let tap_steps = [rows.dilation() * from.width * from.stride, columns.dilation() * from.stride];
+    let place_steps = [window.stride[1] as usize * from.stride, to.stride];
+    // The places at which no tap is outside.
+    let whole = |column: &usize| columns.taps(*column).len() == columns.kernel;
+    let first_whole = (0..to.width).find(whole).unwrap_or(to.width);
+    let end_whole = (first_whole..to.width).find(|column| !whole(column)).unwrap_or(to.width);
+    for image in 0..to.batch {
+        for row in 0..to.height {
+            let inside_rows = rows.taps(row);
+            let mut column = 0;
+            while column < to.width {
+                let places = if column == first_whole { end_whole - first_whole } else { 1 };
+                let inside = columns.taps(column);
+                // Some windows see padding only.
+                let at = if inside_rows.is_empty() || inside.is_empty() {
+                    0
+                } else {
+                    from.at(image, rows.index(row, inside_rows.start), columns.index(column, inside.start))
+                };
+                let taps = [inside_rows.len(), inside.len()];
+                let count = match pooling {
+                    Pooling::AverageWithPadding => rows.padded_taps(row) * columns.padded_taps(column),
+                    Pooling::Maximum | Pooling::Average => taps[0] * taps[1],
+                };
+                let y = &mut y[to.at(image, row, column)..];
+                let mut run =
+                    Run { combine, x, y, taps, tap_steps, from: at, place_steps, places, count: count as f32 };
+                for_each_block(to.channels, &mut run);
+                column += places;
+            }
         }
-    });
+    }
 }
 
 /// See [`PoolInt8`].
+#[inline(always)]
 pub fn pool_int8(step: &PoolInt8, x: &[u8], y: &mut [u8]) {
     let images = [&step.x, &step.y];
     match step.pooling {
-        Pooling::Maximum => maximum(images, &step.window, x, y, 0),
+        Pooling::Maximum => pool(step.pooling, images, &step.window, x, y, &Largest { least: 0 }),
         pooling => {
-            let (zero, x_scale, y_scale) = (step.x_zero as i16, step.x_scale, step.y_scale);
-            // The zero point is added before rounding, which decides ties.
-            let (byte, y_zero) = (ToByte::new(0, 0, 255), step.y_zero as f32);
-            let value = |x: u8| f32::from(i16::from(x) - zero) * x_scale;
-            mean(pooling, images, &step.window, x, y, value, |sum, count| byte.apply(sum / count / y_scale + y_zero));
+            let mean = ByteMean {
+                x_zero: step.x_zero as i16,
+                x_scale: step.x_scale,
+                y_scale: step.y_scale,
+                y_zero: step.y_zero as f32,
+                byte: ToByte::new(0, 0, 255),
+            };
+            pool(pooling, images, &step.window, x, y, &mean);
         }
     }
 }
 
 /// See [`PoolF32`].
+#[inline(always)]
 pub fn pool_f32(step: &PoolF32, x: &[f32], y: &mut [f32]) {
     let images = [&step.x, &step.y];
     match step.pooling {
-        Pooling::Maximum => maximum(images, &step.window, x, y, f32::NEG_INFINITY),
-        pooling => mean(pooling, images, &step.window, x, y, |x| x, |sum, count| sum / count),
+        Pooling::Maximum => pool(step.pooling, images, &step.window, x, y, &Largest { least: f32::NEG_INFINITY }),
+        pooling => pool(pooling, images, &step.window, x, y, &FloatMean),
+    }
+}
+
+/// Takes the means of one image.
+struct GlobalMean<'a> {
+    step: &'a GlobalAverageInt8,
+    /// The image's elements.
+    x: &'a [u8],
+    y: &'a mut [u8],
+}
+
+impl Blocks for GlobalMean<'_> {
+    #[inline(always)]
+    fn block<const N: usize>(&mut self, first: usize) {
+        let grid = Grid::of(&self.step.x);
+        let byte = ToByte::new(self.step.y_zero, 0, 255);
+        let zero = (grid.pixels() as i32).wrapping_mul(self.step.x_zero);
+        let mut sums = [0i32; N];
+        for x in self.x[first..].chunks(grid.stride).take(grid.pixels()) {
+            if let Some(x) = x.first_chunk::<N>() {
+                sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = sum.wrapping_add(x.into()));
+            }
+        }
+        let y = &mut self.y[first..][..N];
+        let mean = |sum: i32| byte.apply(sum.wrapping_sub(zero) as f32 * self.step.multiplier);
+        y.iter_mut().zip(sums).for_each(|(y, sum)| *y = mean(sum));
     }
 }
 
 /// See [`GlobalAverageInt8`].
+#[inline(always)]
 pub fn global_average_int8(step: &GlobalAverageInt8, x: &[u8], y: &mut [u8]) {
     let (from, to) = (Grid::of(&step.x), Grid::of(&step.y));
-    let byte = ToByte::new(step.y_zero, 0, 255);
-    let zero = (from.pixels() as i32).wrapping_mul(step.x_zero);
     for image in 0..to.batch {
         let y = &mut y[to.at(image, 0, 0)..][..to.channels];
-        for (block, y) in y.chunks_mut(BLOCK).enumerate() {
-            let (mut sums, mut spare): (Lanes<i32>, _) = ([0; BLOCK], [0; BLOCK]);
-            for pixel in 0..from.pixels() {
-                let x = load(&x[from.at(image, 0, pixel) + block * BLOCK..], y.len(), &mut spare);
-                sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = sum.wrapping_add(x.into()));
-            }
-            let means = sums.map(|sum| byte.apply(sum.wrapping_sub(zero) as f32 * step.multiplier));
-            y.copy_from_slice(&means[..y.len()]);
-        }
+        for_each_block(to.channels, &mut GlobalMean { step, x: &x[from.at(image, 0, 0)..], y });
     }
 }

@@ -6,13 +6,18 @@ use crate::plan::step::{ReduceF32, Reduction};
 pub(super) const LANES: usize = 16;
 
 /// Calls `f(first, count)` for stretches of at most [`LANES`] of `inner` columns.
+#[inline(always)]
 pub(super) fn for_each_column(inner: usize, mut f: impl FnMut(usize, usize)) {
     (0..inner).step_by(LANES).for_each(|first| f(first, LANES.min(inner - first)));
 }
 
 /// Combines all elements, [`LANES`] at once and then those.
+#[inline(always)]
 fn fold(x: &[f32], start: f32, combine: impl Fn(f32, f32) -> f32) -> f32 {
     let (chunks, rest) = x.as_chunks::<LANES>();
+    if chunks.is_empty() {
+        return rest.iter().fold(start, |all, &x| combine(all, x));
+    }
     let mut partial = [start; LANES];
     for chunk in chunks {
         partial.iter_mut().zip(chunk).for_each(|(partial, &x)| *partial = combine(*partial, x));
@@ -22,19 +27,29 @@ fn fold(x: &[f32], start: f32, combine: impl Fn(f32, f32) -> f32) -> f32 {
 }
 
 /// The largest element.
+#[inline(always)]
 pub(super) fn largest(x: &[f32]) -> f32 {
     fold(x, f32::NEG_INFINITY, maximum)
 }
 
+/// The sum of all elements.
+#[inline(always)]
+pub(super) fn sum(x: &[f32]) -> f32 {
+    fold(x, 0.0, |a, b| a + b)
+}
+
+#[inline(always)]
 fn maximum(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
 }
 
+#[inline(always)]
 fn minimum(a: f32, b: f32) -> f32 {
     if b < a { b } else { a }
 }
 
 /// See [`ReduceF32`].
+#[inline(always)]
 pub fn reduce_f32(step: &ReduceF32, x: &[f32], y: &mut [f32]) {
     let share = 1.0 / step.len as f32;
     match step.reduction {
@@ -45,6 +60,7 @@ pub fn reduce_f32(step: &ReduceF32, x: &[f32], y: &mut [f32]) {
     }
 }
 
+#[inline(always)]
 fn reduce(
     step: &ReduceF32,
     x: &[f32],

@@ -1,9 +1,8 @@
 //! Resizing by records: which source rows and columns each output row and column is made of.
 
 use super::geometry::Grid;
-use super::layout::BLOCK;
 use super::rounding::ToByte;
-use super::rows::load;
+use super::rows::{Blocks, for_each_block};
 use crate::plan::step::{Interpolation, ResizeF32, ResizeInt8};
 use crate::plan::view::Image;
 
@@ -16,23 +15,63 @@ struct Blend {
 }
 
 impl Blend {
+    #[inline(always)]
     fn read(records: &[u32], index: usize) -> Self {
         let record = &records[index * 3..][..3];
         Blend { low: record[0] as usize, high: record[1] as usize, share: f32::from_bits(record[2]) }
     }
 }
 
+/// Copies one pixel.
+struct CopyPixel<'a, T> {
+    x: &'a [T],
+    y: &'a mut [T],
+}
+
+impl<T: Copy> Blocks for CopyPixel<'_, T> {
+    #[inline(always)]
+    fn block<const N: usize>(&mut self, first: usize) {
+        self.y[first..][..N].copy_from_slice(&self.x[first..][..N]);
+    }
+}
+
 /// Copies the source pixel of every output pixel.
+#[inline(always)]
 fn nearest<T: Copy>(images: [&Image; 2], x: &[T], y: &mut [T], rows: &[u32], columns: &[u32]) {
     let [from, to] = images.map(Grid::of);
     to.for_each(|image, row, column| {
         let source = from.at(image, rows[row] as usize, columns[column] as usize);
-        y[to.at(image, row, column)..][..to.channels].copy_from_slice(&x[source..][..to.channels]);
+        let y = &mut y[to.at(image, row, column)..][..to.channels];
+        for_each_block(to.channels, &mut CopyPixel { x: &x[source..][..to.channels], y });
     });
 }
 
+/// Blends four source pixels to one output pixel.
+struct BlendPixel<'a, T, V, F> {
+    x: &'a [T],
+    y: &'a mut [T],
+    /// Elements in front of each source pixel, and its share.
+    corners: [(usize, f32); 4],
+    value: &'a V,
+    finish: &'a F,
+}
+
+impl<T: Copy, V: Fn(T) -> f32, F: Fn(f32) -> T> Blocks for BlendPixel<'_, T, V, F> {
+    #[inline(always)]
+    fn block<const N: usize>(&mut self, first: usize) {
+        let mut sums = [0.0; N];
+        for (at, share) in self.corners {
+            let x = &self.x[at + first..][..N];
+            sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += share * (self.value)(x));
+        }
+        let y = &mut self.y[first..][..N];
+        y.iter_mut().zip(sums).for_each(|(y, sum)| *y = (self.finish)(sum));
+    }
+}
+
 /// Blends the four source pixels of every output pixel.
-fn linear<T: Copy + Default>(
+#[inline(always)]
+fn linear<T: Copy>(
     images: [&Image; 2],
     x: &[T],
     y: &mut [T],
@@ -52,20 +91,12 @@ fn linear<T: Copy + Default>(
             (from.at(image, v.high, h.high), h.share * v.share),
         ];
         let y = &mut y[to.at(image, row, column)..][..to.channels];
-        for (block, y) in y.chunks_mut(BLOCK).enumerate() {
-            let mut sums = [0.0; BLOCK];
-            for (at, share) in corners {
-                let mut spare = [T::default(); BLOCK];
-                let x = load(&x[at + block * BLOCK..], y.len(), &mut spare);
-                sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += share * value(x));
-            }
-            let blended = sums.map(&finish);
-            y.copy_from_slice(&blended[..y.len()]);
-        }
+        for_each_block(to.channels, &mut BlendPixel { x, y, corners, value: &value, finish: &finish });
     });
 }
 
 /// See [`ResizeInt8`]. A blend of stored bytes is rounded half to even.
+#[inline(always)]
 pub fn resize_int8(step: &ResizeInt8, x: &[u8], y: &mut [u8], rows: &[u32], columns: &[u32]) {
     let images = [&step.x, &step.y];
     match step.interpolation {
@@ -78,6 +109,7 @@ pub fn resize_int8(step: &ResizeInt8, x: &[u8], y: &mut [u8], rows: &[u32], colu
 }
 
 /// See [`ResizeF32`].
+#[inline(always)]
 pub fn resize_f32(step: &ResizeF32, x: &[f32], y: &mut [f32], rows: &[u32], columns: &[u32]) {
     let images = [&step.x, &step.y];
     match step.interpolation {

@@ -19,6 +19,35 @@ pub(super) fn load<'x, T: Copy>(x: &'x [T], count: usize, spare: &'x mut Lanes<T
     }
 }
 
+/// Work on stretches of elements whose length the compiler knows.
+pub(super) trait Blocks {
+    /// Does it for the N elements from `first` on. Doing it twice for an element must do no harm.
+    fn block<const N: usize>(&mut self, first: usize);
+}
+
+/// Covers `len` elements with blocks that are as wide as fits. The last one overlaps the one before it where the width
+/// does not divide `len`, so that there is no rest to treat one by one.
+#[inline(always)]
+pub(super) fn for_each_block(len: usize, work: &mut impl Blocks) {
+    #[inline(always)]
+    fn cover<const N: usize>(len: usize, work: &mut impl Blocks) {
+        let mut first = 0;
+        while first + N < len {
+            work.block::<N>(first);
+            first += N;
+        }
+        work.block::<N>(len - N);
+    }
+    match len {
+        0 => {}
+        1..4 => cover::<1>(len, work),
+        4..8 => cover::<4>(len, work),
+        8..16 => cover::<8>(len, work),
+        16..32 => cover::<16>(len, work),
+        _ => cover::<32>(len, work),
+    }
+}
+
 /// Rows of equal length at equal distances.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rows<'x, T> {

@@ -1,44 +1,70 @@
 //! Softmax, in floats and in integers.
+//!
+//! Rows may be as short as two elements, so the costly part of the work is done on many rows together.
 
-use super::reduce::{LANES, for_each_column, largest};
+use super::reduce::{LANES, for_each_column, largest, sum};
+use super::unary::PIECE;
 use crate::function::Function;
 use crate::plan::step::{SoftmaxF32, SoftmaxInt8};
 
+/// Rows of bytes whose sums are taken side by side: each is a chain of additions, whose order is part of the result.
+const CHAINS: usize = 4;
+
+/// Adding it to a double of magnitude up to 2⁵¹ rounds the double half to even and leaves the integer in the low bits.
+const ROUNDER: f64 = 6_755_399_441_055_744.0;
+
 /// See [`SoftmaxF32`]. The largest element is subtracted first, so that no exponential overflows.
+#[inline(always)]
 pub fn softmax_f32(step: &SoftmaxF32, x: Option<&[f32]>, y: &mut [f32]) {
     if let Some(x) = x {
         y.copy_from_slice(x);
     }
     let (len, inner) = (step.len as usize, step.inner as usize);
+    if inner == 1 {
+        // As many whole rows as stay in the first-level cache.
+        return y.chunks_mut((PIECE / len).max(1) * len).for_each(|rows| softmax_rows(rows, len));
+    }
     for y in y.chunks_exact_mut(len * inner) {
-        match inner {
-            1 => softmax_row(y),
-            _ => for_each_column(inner, |first, lanes| softmax_columns(y, inner, first, lanes)),
-        }
+        for_each_column(inner, |first, lanes| subtract_largest(y, inner, first, lanes));
+    }
+    y.chunks_mut(PIECE).for_each(|piece| Function::Exp.apply_all(piece));
+    for y in y.chunks_exact_mut(len * inner) {
+        for_each_column(inner, |first, lanes| divide_by_sum(y, inner, first, lanes));
     }
 }
 
-fn softmax_row(y: &mut [f32]) {
-    let most = largest(y);
-    y.iter_mut().for_each(|y| *y -= most);
-    Function::Exp.apply_all(y);
-    let sum: f32 = y.iter().sum();
-    let factor = 1.0 / sum;
-    y.iter_mut().for_each(|y| *y *= factor);
+/// Softmax of every row of `len` elements.
+#[inline(always)]
+fn softmax_rows(rows: &mut [f32], len: usize) {
+    for row in rows.chunks_exact_mut(len) {
+        let most = largest(row);
+        row.iter_mut().for_each(|y| *y -= most);
+    }
+    Function::Exp.apply_all(rows);
+    for row in rows.chunks_exact_mut(len) {
+        let factor = 1.0 / sum(row);
+        row.iter_mut().for_each(|y| *y *= factor);
+    }
 }
 
-/// Softmax of `lanes` columns from `first` on; rows have `inner` elements.
-fn softmax_columns(y: &mut [f32], inner: usize, first: usize, lanes: usize) {
+/// Subtracts the largest element of each of `lanes` columns from `first` on; rows have `inner` elements.
+#[inline(always)]
+fn subtract_largest(y: &mut [f32], inner: usize, first: usize, lanes: usize) {
     let mut most = [f32::NEG_INFINITY; LANES];
     for row in y.chunks_exact(inner) {
         most.iter_mut().zip(&row[first..][..lanes]).for_each(|(most, &y)| *most = if y > *most { y } else { *most });
     }
-    let mut sums = [0.0f32; LANES];
     for row in y.chunks_exact_mut(inner) {
-        let row = &mut row[first..][..lanes];
-        row.iter_mut().zip(&most).for_each(|(y, most)| *y -= most);
-        Function::Exp.apply_all(row);
-        sums.iter_mut().zip(&*row).for_each(|(sum, y)| *sum += y);
+        row[first..][..lanes].iter_mut().zip(&most).for_each(|(y, most)| *y -= most);
+    }
+}
+
+/// Divides each of `lanes` columns from `first` on by its sum; rows have `inner` elements.
+#[inline(always)]
+fn divide_by_sum(y: &mut [f32], inner: usize, first: usize, lanes: usize) {
+    let mut sums = [0.0f32; LANES];
+    for row in y.chunks_exact(inner) {
+        sums.iter_mut().zip(&row[first..][..lanes]).for_each(|(sum, y)| *sum += y);
     }
     let factors = sums.map(|sum| 1.0 / sum);
     for row in y.chunks_exact_mut(inner) {
@@ -46,17 +72,117 @@ fn softmax_columns(y: &mut [f32], inner: usize, first: usize, lanes: usize) {
     }
 }
 
+/// The exponentials of bytes relative to a row's largest one.
+struct Exponentials {
+    /// The table, shifted by up to 255 entries depending on that byte. What lies behind belongs to bytes above it.
+    entries: [f32; 511],
+}
+
+impl Exponentials {
+    #[inline(always)]
+    fn new(table: &[f32; 256]) -> Self {
+        let mut entries = [0.0; 511];
+        entries[..256].copy_from_slice(table);
+        Exponentials { entries }
+    }
+
+    /// The 256 entries for rows whose largest byte is `most`, by byte.
+    #[inline(always)]
+    fn of(&self, most: u8) -> &[f32] {
+        &self.entries[usize::from(255 - most)..][..256]
+    }
+
+    /// Writes the exponentials of a row.
+    #[inline(always)]
+    fn write(&self, row: &[u8], terms: &mut [f32]) {
+        let entries = self.of(row.iter().fold(0, |most, &x| x.max(most)));
+        terms.iter_mut().zip(row).for_each(|(term, &x)| *term = entries[usize::from(x)]);
+    }
+}
+
+/// The sums of P rows of equal lengths, each from its first element on.
+#[inline(always)]
+fn sums_of<const P: usize>(rows: &[f32]) -> [f32; P] {
+    let len = rows.len() / P;
+    let rows: [&[f32]; P] = core::array::from_fn(|row| &rows[row * len..][..len]);
+    let mut sums = [0.0; P];
+    for index in 0..len {
+        sums.iter_mut().zip(rows).for_each(|(sum, row)| *sum += row[index]);
+    }
+    sums
+}
+
+/// Writes the bytes for exponentials and the sums of their rows.
+#[inline(always)]
+fn divide(step: &SoftmaxInt8, terms: &[f32], sums: impl Iterator<Item = f32>, y: &mut [u8]) {
+    let (factor, zero) = (f64::from(step.y_factor), step.y_zero);
+    // Clamping to whole numbers before rounding gives what clamping after it would.
+    let (low, high) = (f64::from(-zero), f64::from(255 - zero));
+    for (y, (&term, sum)) in y.iter_mut().zip(terms.iter().zip(sums)) {
+        let value = f64::from(term) * factor / f64::from(sum);
+        let value = if value > low { value } else { low };
+        let value = if value < high { value } else { high };
+        *y = ((value + ROUNDER).to_bits() as i32).wrapping_add(zero) as u8;
+    }
+}
+
 /// See [`SoftmaxInt8`].
+#[inline(always)]
 pub fn softmax_int8(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], table: &[f32; 256]) {
-    let len = step.len as usize;
-    let (factor, zero) = (f64::from(step.y_factor), f64::from(step.y_zero));
-    for (x, y) in x.chunks_exact(len).zip(y.chunks_exact_mut(len)) {
-        let most = x.iter().fold(0, |most, &x| x.max(most));
-        let exponential = |x: u8| table[usize::from(255 - (most - x))];
-        // The order of the sum is part of the result.
-        let sum = f64::from(x.iter().fold(0.0f32, |sum, &x| sum + exponential(x)));
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = (libm::rint(f64::from(exponential(x)) * factor / sum) + zero).clamp(0.0, 255.0) as u8;
+    let exponentials = Exponentials::new(table);
+    match step.len as usize {
+        2 => softmax_pairs(step, x, y, &exponentials),
+        len if len <= PIECE => softmax_bytes(step, x, y, &exponentials),
+        len => {
+            for (x, y) in x.chunks_exact(len).zip(y.chunks_exact_mut(len)) {
+                let entries = exponentials.of(x.iter().fold(0, |most, &x| x.max(most)));
+                let sum = x.iter().fold(0.0, |sum, &x| sum + entries[usize::from(x)]);
+                for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
+                    let mut terms = [0.0; PIECE];
+                    terms.iter_mut().zip(x).for_each(|(term, &x)| *term = entries[usize::from(x)]);
+                    divide(step, &terms[..x.len()], core::iter::repeat(sum), y);
+                }
+            }
         }
+    }
+}
+
+/// Softmax of rows that are at most a piece long.
+#[inline(always)]
+fn softmax_bytes(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], exponentials: &Exponentials) {
+    let len = step.len as usize;
+    let together = PIECE / len * len;
+    let (mut terms, mut sums) = ([0.0; PIECE], [1.0; PIECE]);
+    for (x, y) in x.chunks(together).zip(y.chunks_mut(together)) {
+        for (x, terms) in x.chunks_exact(len).zip(terms.chunks_exact_mut(len)) {
+            exponentials.write(x, terms);
+        }
+        let rows = terms[..x.len()].chunks_exact(CHAINS * len);
+        let mut at = x.len() - rows.remainder().len();
+        for row in rows.remainder().chunks_exact(len) {
+            let [sum] = sums_of(row);
+            sums[at..][..len].fill(sum);
+            at += len;
+        }
+        for (rows, sums) in rows.zip(sums.chunks_exact_mut(CHAINS * len)) {
+            let of_rows: [f32; CHAINS] = sums_of(rows);
+            sums.chunks_exact_mut(len).zip(of_rows).for_each(|(sums, sum)| sums.fill(sum));
+        }
+        divide(step, &terms, sums.into_iter(), y);
+    }
+}
+
+/// Softmax of two classes.
+#[inline(always)]
+fn softmax_pairs(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], exponentials: &Exponentials) {
+    let (mut terms, mut sums) = ([0.0; PIECE], [1.0; PIECE]);
+    for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
+        let pairs = terms.as_chunks_mut::<2>().0.iter_mut().zip(sums.as_chunks_mut::<2>().0);
+        for ((terms, sums), [a, b]) in pairs.zip(x.as_chunks::<2>().0) {
+            let entries = exponentials.of(*a.max(b));
+            *terms = [entries[usize::from(*a)], entries[usize::from(*b)]];
+            *sums = [terms[0] + terms[1]; 2];
+        }
+        divide(step, &terms, sums.into_iter(), y);
     }
 }

@@ -10,6 +10,7 @@ use crate::plan::view::{Extent, Operand};
 pub(super) const PIECE: usize = 1024;
 
 /// Writes `f` of every element of `x` to `y`.
+#[inline(always)]
 fn map<T: Copy, U>(extent: &Extent, operands: [&Operand; 2], x: &[T], y: &mut [U], f: impl Fn(T) -> U) {
     let walk = Walk::new(extent, operands);
     let (len, strides) = (walk.row_len(), walk.row_strides());
@@ -20,6 +21,7 @@ fn map<T: Copy, U>(extent: &Extent, operands: [&Operand; 2], x: &[T], y: &mut [U
 }
 
 /// Replaces every element of `y` by `f` of it.
+#[inline(always)]
 fn map_in_place<T: Copy>(extent: &Extent, operand: &Operand, y: &mut [T], f: impl Fn(T) -> T) {
     let walk = Walk::new(extent, [operand]);
     let (len, [stride]) = (walk.row_len(), walk.row_strides());
@@ -27,6 +29,7 @@ fn map_in_place<T: Copy>(extent: &Extent, operand: &Operand, y: &mut [T], f: imp
 }
 
 /// See [`UnaryF32`].
+#[inline(always)]
 pub fn unary_f32(step: &UnaryF32, x: Option<&[f32]>, y: &mut [f32]) {
     let function = step.function;
     let walk = Walk::new(&step.extent, [&step.x, &step.y]);
@@ -47,22 +50,56 @@ pub fn unary_f32(step: &UnaryF32, x: Option<&[f32]>, y: &mut [f32]) {
     }
 }
 
+/// How bytes find their entries in a table.
+pub trait Entries {
+    /// The entry of one byte.
+    fn of(&self, x: u8) -> u8;
+
+    /// Writes the entries of the bytes of `x` to `y`, which is as long; without `x`, of those in `y`.
+    fn map(&self, x: Option<&[u8]>, y: &mut [u8]);
+}
+
+impl Entries for Table {
+    #[inline(always)]
+    fn of(&self, x: u8) -> u8 {
+        self[usize::from(x)]
+    }
+
+    #[inline(always)]
+    fn map(&self, x: Option<&[u8]>, y: &mut [u8]) {
+        match x {
+            Some(x) => y.iter_mut().zip(x).for_each(|(y, &x)| *y = self.of(x)),
+            None => y.iter_mut().for_each(|y| *y = self.of(*y)),
+        }
+    }
+}
+
 /// See [`Lookup`].
 pub fn lookup(step: &Lookup, x: Option<&[u8]>, y: &mut [u8], table: &Table) {
-    let f = |x: u8| table[usize::from(x)];
-    match x {
-        Some(x) => map(&step.extent, [&step.x, &step.y], x, y, f),
-        None => map_in_place(&step.extent, &step.y, y, f),
+    lookup_by(step, x, y, table);
+}
+
+/// See [`Lookup`].
+#[inline(always)]
+pub fn lookup_by(step: &Lookup, x: Option<&[u8]>, y: &mut [u8], entries: &impl Entries) {
+    let walk = Walk::new(&step.extent, [&step.x, &step.y]);
+    let len = walk.row_len();
+    match (walk.row_strides(), x) {
+        ([1, 1], x) => walk.for_each_row(|[from, to]| entries.map(x.map(|x| &x[from..][..len]), &mut y[to..][..len])),
+        (_, Some(x)) => map(&step.extent, [&step.x, &step.y], x, y, |x| entries.of(x)),
+        (_, None) => map_in_place(&step.extent, &step.y, y, |x| entries.of(x)),
     }
 }
 
 /// See [`Quantize`].
+#[inline(always)]
 pub fn quantize(step: &Quantize, x: &[f32], y: &mut [u8]) {
     let (byte, scale) = (ToByte::new(step.zero, 0, 255), step.scale);
     map(&step.extent, [&step.x, &step.y], x, y, |x| byte.apply(x / scale));
 }
 
 /// See [`Dequantize`].
+#[inline(always)]
 pub fn dequantize(step: &Dequantize, x: &[u8], y: &mut [f32]) {
     let (zero, scale) = (step.zero as i16, step.scale);
     map(&step.extent, [&step.x, &step.y], x, y, |x| f32::from(i16::from(x) - zero) * scale);

@@ -14,6 +14,7 @@ pub(super) struct Walk<const N: usize> {
 
 impl<const N: usize> Walk<N> {
     /// The walk of `operands` over `extent`.
+    #[inline(always)]
     pub fn new(extent: &Extent, operands: [&Operand; N]) -> Self {
         let mut walk = Walk { axes: 0, lens: [1; MAX_AXES], strides: [[1; N]; MAX_AXES] };
         for (axis, &len) in extent.0.iter().enumerate() {
@@ -39,17 +40,20 @@ impl<const N: usize> Walk<N> {
     }
 
     /// Elements of a row: the length of the innermost axis.
+    #[inline(always)]
     pub fn row_len(&self) -> usize {
         self.lens[self.axes - 1]
     }
 
     /// How far apart the elements of a row are in each operand.
+    #[inline(always)]
     pub fn row_strides(&self) -> [usize; N] {
         self.strides[self.axes - 1]
     }
 
     /// Moves the axis along which operand `operand` is contiguous next to the innermost one, and returns its length
     /// and strides. `None` where there is no such axis besides the innermost.
+    #[inline(always)]
     pub fn take_contiguous(&mut self, operand: usize) -> Option<(usize, [usize; N])> {
         let axis = (0..self.axes - 1).find(|&axis| self.strides[axis][operand] == 1)?;
         let taken = (self.lens[axis], self.strides[axis]);
@@ -60,6 +64,7 @@ impl<const N: usize> Walk<N> {
     }
 
     /// Calls `row` with the index of each row's first element in each operand.
+    #[inline(always)]
     pub fn for_each_row(&self, mut row: impl FnMut([usize; N])) {
         let outer = self.axes - 1;
         if self.lens[..self.axes].contains(&0) {

@@ -8,6 +8,7 @@
 mod convolution_int8;
 mod depthwise_3x3;
 mod depthwise_int8;
+pub mod elements;
 mod int8;
 mod layout;
 mod product;
@@ -16,6 +17,7 @@ mod ring;
 mod scratch;
 
 pub use convolution_int8::convolution_int8;
+pub use elements::Tables;
 pub use int8::Int8;
 pub use layout::VectorPacking;
 

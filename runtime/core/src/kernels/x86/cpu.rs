@@ -11,6 +11,8 @@ pub struct Features {
     pub avx_vnni: bool,
     /// AVX512 F, BW, DQ, VL and VNNI.
     pub avx512_vnni: bool,
+    /// The same and AVX512-VBMI: bytes picked among 128.
+    pub avx512_vbmi: bool,
 }
 
 /// Bit `index` of `word`.
@@ -39,7 +41,8 @@ pub fn features() -> Features {
     let avx2 = ymm && fma && bit(b, 5);
     let avx_vnni = extended.eax >= 1 && bit(__cpuid_count(7, 1).eax, 4);
     let (f, dq, bw, vl, vnni) = (bit(b, 16), bit(b, 17), bit(b, 30), bit(b, 31), bit(c, 11));
-    Features { avx2, avx_vnni: avx2 && avx_vnni, avx512_vnni: avx2 && zmm && f && dq && bw && vl && vnni }
+    let avx512_vnni = avx2 && zmm && f && dq && bw && vl && vnni;
+    Features { avx2, avx_vnni: avx2 && avx_vnni, avx512_vnni, avx512_vbmi: avx512_vnni && bit(c, 1) }
 }
 
 /// Which register state the operating system saves.
@@ -67,6 +70,7 @@ mod tests {
             avx2,
             avx_vnni: avx2 && detected!("avxvnni"),
             avx512_vnni: avx2 && avx512 && detected!("avx512vnni"),
+            avx512_vbmi: avx2 && avx512 && detected!("avx512vnni") && detected!("avx512vbmi"),
         };
         assert_eq!(features(), expected);
     }
