@@ -7,20 +7,25 @@
 //! | `avx2` | [`Avx2`](ymm::Avx2) | the same |
 
 mod avx512;
+mod avx512_f32;
 mod cpu;
 mod ymm;
+mod ymm_f32;
 
-use super::vector::{Int8, VectorPacking, convolution_int8};
-use super::{KernelSet, Kernels, Packed, Packing, Table, Work, portable};
+use super::vector::{Float, Int8, VectorPacking, convolution_f32, convolution_int8};
+use super::{KernelSet, Kernels, Packed, Packing, Table, Work};
 use crate::plan::step::{ConvolutionF32, ConvolutionInt8};
+use avx512::Avx512Vnni;
+use ymm::{Avx2, Avx512Ymm, AvxVnni};
 
-/// A kernel set: who computes on bytes.
-struct X86<I> {
+/// A kernel set: who computes on bytes, and who on floats.
+struct X86<I, F> {
     int8: I,
+    float: F,
     packing: &'static VectorPacking,
 }
 
-impl<I: Int8> Kernels for X86<I> {
+impl<I: Int8, F: Float> Kernels for X86<I, F> {
     fn kernel_set(&self) -> KernelSet {
         self.packing.kernel_set()
     }
@@ -38,7 +43,7 @@ impl<I: Int8> Kernels for X86<I> {
     }
 
     fn convolution_f32(&self, step: &ConvolutionF32, x: &[f32], y: &mut [f32], packed: Packed<'_>, work: Work<'_>) {
-        portable::convolution_f32::convolution_f32(step, x, y, packed, work.scratch);
+        convolution_f32(self.float, self.packing, step, x, y, packed, work);
     }
 }
 
@@ -46,7 +51,8 @@ impl<I: Int8> Kernels for X86<I> {
 #[allow(unsafe_code)]
 pub fn avx2() -> Option<&'static dyn Kernels> {
     // SAFETY: given out only where the processor has the instructions.
-    static SET: X86<ymm::Avx2> = X86 { int8: unsafe { ymm::Avx2::assume() }, packing: &VectorPacking::AVX2 };
+    static SET: X86<Avx2, Avx2> =
+        X86 { int8: unsafe { Avx2::assume() }, float: unsafe { Avx2::assume() }, packing: &VectorPacking::AVX2 };
     cpu::features().avx2.then_some(&SET as _)
 }
 
@@ -54,11 +60,14 @@ pub fn avx2() -> Option<&'static dyn Kernels> {
 #[allow(unsafe_code)]
 pub fn avx_vnni() -> Option<&'static dyn Kernels> {
     // SAFETY: each is given out only where the processor has the instructions.
-    static SHORT: X86<ymm::AvxVnni> =
-        X86 { int8: unsafe { ymm::AvxVnni::assume() }, packing: &VectorPacking::AVX_VNNI };
+    static SHORT: X86<AvxVnni, Avx2> =
+        X86 { int8: unsafe { AvxVnni::assume() }, float: unsafe { Avx2::assume() }, packing: &VectorPacking::AVX_VNNI };
     // SAFETY: as above.
-    static LONG: X86<ymm::Avx512Ymm> =
-        X86 { int8: unsafe { ymm::Avx512Ymm::assume() }, packing: &VectorPacking::AVX_VNNI };
+    static LONG: X86<Avx512Ymm, Avx2> = X86 {
+        int8: unsafe { Avx512Ymm::assume() },
+        float: unsafe { Avx2::assume() },
+        packing: &VectorPacking::AVX_VNNI,
+    };
     match cpu::features() {
         features if features.avx_vnni => Some(&SHORT),
         features if features.avx512_vnni => Some(&LONG),
@@ -70,7 +79,10 @@ pub fn avx_vnni() -> Option<&'static dyn Kernels> {
 #[allow(unsafe_code)]
 pub fn avx512_vnni() -> Option<&'static dyn Kernels> {
     // SAFETY: given out only where the processor has the instructions.
-    static SET: X86<avx512::Avx512Vnni> =
-        X86 { int8: unsafe { avx512::Avx512Vnni::assume() }, packing: &VectorPacking::AVX512_VNNI };
+    static SET: X86<Avx512Vnni, Avx512Vnni> = X86 {
+        int8: unsafe { Avx512Vnni::assume() },
+        float: unsafe { Avx512Vnni::assume() },
+        packing: &VectorPacking::AVX512_VNNI,
+    };
     cpu::features().avx512_vnni.then_some(&SET as _)
 }
