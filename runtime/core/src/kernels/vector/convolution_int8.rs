@@ -6,7 +6,7 @@ use super::int8::Int8;
 use super::layout::{MAX_RUNS, Segments, VectorPacking, is_covered, slides};
 use super::product::{Constants, Runs, Target, multiply};
 use super::ring::{RowRing, Source};
-use super::{Task, scratch};
+use super::{Tables, Task, scratch};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Table, Work, portable};
 use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
 use crate::plan::view::Image;
@@ -16,8 +16,9 @@ use core::ops::Range;
 ///
 /// # Panics
 /// Where a slice is shorter than the step says; the check of a plan sees to that.
-pub fn convolution_int8<I: Int8>(
+pub fn convolution_int8<I: Int8, T: Tables>(
     isa: I,
+    tables: T,
     packing: &VectorPacking,
     step: &ConvolutionInt8,
     x: &[u8],
@@ -47,15 +48,21 @@ pub fn convolution_int8<I: Int8>(
             let (outputs, block) = (step.y.channels as usize, 4 * I::LANES);
             work.rows(outputs.div_ceil(block), macs, block, y, &|blocks, y, _| {
                 let channels = blocks.start * block..outputs.min(blocks.end * block);
-                isa.invoke(Pointwise { convolution: &convolution, pixels: 0..1, channels, y });
+                let count = channels.len();
+                isa.invoke(Pointwise { convolution: &convolution, pixels: 0..1, channels, y: &mut *y });
+                convolution.look_up(tables, y, 1, count);
             });
         }
         ConvolutionForm::Pointwise => work.rows(pixels, macs, pitch, y, &|pixels, y, _| {
-            isa.invoke(Pointwise { convolution: &convolution, pixels, channels: 0..step.y.channels as usize, y });
+            let (count, channels) = (pixels.len(), step.y.channels as usize);
+            isa.invoke(Pointwise { convolution: &convolution, pixels, channels: 0..channels, y: &mut *y });
+            convolution.look_up(tables, y, count, channels);
         }),
         ConvolutionForm::General => {
             work.rows(pixels / step.y.width as usize, macs, pitch * step.y.width as usize, y, &|rows, y, scratch| {
-                isa.invoke(General { convolution: &convolution, rows, y, scratch });
+                let pixels = rows.len() * step.y.width as usize;
+                isa.invoke(General { convolution: &convolution, rows, y: &mut *y, scratch });
+                convolution.look_up(tables, y, pixels, step.y.channels as usize);
             });
         }
         ConvolutionForm::Depthwise => {
@@ -73,7 +80,7 @@ pub fn convolution_int8<I: Int8>(
                     } else {
                         isa.invoke(depthwise);
                     }
-                    convolution.look_up(y, pixels, step.y.channels as usize);
+                    convolution.look_up(tables, y, pixels, step.y.channels as usize);
                 },
             );
         }
@@ -118,10 +125,31 @@ impl Convolution<'_> {
     }
 
     /// Maps `channels` results of each of `pixels` pixels through the table, if there is one.
-    fn look_up(&self, y: &mut [u8], pixels: usize, channels: usize) {
-        let Some(table) = self.table else { return };
-        for pixel in y.chunks_mut(self.step.y.stride as usize).take(pixels) {
-            pixel[..channels].iter_mut().for_each(|byte| *byte = table[usize::from(*byte)]);
+    fn look_up<T: Tables>(&self, tables: T, y: &mut [u8], pixels: usize, channels: usize) {
+        if let Some(table) = self.table {
+            tables.invoke(LookUp { table, y, pixels, channels, stride: self.step.y.stride as usize });
+        }
+    }
+}
+
+/// Results that are mapped through a table where they are.
+struct LookUp<'l> {
+    table: &'l Table,
+    y: &'l mut [u8],
+    pixels: usize,
+    channels: usize,
+    stride: usize,
+}
+
+impl<T: Tables> Task<T> for LookUp<'_> {
+    #[inline(always)]
+    fn run(self, tables: T) {
+        let table = tables.prepare(self.table);
+        if self.channels == self.stride {
+            return tables.map(table, None, &mut self.y[..self.pixels * self.stride]);
+        }
+        for pixel in self.y.chunks_mut(self.stride).take(self.pixels) {
+            tables.map(table, None, &mut pixel[..self.channels]);
         }
     }
 }
@@ -155,7 +183,6 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
             constants.multiplier = constants.multiplier.add(channels.start);
             multiply(isa, runs, pixels.len(), constants, convolution.rounding(isa), to);
         }
-        convolution.look_up(y, pixels.len(), channels.len());
     }
 }
 
@@ -219,6 +246,5 @@ impl<I: Int8> Task<I> for General<'_> {
             }
             done = end;
         }
-        convolution.look_up(y, rows.len() * step.y.width as usize, step.y.channels as usize);
     }
 }

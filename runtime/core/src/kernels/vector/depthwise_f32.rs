@@ -1,0 +1,290 @@
+//! Depthwise float convolution: tiles of a few pixels, a vector of channels at a time.
+//!
+//! Images are read where they lie. Rows of the window above and below the image are left out; to its left and right, zeros
+//! are read instead.
+
+use super::Task;
+use super::activation::Activation;
+use super::float::Float;
+use super::product_f32::Constants;
+use crate::kernels::portable::geometry::Axis;
+use crate::plan::step::ConvolutionF32;
+use core::ops::Range;
+
+/// Channels whose weights stay in the first cache along a row.
+const CHANNELS: usize = 256;
+
+/// Some output rows of a depthwise convolution.
+pub struct Depthwise<'d> {
+    pub step: &'d ConvolutionF32,
+    pub x: &'d [f32],
+    /// Output rows, those of all images counted through.
+    pub rows: Range<usize>,
+    /// The elements of those rows.
+    pub y: &'d mut [f32],
+    pub constants: Constants,
+}
+
+impl<I: Float> Task<I> for Depthwise<'_> {
+    #[inline(always)]
+    fn run(self, isa: I) {
+        let Depthwise { step, x, rows, y, constants } = self;
+        let (height, channels) = (step.y.height as usize, step.y.channels as usize);
+        let (axis, columns) = (Axis::rows(&step.x, &step.window), Axis::columns(&step.x, &step.window));
+        let activation = Activation::new(isa, step.activation);
+        let [x_pixel, y_pixel] = [step.x.stride as usize, step.y.stride as usize];
+        let [x_row, y_row] = [x_pixel * step.x.width as usize, y_pixel * step.y.width as usize];
+        let sweep = Sweep {
+            row_step: axis.dilation() * x_row,
+            pixel: x_pixel,
+            columns,
+            interior: columns.interior(step.y.width as usize),
+            y_pixel,
+            taps: axis.kernel * columns.kernel,
+            places: step.y.width as usize,
+            width: step.x.width as usize,
+        };
+        let (mut image, mut place) = (rows.start / height, rows.start % height);
+        for y in y.chunks_mut(y_row).take(rows.len()) {
+            assert!((sweep.places - 1) * y_pixel + channels <= y.len(), "the output is too small");
+            let inside = axis.taps(place);
+            let (mut x, mut weights) = (x.as_ptr(), constants.weights);
+            if !inside.is_empty() {
+                let row = image * step.x.height as usize + axis.index(place, inside.start);
+                x = x.wrapping_add(row * x_row);
+                weights = weights.wrapping_add(inside.start * columns.kernel * I::LANES);
+            }
+            for first in (0..channels).step_by(CHANNELS) {
+                let row = Row {
+                    x: x.wrapping_add(first),
+                    count: inside.len(),
+                    weights: weights.wrapping_add(first * sweep.taps),
+                    bias: constants.bias.wrapping_add(first),
+                    y: y.as_mut_ptr().wrapping_add(first),
+                    channels: (channels - first).min(CHANNELS),
+                };
+                // SAFETY: the operands span what the step says, which was asserted; all rows that the sweep reads stand inside
+                // the image; constants are packed vector after vector; the row can be written.
+                #[allow(unsafe_code)]
+                unsafe {
+                    sweep.run(isa, activation, &row);
+                }
+            }
+            place += 1;
+            if place == height {
+                (image, place) = (image + 1, 0);
+            }
+        }
+    }
+}
+
+/// An output row of some channels.
+struct Row {
+    /// The first row under the window that stands inside the image.
+    x: *const f32,
+    /// Rows under the window that stand inside the image.
+    count: usize,
+    /// Those of the first of these rows.
+    weights: *const f32,
+    bias: *const f32,
+    y: *mut f32,
+    channels: usize,
+}
+
+/// What all output rows share.
+struct Sweep {
+    /// Elements from one row under the window to the next.
+    row_step: usize,
+    /// Elements from one input pixel to the next.
+    pixel: usize,
+    columns: Axis,
+    /// Taps of the window.
+    taps: usize,
+    /// Output pixels at which the whole window stands inside the row.
+    interior: Range<usize>,
+    /// Elements from one output pixel to the next.
+    y_pixel: usize,
+    /// Output pixels.
+    places: usize,
+    /// Pixels of an input row.
+    width: usize,
+}
+
+/// What stands for a pixel outside the image.
+static OUTSIDE: [f32; 16] = [0.0; 16];
+
+impl Sweep {
+    /// Computes the row.
+    ///
+    /// # Safety
+    /// The channels of every pixel inside the image can be read and those of every output pixel written; constants are
+    /// packed for as many rows.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn run<I: Float>(&self, isa: I, activation: Activation<I>, row: &Row) {
+        // SAFETY: as the caller says.
+        unsafe {
+            match (self.columns.kernel, self.columns.stride(), self.columns.dilation()) {
+                (3, 1, 1) => self.tiles::<I, 3, 1>(isa, activation, row),
+                (3, 2, 1) => self.tiles::<I, 3, 2>(isa, activation, row),
+                (5, 1, 1) => self.tiles::<I, 5, 1>(isa, activation, row),
+                (5, 2, 1) => self.tiles::<I, 5, 2>(isa, activation, row),
+                _ => self.tiles::<I, 0, 0>(isa, activation, row),
+            }
+        }
+    }
+
+    /// Computes the row in tiles. KERNEL and STRIDE: along the row, undilated; or 0.
+    ///
+    /// # Safety
+    /// As [`run`](Self::run).
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn tiles<I: Float, const KERNEL: usize, const STRIDE: usize>(
+        &self,
+        isa: I,
+        activation: Activation<I>,
+        row: &Row,
+    ) {
+        let mut place = 0;
+        while place < self.places {
+            let left = self.places - place;
+            // SAFETY: as the caller says.
+            place += unsafe {
+                match pixels_of_tile(left).min(I::TILE / 2) {
+                    8.. => self.tile::<I, 8, KERNEL, STRIDE>(isa, activation, row, place),
+                    6.. => self.tile::<I, 6, KERNEL, STRIDE>(isa, activation, row, place),
+                    4.. => self.tile::<I, 4, KERNEL, STRIDE>(isa, activation, row, place),
+                    3 => self.tile::<I, 3, KERNEL, STRIDE>(isa, activation, row, place),
+                    2 => self.tile::<I, 2, KERNEL, STRIDE>(isa, activation, row, place),
+                    _ => self.tile::<I, 1, KERNEL, STRIDE>(isa, activation, row, place),
+                }
+            }
+        }
+    }
+
+    /// Computes M pixels from `place` on; returns M.
+    ///
+    /// # Safety
+    /// As [`run`](Self::run).
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn tile<I: Float, const M: usize, const KERNEL: usize, const STRIDE: usize>(
+        &self,
+        isa: I,
+        activation: Activation<I>,
+        row: &Row,
+        place: usize,
+    ) -> usize {
+        let interior = place >= self.interior.start && place + M <= self.interior.end;
+        for first in (0..row.channels).step_by(I::LANES) {
+            let vector = Row {
+                x: row.x.wrapping_add(first),
+                weights: row.weights.wrapping_add(first * self.taps),
+                bias: row.bias.wrapping_add(first),
+                y: row.y.wrapping_add(first),
+                channels: (row.channels - first).min(I::LANES),
+                ..*row
+            };
+            // SAFETY: as the caller says; in the interior all taps stand inside the row.
+            unsafe {
+                match (vector.channels == I::LANES, interior) {
+                    (true, true) => self.pixels::<I, M, KERNEL, STRIDE, false, false>(isa, activation, &vector, place),
+                    (true, false) => self.pixels::<I, M, KERNEL, STRIDE, false, true>(isa, activation, &vector, place),
+                    (false, true) => self.pixels::<I, M, KERNEL, STRIDE, true, false>(isa, activation, &vector, place),
+                    (false, false) => self.pixels::<I, M, KERNEL, STRIDE, true, true>(isa, activation, &vector, place),
+                }
+            }
+        }
+        M
+    }
+
+    /// Computes M pixels of a vector of channels from `place` on. PARTIAL: there are fewer channels than lanes. EDGE: taps may
+    /// stand outside the row.
+    ///
+    /// # Safety
+    /// As [`run`](Self::run).
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn pixels<
+        I: Float,
+        const M: usize,
+        const KERNEL: usize,
+        const STRIDE: usize,
+        const PARTIAL: bool,
+        const EDGE: bool,
+    >(
+        &self,
+        isa: I,
+        activation: Activation<I>,
+        row: &Row,
+        place: usize,
+    ) {
+        let (columns, pixel) = (&self.columns, self.pixel);
+        // The compiler has to see where taps of neighbouring pixels meet the same input.
+        let (kernel, stride, dilation) =
+            if KERNEL > 0 { (KERNEL, STRIDE, 1) } else { (columns.kernel, columns.stride(), columns.dilation()) };
+        // Outside the row, this wraps around.
+        let first = (place * stride).wrapping_sub(columns.before());
+        // SAFETY: reads and writes are those that the caller allows; what lies outside the row is not read.
+        unsafe {
+            let mut sums = [[isa.load(row.bias)]; M];
+            let (mut x, mut weights) = (row.x.wrapping_add(first.wrapping_mul(pixel)), row.weights);
+            for _ in 0..row.count {
+                for tap in 0..kernel {
+                    let weight = isa.load(weights.add(tap * I::LANES));
+                    for (m, sum) in sums.iter_mut().enumerate() {
+                        let column = m * stride + tap * dilation;
+                        let at =
+                            if KERNEL > 0 { column * pixel } else { tap * (dilation * pixel) + m * (stride * pixel) };
+                        let mut from = x.wrapping_add(at);
+                        if EDGE && first.wrapping_add(column) >= self.width {
+                            from = OUTSIDE.as_ptr();
+                        }
+                        sum[0] = isa.mul_add(load::<I, PARTIAL>(isa, from, row.channels), weight, sum[0]);
+                    }
+                }
+                x = x.wrapping_add(self.row_step);
+                weights = weights.wrapping_add(kernel * I::LANES);
+            }
+            activation.apply(isa, &mut sums);
+            let y = row.y.add(place * self.y_pixel);
+            for (m, sum) in sums.iter().enumerate() {
+                store::<I, PARTIAL>(isa, sum[0], y.add(m * self.y_pixel), row.channels);
+            }
+        }
+    }
+}
+
+/// Pixels of the next tile where `left` are left: few remainders, none of a single pixel.
+#[inline(always)]
+fn pixels_of_tile(left: usize) -> usize {
+    match left {
+        5 => 3,
+        7 => 4,
+        9 | 10 => 6,
+        _ => left.min(8),
+    }
+}
+
+/// A vector of channels, of which there are `channels` where it is PARTIAL.
+///
+/// # Safety
+/// They can be read.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn load<I: Float, const PARTIAL: bool>(isa: I, x: *const f32, channels: usize) -> I::Vector {
+    // SAFETY: as the caller says.
+    unsafe { if PARTIAL { isa.load_some(x, channels) } else { isa.load(x) } }
+}
+
+/// Writes a vector of channels, of which there are `channels` where it is PARTIAL.
+///
+/// # Safety
+/// They can be written.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn store<I: Float, const PARTIAL: bool>(isa: I, sum: I::Vector, y: *mut f32, channels: usize) {
+    // SAFETY: as the caller says.
+    unsafe { if PARTIAL { isa.store_some(sum, y, channels) } else { isa.store(sum, y) } }
+}
