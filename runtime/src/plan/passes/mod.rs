@@ -2,15 +2,21 @@
 //! up to rounding, integer results to the byte.
 
 mod affine;
+mod channels;
 mod dequantise;
 mod fuse;
+mod hoist;
 mod input;
 mod integer;
 mod same_source;
+mod siblings;
 mod silu;
+mod upsample;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_run;
 
 use crate::graph::Graph;
 
@@ -27,8 +33,12 @@ pub const PASSES: &[(&str, Pass)] = &[
     ("move quantisation before data movement", dequantise::hoist),
     ("compute in integers between dequantise and quantise", integer::run),
     ("drop quantise after dequantise", dequantise::cancel),
+    ("slice channels without reshaping", channels::run),
     ("make one table of two branches of one tensor", same_source::run),
+    ("apply functions before moving elements", hoist::run),
     ("fuse tables and activations into what makes their input", fuse::run),
+    ("merge pointwise convolutions of one tensor", siblings::run),
+    ("read upsampled operands in place", upsample::run),
 ];
 
 /// Runs every pass; returns the name of each that changed something, with how often.
