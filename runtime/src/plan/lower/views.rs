@@ -117,8 +117,8 @@ impl Lowering<'_> {
 /// the length of the operand that is shorter, but longer than 1.
 pub(super) fn blocks(shape: &[usize], operands: &[&[usize]]) -> Vec<usize> {
     let block = |axis: usize, wanted: usize| {
-        let shorter = operands.iter().map(|own| own[axis]).find(|&own| own != 1 && own != wanted);
-        shorter.filter(|own| wanted.is_multiple_of(*own)).unwrap_or(wanted)
+        let shorter = operands.iter().filter_map(|own| own.get(axis).copied()).find(|&own| own != 1 && own != wanted);
+        shorter.filter(|own| wanted.is_multiple_of(*own)).unwrap_or(wanted).max(1)
     };
     shape.iter().enumerate().map(|(axis, &wanted)| block(axis, wanted)).collect()
 }

@@ -198,3 +198,15 @@ fn float_siblings_are_merged_with_whatever_weights_they_have() {
     let steps = vec!["ConvolutionF32", "BinaryF32"];
     assert_eq!(rewritten(&mut s, siblings::run), (1, steps), "the sum reads the slices where they lie");
 }
+
+#[test]
+fn the_first_convolution_reads_the_image_as_it_came() {
+    let mut s = Sketch::default();
+    let x = s.input(ElementType::F32, None);
+    let y = s.quantise(x, q(0.5, 10));
+    let y = s.bytes(pointwise(&[1, -2, 3, 4], 100), &[y], &Sketch::SHAPE, q(0.5, 100));
+    s.output(y);
+    assert_eq!(run(&s.graph).0, ["Quantize", "ConvolutionInt8"]);
+    assert_eq!(take_quantised_inputs(&mut s.graph), 1);
+    assert_eq!(run(&s.graph).0, ["ConvolutionInt8"]);
+}
