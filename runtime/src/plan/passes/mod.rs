@@ -5,6 +5,7 @@ mod affine;
 mod channels;
 mod dequantise;
 mod fuse;
+mod hard_swish;
 mod hoist;
 mod input;
 mod integer;
@@ -29,6 +30,7 @@ pub type Pass = fn(&mut Graph) -> usize;
 pub const PASSES: &[(&str, Pass)] = &[
     ("fold scale and shift into convolutions", affine::run),
     ("recognise x · sigmoid(x)", silu::run),
+    ("recognise hard swish", hard_swish::run),
     ("move dequantisation behind data movement", dequantise::sink),
     ("move quantisation before data movement", dequantise::hoist),
     ("compute in integers between dequantise and quantise", integer::run),

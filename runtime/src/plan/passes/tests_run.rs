@@ -210,3 +210,45 @@ fn the_first_convolution_reads_the_image_as_it_came() {
     assert_eq!(take_quantised_inputs(&mut s.graph), 1);
     assert_eq!(run(&s.graph).0, ["ConvolutionInt8"]);
 }
+
+/// x · max(0, min(6, x + 3)), divided by a constant before or after the product.
+fn written_out(s: &mut Sketch, divisor: f32, early: bool) {
+    let x = s.input(ElementType::F32, None);
+    let mut number = |value: f32| s.graph.add_constant("n", vec![1; 4], crate::graph::Constant::F32(vec![value]));
+    let (three, divisor) = (number(3.0), number(divisor));
+    let divide = Op::Binary(FloatOperation::Divide, Function::Identity);
+    let mut y = s.float(Op::Binary(FloatOperation::Add, Function::Identity), &[three, x]);
+    y = s.float(Op::Unary(Function::Clamp { low: 0.0, high: 6.0 }), &[y]);
+    if early {
+        y = s.float(divide.clone(), &[y, divisor]);
+    }
+    y = s.float(Op::Binary(FloatOperation::Multiply, Function::Identity), &[x, y]);
+    if !early {
+        y = s.float(divide, &[y, divisor]);
+    }
+    s.output(y);
+}
+
+#[test]
+fn hard_swish_is_recognised_wherever_it_is_divided() {
+    for early in [false, true] {
+        let mut s = Sketch::default();
+        written_out(&mut s, 6.0, early);
+        let before = run(&s.graph).1.concat();
+        assert_eq!(hard_swish::run(&mut s.graph), 1);
+        s.graph.remove_dead_nodes();
+        let (steps, after) = run(&s.graph);
+        assert_eq!(steps, ["UnaryF32"]);
+        let floats = |bytes: &[u8]| bytes.as_chunks::<4>().0.iter().map(|v| f32::from_le_bytes(*v)).collect::<Vec<_>>();
+        for (a, b) in floats(&before).into_iter().zip(floats(&after.concat())) {
+            assert!((a - b).abs() <= 1e-6 * a.abs(), "{a} became {b}");
+        }
+    }
+}
+
+#[test]
+fn another_divisor_is_no_hard_swish() {
+    let mut s = Sketch::default();
+    written_out(&mut s, 5.0, false);
+    assert_eq!(hard_swish::run(&mut s.graph), 0);
+}
