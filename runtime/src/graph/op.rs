@@ -170,9 +170,10 @@ pub enum Op {
     Convolution(Box<Convolution>),
     /// Integer convolution.
     ConvolutionInt8(Box<ConvolutionInt8>),
-    /// Element-wise on two float tensors that broadcast, with a fused activation.
+    /// Element-wise on two float tensors, with a fused activation. Along an axis where an operand is shorter than the
+    /// result by a whole factor, each of its elements is used so many times in a row: one element for all, or upsampling.
     Binary(FloatOperation, Function),
-    /// Element-wise on two quantised tensors that broadcast. The quantisation is the result's before the table; the number
+    /// The same on two quantised tensors. The quantisation is the result's before the table; the number
     /// is 128 where the model computes on signed bytes, else 0.
     BinaryInt8(IntegerOperation, crate::tensor::Quantisation, i32, Epilogue),
     /// A function of every float.

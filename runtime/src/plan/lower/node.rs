@@ -7,7 +7,7 @@ use super::super::PlanningError;
 use super::super::writer::word;
 use super::convolution::window;
 use super::movement::split;
-use super::views::walk;
+use super::views::{blocks, walk};
 use super::{Lowering, Steps};
 use crate::graph::{Epilogue, Node, Op, ResizeTap, Table, TensorId};
 use crate::quantised;
@@ -50,9 +50,11 @@ impl Lowering<'_> {
 
     fn binary(&mut self, node: &Node) -> Result<Step, PlanningError> {
         let shape = self.graph.tensor(node.output()).shape.clone();
-        let (a, b) = (self.broadcast(node.inputs[0], &shape)?, self.broadcast(node.inputs[1], &shape)?);
-        let y = self.strided(node.output())?;
-        let (extent, [a, b, y]) = walk(&shape, [&a, &b, &y])?;
+        let [a, b] = [node.inputs[0], node.inputs[1]];
+        let blocks = blocks(&shape, &[&self.graph.tensor(a).shape, &self.graph.tensor(b).shape]);
+        let split: Vec<usize> = shape.iter().zip(&blocks).flat_map(|(len, blocks)| [*blocks, len / blocks]).collect();
+        let [a, b, y] = [a, b, node.output()].map(|id| self.repeated(node, id, &shape, &blocks));
+        let (extent, [a, b, y]) = walk(&split, [&a?, &b?, &y?])?;
         match &node.op {
             Op::Binary(operation, activation) => {
                 Ok(Step::BinaryF32(step::BinaryF32 { operation: *operation, extent, a, b, y, activation: *activation }))

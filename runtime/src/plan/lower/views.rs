@@ -87,6 +87,40 @@ impl Lowering<'_> {
         }
         Ok(strided)
     }
+
+    /// A tensor whose elements are repeated to fill `shape`, each axis of which is two: its [`blocks`], and the elements
+    /// of a block.
+    pub(super) fn repeated(
+        &mut self,
+        node: &Node,
+        id: TensorId,
+        shape: &[usize],
+        blocks: &[usize],
+    ) -> Result<Strided, PlanningError> {
+        let own = self.graph.tensor(id).shape.clone();
+        let mut strided = self.strided(id)?;
+        let mut strides = Vec::with_capacity(2 * shape.len());
+        for (((&stride, &length), &wanted), &blocks) in strided.strides.iter().zip(&own).zip(shape).zip(blocks) {
+            strides.extend(match length {
+                _ if length == wanted => [stride * (wanted / blocks), stride],
+                1 => [0, 0],
+                _ if length == blocks => [stride, 0],
+                _ => return Err(self.unsupported(node, format!("{own:?} cannot be repeated to {shape:?}"))),
+            });
+        }
+        strided.strides = strides;
+        Ok(strided)
+    }
+}
+
+/// How many blocks each axis of `shape` falls into, so that operands of these shapes need be repeated only within blocks:
+/// the length of the operand that is shorter, but longer than 1.
+pub(super) fn blocks(shape: &[usize], operands: &[&[usize]]) -> Vec<usize> {
+    let block = |axis: usize, wanted: usize| {
+        let shorter = operands.iter().filter_map(|own| own.get(axis).copied()).find(|&own| own != 1 && own != wanted);
+        shorter.filter(|own| wanted.is_multiple_of(*own)).unwrap_or(wanted).max(1)
+    };
+    shape.iter().enumerate().map(|(axis, &wanted)| block(axis, wanted)).collect()
 }
 
 /// The shape and the operands of an element-wise step: axes of length 1 dropped, neighbours merged where all operands

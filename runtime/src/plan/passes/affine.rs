@@ -4,15 +4,17 @@
 use retort_core::function::Function;
 use retort_core::plan::step::FloatOperation;
 
-use crate::graph::{Bias, Convolution, Graph, Node, Op, TensorId, Weights};
+use crate::graph::{Bias, Convolution, Graph, Node, Op, TensorId, Uses, Weights};
 
 /// Folds until nothing is left to fold.
 pub fn run(graph: &mut Graph) -> usize {
     let mut changes = 0;
     let mut index = 0;
+    let mut uses = graph.uses();
     while index < graph.nodes.len() {
-        if fold(graph, index).is_some() {
+        if fold(graph, &uses, index).is_some() {
             graph.nodes.remove(index);
+            uses = graph.uses();
             changes += 1;
         } else {
             index += 1;
@@ -44,11 +46,10 @@ fn constant_operand(graph: &Graph, node: &Node, operation: FloatOperation) -> Op
     (graph.tensor(x).shape == graph.tensor(node.output()).shape).then_some((x, expanded))
 }
 
-fn fold(graph: &mut Graph, index: usize) -> Option<()> {
+fn fold(graph: &mut Graph, uses: &Uses, index: usize) -> Option<()> {
     let node = &graph.nodes[index];
     let Op::Binary(operation, Function::Identity) = node.op else { return None };
     let (x, constant) = constant_operand(graph, node, operation)?;
-    let uses = graph.uses();
     let producer = uses.producer[x.0]?;
     uses.only_consumer(x)?;
     let output = node.output();

@@ -33,21 +33,24 @@ pub(super) fn dequantised(graph: &Graph, uses: &Uses, id: TensorId) -> Option<Te
 pub fn sink(graph: &mut Graph) -> usize {
     let mut changes = 0;
     let mut index = 0;
+    let mut uses = graph.uses();
     while index < graph.nodes.len() {
-        changes += usize::from(sink_at(graph, index).is_some());
+        if sink_at(graph, &uses, index).is_some() {
+            changes += 1;
+            uses = graph.uses();
+        }
         index += 1;
     }
     changes
 }
 
-fn sink_at(graph: &mut Graph, index: usize) -> Option<()> {
+fn sink_at(graph: &mut Graph, uses: &Uses, index: usize) -> Option<()> {
     let node = &graph.nodes[index];
     if !(moves(&node.op) || matches!(node.op, Op::Concat(_))) || graph.tensor(node.output()).element != ElementType::F32
     {
         return None;
     }
-    let uses = graph.uses();
-    let sources = node.inputs.iter().map(|&id| dequantised(graph, &uses, id)).collect::<Option<Vec<_>>>()?;
+    let sources = node.inputs.iter().map(|&id| dequantised(graph, uses, id)).collect::<Option<Vec<_>>>()?;
     let quantisation = graph.tensor(sources[0]).quantisation?;
     if sources.iter().any(|&id| graph.tensor(id).quantisation != Some(quantisation)) {
         return None;
@@ -66,19 +69,22 @@ fn sink_at(graph: &mut Graph, index: usize) -> Option<()> {
 /// quantise(move(x)) becomes move(quantise(x)) where nobody else reads the moved floats.
 pub fn hoist(graph: &mut Graph) -> usize {
     let mut changes = 0;
+    let mut uses = graph.uses();
     // Backwards, so that a quantise rises through a chain of moves.
     for index in (0..graph.nodes.len()).rev() {
-        changes += usize::from(hoist_at(graph, index).is_some());
+        if hoist_at(graph, &uses, index).is_some() {
+            changes += 1;
+            uses = graph.uses();
+        }
     }
     changes
 }
 
-fn hoist_at(graph: &mut Graph, index: usize) -> Option<()> {
+fn hoist_at(graph: &mut Graph, uses: &Uses, index: usize) -> Option<()> {
     let mover = &graph.nodes[index];
     if !moves(&mover.op) || graph.tensor(mover.inputs[0]).constant.is_some() {
         return None;
     }
-    let uses = graph.uses();
     let quantise = uses.only_consumer(mover.output())?;
     if !matches!(graph.nodes[quantise].op, Op::Quantize) || uses.only_consumer(mover.inputs[0]).is_none() {
         return None;
@@ -99,11 +105,11 @@ fn hoist_at(graph: &mut Graph, index: usize) -> Option<()> {
 /// quantise(dequantise(x)) is x, or a table where scale or zero point change.
 pub fn cancel(graph: &mut Graph) -> usize {
     let mut changes = 0;
+    let mut uses = graph.uses();
     for index in 0..graph.nodes.len() {
         if !matches!(graph.nodes[index].op, Op::Quantize) {
             continue;
         }
-        let uses = graph.uses();
         let Some(x) = dequantised(graph, &uses, graph.nodes[index].inputs[0]) else { continue };
         let output = graph.nodes[index].output();
         let (Some(from), Some(to)) = (graph.tensor(x).quantisation, graph.tensor(output).quantisation) else {
@@ -117,6 +123,7 @@ pub fn cancel(graph: &mut Graph) -> usize {
         } else {
             node.op = Op::Lookup(quantised::table(from, to, |v| v));
         }
+        uses = graph.uses();
         changes += 1;
     }
     changes

@@ -2,15 +2,17 @@
 
 use retort_core::function::Function;
 
-use crate::graph::{Epilogue, Graph, Op, Table, Weights};
+use crate::graph::{Epilogue, Graph, Op, Table, Uses, Weights};
 
 /// Fuses until nothing is left to fuse.
 pub fn run(graph: &mut Graph) -> usize {
     let mut changes = 0;
     let mut index = 0;
+    let mut uses = graph.uses();
     while index < graph.nodes.len() {
-        if fuse(graph, index).is_some() {
+        if fuse(graph, &uses, index).is_some() {
             graph.nodes.remove(index);
+            uses = graph.uses();
             changes += 1;
         } else {
             index += 1;
@@ -19,13 +21,12 @@ pub fn run(graph: &mut Graph) -> usize {
     changes
 }
 
-fn fuse(graph: &mut Graph, index: usize) -> Option<()> {
+fn fuse(graph: &mut Graph, uses: &Uses, index: usize) -> Option<()> {
     let node = &graph.nodes[index];
     if !matches!(node.op, Op::Lookup(_) | Op::Unary(_)) {
         return None;
     }
     let (op, x, output) = (node.op.clone(), node.inputs[0], node.output());
-    let uses = graph.uses();
     let producer = uses.producer[x.0]?;
     uses.only_consumer(x)?;
     match (op, &mut graph.nodes[producer].op) {

@@ -15,10 +15,12 @@ const MAX_TAPS: usize = (i32::MAX as usize) / (255 * 255);
 pub fn run(graph: &mut Graph) -> usize {
     let mut changes = 0;
     let mut index = 0;
+    let mut uses = graph.uses();
     while index < graph.nodes.len() {
         let before = graph.nodes.len();
-        if matches!(graph.nodes[index].op, Op::Quantize) && rewrite(graph, index).is_some() {
+        if matches!(graph.nodes[index].op, Op::Quantize) && rewrite(graph, &uses, index).is_some() {
             changes += 1;
+            uses = graph.uses();
             // Nodes may have been inserted in front; the quantise itself is gone.
             index += graph.nodes.len() + 1 - before;
         } else {
@@ -29,16 +31,15 @@ pub fn run(graph: &mut Graph) -> usize {
 }
 
 /// Turns what feeds the quantise node at `index` into integers and removes the quantise.
-fn rewrite(graph: &mut Graph, index: usize) -> Option<()> {
-    let uses = graph.uses();
+fn rewrite(graph: &mut Graph, uses: &Uses, index: usize) -> Option<()> {
     let y = graph.nodes[index].output();
     let to = graph.tensor(y).quantisation?;
-    let (producer, clamp) = match computed(graph, &uses, graph.nodes[index].inputs[0])? {
+    let (producer, clamp) = match computed(graph, uses, graph.nodes[index].inputs[0])? {
         Computed::By { node, clamp } => (node, clamp),
         Computed::Of { source, chain } => return to_table(graph, index, source, &chain, to),
     };
     let node = &graph.nodes[producer];
-    let sources = node.inputs.iter().map(|&id| dequantised(graph, &uses, id)).collect::<Option<Vec<_>>>()?;
+    let sources = node.inputs.iter().map(|&id| dequantised(graph, uses, id)).collect::<Option<Vec<_>>>()?;
     let from = sources.iter().map(|&id| graph.tensor(id).quantisation).collect::<Option<Vec<_>>>()?;
     let (low, high) = clamp.map_or((0, 255), |(low, high)| quantised::bounds(low, high, to));
     let epilogue = Epilogue { low, high, table: None };

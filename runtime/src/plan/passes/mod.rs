@@ -2,15 +2,22 @@
 //! up to rounding, integer results to the byte.
 
 mod affine;
+mod channels;
 mod dequantise;
 mod fuse;
+mod hard_swish;
+mod hoist;
 mod input;
 mod integer;
 mod same_source;
+mod siblings;
 mod silu;
+mod upsample;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_run;
 
 use crate::graph::Graph;
 
@@ -23,12 +30,17 @@ pub type Pass = fn(&mut Graph) -> usize;
 pub const PASSES: &[(&str, Pass)] = &[
     ("fold scale and shift into convolutions", affine::run),
     ("recognise x · sigmoid(x)", silu::run),
+    ("recognise hard swish", hard_swish::run),
     ("move dequantisation behind data movement", dequantise::sink),
     ("move quantisation before data movement", dequantise::hoist),
     ("compute in integers between dequantise and quantise", integer::run),
     ("drop quantise after dequantise", dequantise::cancel),
+    ("slice channels without reshaping", channels::run),
     ("make one table of two branches of one tensor", same_source::run),
+    ("apply functions before moving elements", hoist::run),
     ("fuse tables and activations into what makes their input", fuse::run),
+    ("merge pointwise convolutions of one tensor", siblings::run),
+    ("read upsampled operands in place", upsample::run),
 ];
 
 /// Runs every pass; returns the name of each that changed something, with how often.

@@ -3,19 +3,20 @@
 
 use retort_core::plan::step::IntegerOperation;
 
-use crate::graph::{Graph, Op, TensorId};
+use crate::graph::{Graph, Op, TensorId, Uses};
 use crate::quantised;
 
 /// Rewrites every such node.
 pub fn run(graph: &mut Graph) -> usize {
-    (0..graph.nodes.len()).filter(|&index| rewrite(graph, index).is_some()).count()
+    // A rewritten node still makes what it made.
+    let uses = graph.uses();
+    (0..graph.nodes.len()).filter(|&index| rewrite(graph, &uses, index).is_some()).count()
 }
 
-fn rewrite(graph: &mut Graph, index: usize) -> Option<()> {
+fn rewrite(graph: &mut Graph, uses: &Uses, index: usize) -> Option<()> {
     let node = &graph.nodes[index];
     let (Op::BinaryInt8(operation, to, shift, epilogue), [a, b]) = (&node.op, &node.inputs[..]) else { return None };
-    let producer = graph.uses().producer;
-    let through = |id: TensorId| match producer[id.0].map(|p| &graph.nodes[p]) {
+    let through = |id: TensorId| match uses.producer[id.0].map(|p| &graph.nodes[p]) {
         Some(lookup) if matches!(lookup.op, Op::Lookup(_)) => match &lookup.op {
             Op::Lookup(table) => (lookup.inputs[0], Some(table)),
             _ => (id, None),

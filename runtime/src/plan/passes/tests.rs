@@ -7,22 +7,22 @@ use super::*;
 use crate::graph::{Border, Constant, Convolution, Node, Op, QuantisedWeights, TensorId, Weights, Window};
 use crate::tensor::{ElementType, Port, Quantisation};
 
-const RELU: Function = Function::Clamp { low: 0.0, high: f32::INFINITY };
+pub(super) const RELU: Function = Function::Clamp { low: 0.0, high: f32::INFINITY };
 
-fn q(scale: f32, zero_point: i32) -> Quantisation {
+pub(super) fn q(scale: f32, zero_point: i32) -> Quantisation {
     Quantisation { scale, zero_point }
 }
 
 /// A graph of images of 4 × 4 pixels with two channels, built node by node.
 #[derive(Default)]
-struct Sketch {
-    graph: Graph,
+pub(super) struct Sketch {
+    pub(super) graph: Graph,
 }
 
 impl Sketch {
-    const SHAPE: [usize; 4] = [1, 4, 4, 2];
+    pub(super) const SHAPE: [usize; 4] = [1, 4, 4, 2];
 
-    fn port(&self, id: TensorId) -> Border {
+    pub(super) fn port(&self, id: TensorId) -> Border {
         let tensor = self.graph.tensor(id);
         let port = Port {
             name: tensor.name.clone(),
@@ -34,39 +34,39 @@ impl Sketch {
         Border { tensor: id, port }
     }
 
-    fn input(&mut self, element: ElementType, quantisation: Option<Quantisation>) -> TensorId {
+    pub(super) fn input(&mut self, element: ElementType, quantisation: Option<Quantisation>) -> TensorId {
         let id = self.graph.add_tensor("x", Self::SHAPE.to_vec(), element, quantisation);
         let border = self.port(id);
         self.graph.inputs.push(border);
         id
     }
 
-    fn float(&mut self, op: Op, inputs: &[TensorId]) -> TensorId {
+    pub(super) fn float(&mut self, op: Op, inputs: &[TensorId]) -> TensorId {
         self.graph.add_node("f", op, inputs.to_vec(), Self::SHAPE.to_vec(), ElementType::F32, None)
     }
 
-    fn quantise(&mut self, x: TensorId, to: Quantisation) -> TensorId {
+    pub(super) fn quantise(&mut self, x: TensorId, to: Quantisation) -> TensorId {
         let shape = self.graph.tensor(x).shape.clone();
         self.graph.add_node("q", Op::Quantize, vec![x], shape, ElementType::U8, Some(to))
     }
 
-    fn dequantise(&mut self, x: TensorId) -> TensorId {
+    pub(super) fn dequantise(&mut self, x: TensorId) -> TensorId {
         let shape = self.graph.tensor(x).shape.clone();
         self.graph.add_node("dq", Op::Dequantize, vec![x], shape, ElementType::F32, None)
     }
 
-    fn output(&mut self, id: TensorId) {
+    pub(super) fn output(&mut self, id: TensorId) {
         let border = self.port(id);
         self.graph.outputs.push(border);
     }
 
-    fn kinds(&self) -> Vec<&'static str> {
+    pub(super) fn kinds(&self) -> Vec<&'static str> {
         self.graph.nodes.iter().map(|node| node.op.kind()).collect()
     }
 }
 
 /// A pointwise convolution of two channels that swaps them.
-fn swap(weights: Weights) -> Op {
+pub(super) fn swap(weights: Weights) -> Op {
     Op::Convolution(Box::new(Convolution {
         window: Window::ONE,
         groups: 1,
@@ -78,11 +78,11 @@ fn swap(weights: Weights) -> Op {
     }))
 }
 
-fn float_swap() -> Op {
+pub(super) fn float_swap() -> Op {
     swap(Weights::Float(vec![0.0, 1.0, 1.0, 0.0]))
 }
 
-fn quantised_swap() -> Op {
+pub(super) fn quantised_swap() -> Op {
     swap(Weights::Quantised(QuantisedWeights { values: vec![0, 10, 10, 0], scales: vec![0.1, 0.1] }))
 }
 
