@@ -12,6 +12,16 @@ use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
 use crate::plan::view::Image;
 use core::ops::Range;
 
+/// The file under `kernels/` that [`convolution_int8`] runs `step` with.
+pub fn name_of(step: &ConvolutionInt8) -> &'static str {
+    match step.form {
+        _ if !is_covered(&ConvolutionShape::of_int8(step), step.wide) => "portable/convolution_int8",
+        ConvolutionForm::Pointwise => "vector/product",
+        ConvolutionForm::Depthwise => "vector/depthwise_int8",
+        ConvolutionForm::General => "vector/convolution_int8 (general)",
+    }
+}
+
 /// See [`ConvolutionInt8`].
 ///
 /// # Panics

@@ -11,15 +11,17 @@ mod depthwise_int8;
 pub mod elements;
 mod int8;
 mod layout;
+mod peak;
 mod product;
 mod quads;
 mod ring;
 mod scratch;
 
-pub use convolution_int8::convolution_int8;
+pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8};
 pub use elements::Tables;
 pub use int8::Int8;
 pub use layout::VectorPacking;
+pub use peak::{dots, read};
 
 /// An instruction set that the processor has. Holding one is proof of that.
 pub trait Isa: Copy + Send + Sync + 'static {
