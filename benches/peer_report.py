@@ -64,7 +64,8 @@ def cell(rows, network, kind):
     return best(r for r in rows if r.network == network and (r.runtime, r.precision) == kind)
 
 
-def markdown(rows, macs, conditions, left_out):
+def markdown(rows, macs, conditions):
+    """The table, and what it was measured under."""
     networks, kinds = columns(rows)
     lines = ["| ms: least (median) | " + " | ".join(networks) + " |", "|---" * (len(networks) + 1) + "|"]
     if macs:
@@ -82,9 +83,11 @@ def markdown(rows, macs, conditions, left_out):
             texts = [f"{r:.2f}" if r else "–" for r in ratios]
             lines.append(f"| best {against} peer / Retort {precision} | " + " | ".join(texts) + " |")
     lines += ["", *(f"* {condition}" for condition in conditions)]
-    if left_out:
-        lines += ["", "Left out:", "", *(f"* {reason}" for reason in left_out)]
     return "\n".join(lines) + "\n"
+
+
+def left_out(reasons):
+    return "\n".join(["", "Left out:", "", *(f"* {reason}" for reason in reasons)]) + "\n" if reasons else ""
 
 
 def tsv(rows, versions, threads):

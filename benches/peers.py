@@ -48,6 +48,7 @@ from peer_report import RETORT, Row
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 SUFFIX = re.compile(r"_(f32|qdq_u8|qdq_s8|qop_u8)$")
+MARKED = re.compile(r"^(<!-- latency -->\n).*?^(<!-- end of latency -->)$", re.MULTILINE | re.DOTALL)
 # Runtimes that read something else than ONNX, with the ending that they read.
 CONVERTED = {"MNN": ".mnn", "ncnn": ".ncnn.param", "LiteRT": ".tflite"}
 RUST = ["rten", "tract"]
@@ -271,6 +272,8 @@ def main():
                         help="the program that runs rten and tract")
     parser.add_argument("--output-dir", type=pathlib.Path, default=HERE / "results", metavar="DIR")
     parser.add_argument("--name", default="latency", help="what the files in the output folder are called (latency)")
+    parser.add_argument("--into", type=pathlib.Path, metavar="FILE.md",
+                        help="also put the table between this file's lines '<!-- latency -->' and '<!-- end of latency -->'")
     arguments = parser.parse_args()
     if min(arguments.threads, arguments.rounds, arguments.milliseconds) < 1:
         parser.error("threads, rounds and milliseconds are at least 1")
@@ -287,6 +290,8 @@ def main():
             left_out.append(str(error))
     if not networks:
         parser.error("no networks to measure: name files, or set RETORT_TEST_DATA")
+    if arguments.into and not (arguments.into.is_file() and MARKED.search(arguments.into.read_text())):
+        parser.error(f"{arguments.into} has no lines '<!-- latency -->' and '<!-- end of latency -->'")
     only = {name.strip().lower() for name in arguments.only.split(",") if name.strip()}
     runtimes, missing = available(only, arguments.worker)
     for reason in missing:
@@ -307,15 +312,19 @@ def main():
         + ", ".join(f"{name} {version}" for name, version in versions.items())
         + f" ({', '.join(sorted(kernel_sets))} kernels)",
     ]
+    table = peer_report.markdown(rows, macs, conditions)
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
     title = f"Latency, {threads}, {re.sub(r' [(].*', '', processor())}"
     texts = {
-        ".md": peer_report.markdown(rows, macs, conditions, left_out + missing + failures),
+        ".md": table + peer_report.left_out(left_out + missing + failures),
         ".tsv": peer_report.tsv(rows, versions, arguments.threads),
         ".svg": peer_report.svg(rows, title),
     }
     for ending, text in texts.items():
         (arguments.output_dir / f"{arguments.name}{ending}").write_text(text)
+    if arguments.into:
+        marked = MARKED.sub(lambda parts: f"{parts[1]}\n{table}{parts[2]}", arguments.into.read_text())
+        arguments.into.write_text(marked)
     print("\n" + texts[".md"])
     return 0 if sound else 1
 
