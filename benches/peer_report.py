@@ -75,7 +75,7 @@ def markdown(rows, macs, conditions):
         cells = [cell(rows, network, (runtime, precision)) for network in networks]
         texts = [f"{c.least:.2f} ({c.median:.2f})" if c else "–" for c in cells]
         if runtime == RETORT:
-            texts = [f"**{text}**" for text in texts]
+            texts = [f"**{c.least:.2f}** ({c.median:.2f})" if c else "–" for c in cells]
         lines.append(f"| {runtime} {precision} | " + " | ".join(texts) + " |")
     for precision, against in (("int8", "any"), ("f32", "float")):
         ratios = [ratio(rows, network, precision) for network in networks]

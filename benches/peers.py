@@ -82,7 +82,9 @@ class Peer:
     """A process that has loaded a file in one of the other runtimes, and waits for its turns."""
 
     def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # A pipe that nobody reads from would fill up and stop the process.
+        self.errors = tempfile.TemporaryFile("w+", errors="replace")
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
         line = self.answer()
         while not line.startswith("ready"):  # Some runtimes greet.
             line = self.answer()
@@ -96,8 +98,9 @@ class Peer:
         line = self.process.stdout.readline()
         timer.cancel()
         if not line:
-            self.process.kill()
-            errors = [e for e in self.process.communicate()[1].splitlines() if e.strip()]
+            self.stop()
+            self.errors.seek(0)
+            errors = [e for e in self.errors.read().splitlines() if e.strip()]
             raise Failure(errors[-1].strip()[:200] if errors else f"ended or gave no answer within {PATIENCE} s")
         return line
 
@@ -194,8 +197,8 @@ def start(runtime, network, arguments, folder):
 
 
 def measure(networks, runtimes, arguments, folder):
-    """Rows, versions, multiply-accumulates, kernel sets, what failed, and whether Retort did."""
-    rows, versions, macs, kernel_sets, failures, sound = [], {}, {}, set(), [], True
+    """Rows, versions, multiply-accumulates, what failed, and whether Retort did not."""
+    rows, versions, macs, failures, sound = [], {}, {}, [], True
     for name in dict.fromkeys(network.name for network in networks):
         runs = []
 
@@ -211,14 +214,13 @@ def measure(networks, runtimes, arguments, folder):
                     if runtime == RETORT:
                         run = Retort(arguments.retort, network, arguments.threads)
                         macs[name] = run.facts["macs"]
-                        kernel_sets.add(run.facts["isa"])
                     else:
                         run = start(runtime, network, arguments, folder)
                 except (Failure, OSError, subprocess.SubprocessError) as error:
                     failed(runtime, network, error)
                     continue
                 if run is not None:
-                    versions[runtime] = run.version
+                    versions[runtime] = run.version if runtime != RETORT else f"{run.version} ({run.facts['isa']} kernels)"
                     runs.append((run, Row(name, runtime, network.path.stem, network.precision), network))
         for number in range(arguments.rounds):
             print(f"  {name}: round {number + 1} of {arguments.rounds}", file=sys.stderr, flush=True)
@@ -235,7 +237,7 @@ def measure(networks, runtimes, arguments, folder):
             rows.append(row)
             print(f"{name:12} {row.runtime:13} {row.file:22} {row.precision:5} least {row.least:8.3f}  median {row.median:8.3f} ms",
                   flush=True)
-    return rows, versions, macs, kernel_sets, failures, sound
+    return rows, versions, macs, failures, sound
 
 
 def processor():
@@ -299,7 +301,7 @@ def main():
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     with tempfile.TemporaryDirectory() as folder:
-        rows, versions, macs, kernel_sets, failures, sound = measure(networks, runtimes, arguments, pathlib.Path(folder))
+        rows, versions, macs, failures, sound = measure(networks, runtimes, arguments, pathlib.Path(folder))
     if not rows:
         print("nothing could be measured", file=sys.stderr)
         return 1
@@ -307,10 +309,9 @@ def main():
     threads = "one thread" if arguments.threads == 1 else f"{arguments.threads} threads"
     conditions = [
         f"{datetime.date.today()}; {processor()}; {os.cpu_count()} cores, load average {load:.1f} at the start",
-        f"{threads}, batch 1; {arguments.rounds} rounds of {arguments.milliseconds} ms for each process in turn; {clock}",
+        f"{threads}, batch 1; rounds of {arguments.milliseconds} ms for each process in turn: {arguments.rounds}; {clock}",
         "the fastest file of each runtime and precision; "
-        + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f" ({', '.join(sorted(kernel_sets))} kernels)",
+        + ", ".join(f"{name} {version}" for name, version in versions.items()),
     ]
     table = peer_report.markdown(rows, macs, conditions)
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
