@@ -33,7 +33,7 @@ const COLUMNS: usize = 120;
 pub struct Profile {
     steps: Vec<Step>,
     runs: usize,
-    threads: u32,
+    threads: usize,
     /// One for each arithmetic that the model computes in.
     compute: Vec<Compute>,
     memory: Memory,
@@ -97,7 +97,7 @@ fn rate(macs: u64, ms: f64) -> f64 {
 impl Profile {
     /// Runs the model until each step has shown its least time, then measures the processor. `threads` is how many the
     /// session runs on.
-    pub fn measure(model: &Model, session: &mut Session, threads: u32) -> Result<Profile, Error> {
+    pub fn measure(model: &Model, session: &mut Session, threads: usize) -> Result<Profile, Error> {
         let infos = model.steps();
         let (times, runs) = least_times(infos.len(), session)?;
         let steps = infos.into_iter().zip(times).map(|(info, ms)| Step { info, ms }).collect();
@@ -105,11 +105,11 @@ impl Profile {
         Ok(Profile::of(steps, runs, threads, model.kernels(), footprint))
     }
 
-    fn of(steps: Vec<Step>, runs: usize, threads: u32, kernels: &dyn Kernels, footprint: usize) -> Profile {
+    fn of(steps: Vec<Step>, runs: usize, threads: usize, kernels: &dyn Kernels, footprint: usize) -> Profile {
         let compute = Arithmetic::ALL.into_iter().filter_map(|arithmetic| {
             let mine = || steps.iter().filter(|step| step.info.arithmetic == Some(arithmetic));
             let macs = mine().map(|step| step.info.macs).sum();
-            let peak = || peak(kernels, arithmetic) * f64::from(threads);
+            let peak = || peak(kernels, arithmetic) * threads as f64;
             (macs > 0).then(|| Compute { arithmetic, peak: peak(), macs, ms: mine().map(|step| step.ms).sum() })
         });
         let compute = compute.collect();

@@ -2,7 +2,7 @@
 //! what a convolution has to do besides. Also how fast it reads memory.
 
 use super::Task;
-use super::int8::Int8;
+use super::int8::{Int8, load_sums, load_weights};
 use core::hint::black_box;
 
 /// Pixels and vectors of output channels of the tile: twelve independent sums hide the latency of a dot product on every
@@ -34,27 +34,21 @@ struct Dots<'d> {
 impl<I: Int8> Task<I> for Dots<'_> {
     #[inline(always)]
     fn run(self, isa: I) {
-        let [pixels, vectors] = TILE;
         const { assert!(4 * I::LANES <= LONGEST && I::WEIGHT_BYTES <= LONGEST) };
         // Sums that begin equal would stay equal, and a compiler need keep only one of those.
         // SAFETY: the operands hold twelve vectors of sums and more.
         #[allow(unsafe_code)]
-        let mut sums: [[I::Sums; TILE[1]]; TILE[0]] = core::array::from_fn(|m| {
-            core::array::from_fn(|v| unsafe {
-                isa.sums(self.operands.0.as_ptr().add((m * vectors + v) * 4 * I::LANES).cast())
-            })
-        });
+        let mut sums = unsafe { load_sums::<I, { TILE[0] * TILE[1] }>(isa, self.operands.0.as_ptr().cast()) };
         for _ in 0..self.rounds {
             // As far as a compiler can tell, the operands change from round to round, so that it repeats all of it.
             let x = black_box(self.operands).0.as_ptr();
             // SAFETY: the weights lie behind the bytes of the round, and none is longer than was asserted.
             #[allow(unsafe_code)]
             unsafe {
-                let behind = x.add(FOURS * pixels * LONGEST);
-                let weights: [I::Weights; TILE[1]] = core::array::from_fn(|v| isa.weights(behind.add(v * LONGEST)));
+                let weights = load_weights::<I, { TILE[1] }>(isa, x.add(FOURS * TILE[0] * LONGEST));
                 for four in 0..FOURS {
-                    for (m, sums) in sums.iter_mut().enumerate() {
-                        let bytes = isa.bytes(x.add((four * pixels + m) * LONGEST));
+                    for (pixel, sums) in sums.chunks_exact_mut(TILE[1]).enumerate() {
+                        let bytes = isa.bytes(x.add((four * TILE[0] + pixel) * LONGEST));
                         for (sum, &weights) in sums.iter_mut().zip(&weights) {
                             *sum = isa.dot(*sum, bytes, weights);
                         }

@@ -38,7 +38,7 @@ impl<I: Int8, F: Fma, T: Tables> Kernels for X86<I, F, T> {
 
     fn name_of(&self, step: &Step) -> &'static str {
         match step {
-            Step::ConvolutionInt8(step) => vector::name_of_convolution_int8(step),
+            Step::ConvolutionInt8(step) => vector::name_of_convolution_int8::<I>(step),
             _ => portable::name_of(step),
         }
     }
