@@ -5,7 +5,7 @@ use crate::layer::{Layer, elements};
 use crate::memory::Memory;
 use crate::pattern;
 use retort_core::function::Function;
-use retort_core::kernels::{IntegerWeights, Kernels, Packed, PackedLen, PackedMut};
+use retort_core::kernels::{Alone, IntegerWeights, Kernels, Packed, PackedLen, PackedMut, Work, packing};
 use retort_core::plan::step::{ConvolutionF32, ConvolutionInt8};
 use retort_core::plan::view::{Blob, Span};
 
@@ -52,9 +52,10 @@ impl<'k> Int8<'k> {
         let bias: Vec<i32> = (0..outputs).map(|i| i32::from(pattern::byte(i)) * 16).collect();
         // A sum of n products of two random bytes is about √n · 74² large: this spreads the results over the bytes.
         let multiplier = vec![1.0 / (100.0 * (shape.depth() as f32).sqrt()); outputs];
-        let mut constants = Constants::of(kernels.packed_int8(&shape, false));
+        let layouts = packing(kernels.kernel_set());
+        let mut constants = Constants::of(layouts.packed_int8(&shape, false));
         let narrow = IntegerWeights::Narrow(&weights);
-        kernels.pack_int8(&shape, x_zero, narrow, &bias, &multiplier, constants.packed_mut());
+        layouts.pack_int8(&shape, x_zero, narrow, &bias, &multiplier, constants.packed_mut());
         let step = ConvolutionInt8 {
             x: layer.input(),
             y: layer.output(),
@@ -78,7 +79,7 @@ impl<'k> Int8<'k> {
             constants,
             x: Memory::of(elements(&step.x), pattern::byte),
             y: Memory::zeroed(elements(&step.y)),
-            scratch: Memory::zeroed(kernels.scratch_int8(&step) as usize),
+            scratch: Memory::zeroed(layouts.scratch_int8(&step) as usize),
             step,
         }
     }
@@ -86,7 +87,8 @@ impl<'k> Int8<'k> {
     /// Runs the layer once and returns what it made.
     pub fn run(&mut self) -> &[u8] {
         let Int8 { kernels, step, constants, x, y, scratch } = self;
-        kernels.convolution_int8(step, x.get(), y.get_mut(), constants.packed(), None, scratch.get_mut());
+        let work = Work { scratch: scratch.get_mut(), parallel: &Alone };
+        kernels.convolution_int8(step, x.get(), y.get_mut(), constants.packed(), None, work);
         y.get()
     }
 }
@@ -107,8 +109,9 @@ impl<'k> F32<'k> {
         let shape = layer.shape();
         let weights: Vec<f32> = (0..shape.weight_count() as usize).map(pattern::float).collect();
         let bias: Vec<f32> = (0..shape.out_channels as usize).map(pattern::float).collect();
-        let mut constants = Constants::of(kernels.packed_f32(&shape));
-        kernels.pack_f32(&shape, &weights, &bias, constants.packed_mut());
+        let layouts = packing(kernels.kernel_set());
+        let mut constants = Constants::of(layouts.packed_f32(&shape));
+        layouts.pack_f32(&shape, &weights, &bias, constants.packed_mut());
         let step = ConvolutionF32 {
             x: layer.input(),
             y: layer.output(),
@@ -125,7 +128,7 @@ impl<'k> F32<'k> {
             constants,
             x: Memory::of(elements(&step.x), pattern::float),
             y: Memory::zeroed(elements(&step.y) * size_of::<f32>()),
-            scratch: Memory::zeroed(kernels.scratch_f32(&step) as usize),
+            scratch: Memory::zeroed(layouts.scratch_f32(&step) as usize),
             step,
         }
     }
@@ -133,7 +136,8 @@ impl<'k> F32<'k> {
     /// Runs the layer once and returns what it made.
     pub fn run(&mut self) -> &[f32] {
         let F32 { kernels, step, constants, x, y, scratch } = self;
-        kernels.convolution_f32(step, x.get(), y.get_mut(), constants.packed(), scratch.get_mut());
+        let work = Work { scratch: scratch.get_mut(), parallel: &Alone };
+        kernels.convolution_f32(step, x.get(), y.get_mut(), constants.packed(), work);
         y.get()
     }
 }

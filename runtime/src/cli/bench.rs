@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::model::ModelArguments;
+use super::profile::Profile;
 use crate::contract::golden_picture;
 use crate::model::golden::output_crc32;
 use crate::model::{InputKind, Model, Session};
@@ -30,7 +31,7 @@ pub struct Bench {
     /// How long to run before measuring.
     #[arg(long, value_name = "SECONDS", default_value_t = 0.3, value_parser = seconds)]
     warmup: f64,
-    /// Also list the time of every step.
+    /// Also list every step: its time, its kernel, and how near it is to what this processor can do.
     #[arg(long)]
     profile: bool,
     /// Print a JSON object.
@@ -71,9 +72,10 @@ impl Bench {
         session.run()?;
         let checksum = output_crc32(model.outputs(), &session);
         let (times, allocations) = self.measure(&mut session)?;
+        let profile = self.profile.then(|| Profile::measure(&model, &mut session, 1)).transpose()?;
         let inputs: Vec<String> = model.inputs().iter().map(|port| port.element.to_string()).collect();
         if self.json {
-            let object = json!({
+            let mut object = json!({
                 "model": self.model.model.display().to_string(),
                 "isa": model.kernel_set().name(),
                 "threads": 1,
@@ -95,6 +97,10 @@ impl Bench {
                 "fallback_steps": model.fallbacks().len(),
                 "output_crc32": format!("{checksum:08x}"),
             });
+            if let Some(profile) = profile {
+                object["profile"] = profile.steps_json();
+                object["roofline"] = profile.roofline_json();
+            }
             println!("{object}");
         } else {
             println!("{}", self.model.model.display());
@@ -119,9 +125,9 @@ impl Bench {
             );
             println!("  allocations  {allocations} a run, {} fallback step(s)", model.fallbacks().len());
             println!("  outputs      checksum {checksum:08x}");
-        }
-        if self.profile {
-            profile(&model, &mut session, self.json)?;
+            if let Some(profile) = profile {
+                print!("{}", profile.text());
+            }
         }
         Ok(())
     }
@@ -161,36 +167,4 @@ fn fill(model: &Model, session: &mut Session) {
             TensorMut::I64(to) => to.iter_mut().zip(&bytes).for_each(|(to, &b)| *to = i64::from(b & 1)),
         }
     }
-}
-
-/// Lists each step's least time of twenty runs and its share.
-fn profile(model: &Model, session: &mut Session, to_stderr: bool) -> anyhow::Result<()> {
-    let steps = model.steps();
-    let mut least = vec![Duration::MAX; steps.len()];
-    for _ in 0..20 {
-        let mut last = Instant::now();
-        session.run_observed(&mut |index| {
-            let now = Instant::now();
-            if let Some(least) = least.get_mut(index as usize) {
-                *least = (*least).min(now - last);
-            }
-            last = now;
-        })?;
-    }
-    let total: Duration = least.iter().sum();
-    let mut text = String::from("  step       ms  share     MMAC   GMAC/s  kind               node\n");
-    for (index, (step, time)) in steps.iter().zip(&least).enumerate() {
-        let (ms, mmac) = (milliseconds(*time), step.macs as f64 / 1e6);
-        let share = 100.0 * time.as_secs_f64() / total.as_secs_f64().max(f64::MIN_POSITIVE);
-        let rate = if ms > 0.0 { mmac / ms } else { 0.0 };
-        text +=
-            &format!("  {index:>4} {ms:>8.4} {share:>5.1}% {mmac:>8.3} {rate:>8.2}  {:<18} {}\n", step.kind, step.name);
-    }
-    text += &format!("  all  {:>8.4}\n", milliseconds(total));
-    if to_stderr {
-        eprint!("{text}")
-    } else {
-        print!("{text}")
-    }
-    Ok(())
 }

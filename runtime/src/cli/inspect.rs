@@ -17,7 +17,7 @@ use crate::tensor::Port;
 pub struct Inspect {
     #[command(flatten)]
     model: ModelArguments,
-    /// Also list every step.
+    /// Also list every step, with the file under runtime/core/src/kernels that runs it.
     #[arg(long)]
     steps: bool,
     /// Print a JSON object.
@@ -57,7 +57,7 @@ fn object(model: &Model) -> Value {
         "macs": model.macs(),
         "weights_bytes": model.weights_bytes(),
         "arena_bytes": model.arena_bytes(),
-        "steps": model.steps().iter().map(|step| json!({"kind": step.kind, "node": step.name, "macs": step.macs})).collect::<Vec<_>>(),
+        "steps": model.steps().iter().map(|step| json!({"kind": step.kind, "kernel": step.kernel, "node": step.name, "macs": step.macs})).collect::<Vec<_>>(),
         "fallbacks": model.fallbacks().iter().map(|step| json!({"node": step.name, "reason": step.reason})).collect::<Vec<_>>(),
         "passes": model.passes().iter().map(|(name, n)| json!({"pass": name, "changes": n})).collect::<Vec<_>>(),
         "contract": contract,
@@ -81,8 +81,10 @@ fn print(model: &Model, all_steps: bool) {
     steps.iter().for_each(|step| *kinds.entry(step.kind).or_default() += 1);
     println!("  steps    {} on {} kernels", steps.len(), model.kernel_set());
     if all_steps {
+        let width = steps.iter().map(|step| step.kernel.len()).max().unwrap_or(0);
         for (index, step) in steps.iter().enumerate() {
-            println!("    {index:>4}  {:<18} {:>9.3} MMAC  {}", step.kind, step.macs as f64 / 1e6, step.name);
+            let mmac = step.macs as f64 / 1e6;
+            println!("    {index:>4}  {:<18} {mmac:>9.3} MMAC  {:<width$}  {}", step.kind, step.kernel, step.name);
         }
     } else {
         kinds.iter().for_each(|(kind, n)| println!("    {n:>4}  {kind}"));

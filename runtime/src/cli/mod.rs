@@ -9,6 +9,7 @@ mod detect;
 mod inspect;
 mod look;
 mod model;
+mod profile;
 mod run;
 mod samples;
 mod verify;

@@ -10,7 +10,7 @@ mod session;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use retort_core::kernels::{KernelSet, Kernels};
+use retort_core::kernels::{Arithmetic, KernelSet, Kernels};
 use retort_core::plan::{self, Plan};
 
 use crate::Error;
@@ -60,8 +60,14 @@ pub struct StepInfo {
     pub name: String,
     /// The kind of step.
     pub kind: &'static str,
+    /// The code that runs it: a file under `runtime/core/src/kernels`, without its ending.
+    pub kernel: &'static str,
     /// Multiply-accumulates.
     pub macs: u64,
+    /// What it multiplies, if that is what it spends its time on.
+    pub arithmetic: Option<Arithmetic>,
+    /// Bytes of its operands and constants, each counted once.
+    pub bytes_moved: u64,
 }
 
 /// A loaded, checked, planned model. Cheap to clone; sessions share it.
@@ -148,7 +154,14 @@ impl Model {
     /// The steps in the order in which they run.
     pub fn steps(&self) -> Vec<StepInfo> {
         (self.inner.plan.steps())
-            .map(|(info, step)| StepInfo { name: info.name.to_owned(), kind: step.kind(), macs: info.macs })
+            .map(|(info, step)| StepInfo {
+                name: info.name.to_owned(),
+                kind: step.kind(),
+                kernel: self.inner.kernels.name_of(&step),
+                macs: info.macs,
+                arithmetic: Arithmetic::of(&step),
+                bytes_moved: step.bytes_moved(),
+            })
             .collect()
     }
 
@@ -170,6 +183,11 @@ impl Model {
     /// The kernels it runs on.
     pub fn kernel_set(&self) -> KernelSet {
         self.inner.plan.kernel_set()
+    }
+
+    /// The same, as code.
+    pub fn kernels(&self) -> &'static dyn Kernels {
+        self.inner.kernels
     }
 
     /// What planning changed in the graph: the name of each pass, and in how many places. Empty for a `.plan`.

@@ -18,8 +18,11 @@ compile_error!("plans are little-endian, and kernels read their words in place")
 mod convolution_tests;
 #[cfg(test)]
 mod element_tests;
+#[cfg(test)]
+mod name_tests;
 mod packing;
 mod parallel;
+mod peak;
 pub mod portable;
 mod vector;
 #[cfg(target_arch = "x86_64")]
@@ -27,11 +30,12 @@ mod x86;
 
 pub use packing::{ConvolutionShape, IntegerWeights, Packed, PackedLen, PackedMut, Packing};
 pub use parallel::{Alone, Parallel, Work};
+pub use peak::Arithmetic;
 
 use crate::plan::record::numbered;
 use crate::plan::step::{
     BinaryF32, BinaryInt8, ConvolutionF32, ConvolutionInt8, Copy, Dequantize, Fill, Gather, GlobalAverageInt8, Lookup,
-    MatMulF32, PoolF32, PoolInt8, Quantize, ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, UnaryF32,
+    MatMulF32, PoolF32, PoolInt8, Quantize, ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, Step, UnaryF32,
 };
 
 /// The kernel sets that a plan can be packed for.
@@ -88,6 +92,24 @@ pub type Table = [u8; 256];
 pub trait Kernels: Sync {
     /// Which kernel set this is, and so how the weights of a plan must be packed for it.
     fn kernel_set(&self) -> KernelSet;
+
+    /// Where the code is that runs `step`: a file under `kernels/` without its ending, and where that file has several
+    /// ways, which of them in parentheses. It is written beside the choice itself, and lists the same cases.
+    fn name_of(&self, step: &Step) -> &'static str {
+        portable::name_of(step)
+    }
+
+    /// Multiplies and adds as fast as this kernel set's instructions can, `rounds` times the same amount, with operands in
+    /// registers or next to them. Returns how many multiply-accumulates that were; timed, it gives the peak.
+    fn peak(&self, arithmetic: Arithmetic, rounds: u32) -> u64 {
+        portable::peak(arithmetic, rounds)
+    }
+
+    /// Reads `memory` from its start to its end as kernels read, up to a remainder of less than 512 bytes; timed, it gives
+    /// the bandwidth of whatever holds the memory.
+    fn read(&self, memory: &[u8]) {
+        portable::read(memory);
+    }
 
     /// See [`ConvolutionInt8`].
     fn convolution_int8(

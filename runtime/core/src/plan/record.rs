@@ -33,6 +33,10 @@ pub trait Field: Sized {
     fn put(&self, sink: &mut dyn FnMut(u32));
     /// Reads it back.
     fn get(words: &mut Reader<'_>) -> Result<Self, PlanError>;
+    /// Bytes of the plan's constants that it refers to.
+    fn constant_len(&self) -> u64 {
+        0
+    }
 }
 
 impl Field for u32 {

@@ -14,22 +14,24 @@ pub struct Region {
     pub end: u64,
     /// Bytes of an element.
     pub size: u32,
+    /// Different elements in it: fewer than fit where there are gaps between them.
+    pub elements: u64,
 }
 
 impl Region {
-    /// `elements` elements of `size` bytes from `offset` on. Saturates.
-    fn new(place: Place, offset: u32, elements: u64, size: u32) -> Self {
+    /// Room for `room` elements of `size` bytes from `offset` on, of which `elements` are used. Saturates.
+    fn new(place: Place, offset: u32, room: u64, size: u32, elements: u64) -> Self {
         let start = u64::from(offset);
-        Region { place, start, end: start.saturating_add(elements.saturating_mul(u64::from(size))), size }
+        Region { place, start, end: start.saturating_add(room.saturating_mul(u64::from(size))), size, elements }
     }
 
     fn image(image: &Image, size: u32) -> Self {
         let pixels = product([image.batch, image.height, image.width]);
-        let elements = match pixels.checked_sub(1) {
+        let room = match pixels.checked_sub(1) {
             Some(before) => before.saturating_mul(u64::from(image.stride)).saturating_add(u64::from(image.channels)),
             None => 0,
         };
-        Region::new(Place::Arena, image.offset, elements, size)
+        Region::new(Place::Arena, image.offset, room, size, pixels.saturating_mul(u64::from(image.channels)))
     }
 
     fn operand(operand: &Operand, extent: &Extent, size: u32) -> Self {
@@ -37,8 +39,12 @@ impl Region {
             extent.0.iter().zip(&operand.strides).fold(0u64, |at, (&len, &stride)| {
                 at.saturating_add(u64::from(len.saturating_sub(1)) * u64::from(stride))
             });
-        let elements = if extent.is_empty() { 0 } else { furthest.saturating_add(1) };
-        Region::new(operand.place, operand.offset, elements, size)
+        let room = if extent.is_empty() { 0 } else { furthest.saturating_add(1) };
+        // Along a stride of 0 there is one element, however often it is used.
+        let lens =
+            extent.0.iter().zip(&operand.strides).map(|(&len, &stride)| if stride == 0 { len.min(1) } else { len });
+        let elements = lens.fold(1u64, |product, len| product.saturating_mul(len.into()));
+        Region::new(operand.place, operand.offset, room, size, elements)
     }
 
     fn span(span: Span, size: u32) -> Self {
@@ -47,13 +53,15 @@ impl Region {
             start: span.offset.into(),
             end: u64::from(span.offset) + u64::from(span.len),
             size,
+            elements: span.len.checked_div(size).unwrap_or(0).into(),
         }
     }
 
     /// Matrices of `len` elements, `step` elements apart.
     fn matrices(operand: &Operand, batch: u32, step: u32, len: u64, size: u32) -> Self {
         let before = u64::from(batch.saturating_sub(1)) * u64::from(step);
-        Region::new(operand.place, operand.offset, before.saturating_add(len), size)
+        let matrices = if step == 0 { 1 } else { u64::from(batch) };
+        Region::new(operand.place, operand.offset, before.saturating_add(len), size, matrices.saturating_mul(len))
     }
 
     /// Whether no byte belongs to both.
@@ -68,6 +76,11 @@ impl Region {
     /// Bytes.
     pub fn byte_len(&self) -> u64 {
         self.end - self.start
+    }
+
+    /// Bytes of its elements, gaps left out. Saturates.
+    pub fn element_bytes(&self) -> u64 {
+        self.elements.saturating_mul(self.size.into())
     }
 }
 
@@ -109,6 +122,19 @@ fn same_place(extent: &Extent, x: &Operand, y: &Operand) -> bool {
 }
 
 impl Step {
+    /// Bytes that one run of the step moves at least: every element of its operands and every constant once. 0 for a step
+    /// that the host runs. Saturates.
+    pub fn bytes_moved(&self) -> u64 {
+        let Regions { inputs, output, .. } = self.regions();
+        let written = output.map_or(0, |region| region.element_bytes());
+        let mut read = inputs.iter().flatten().fold(0u64, |sum, (_, input)| sum.saturating_add(input.element_bytes()));
+        if inputs == [None, None] && !matches!(self, Step::Fill(_)) {
+            // In place.
+            read = written;
+        }
+        read.saturating_add(written).saturating_add(self.constant_len())
+    }
+
     /// The bytes that the step reads and writes.
     pub fn regions(&self) -> Regions {
         let image = Region::image;
@@ -167,5 +193,39 @@ impl Step {
             ),
             Step::External(_) => Regions::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::function::Function;
+    use crate::plan::step::{Lookup, UnaryF32};
+    use crate::plan::view::Blob;
+
+    #[test]
+    fn gaps_between_pixels_are_not_moved() {
+        let image = Image { offset: 8, batch: 1, height: 2, width: 3, channels: 5, stride: 7 };
+        let region = Region::image(&image, 4);
+        assert_eq!((region.byte_len(), region.element_bytes()), ((5 * 7 + 5) * 4, 2 * 3 * 5 * 4));
+    }
+
+    #[test]
+    fn an_element_that_is_used_again_is_moved_once() {
+        let operand = Operand { strides: [0, 0, 0, 12, 0, 2], ..Operand::default() };
+        let region = Region::operand(&operand, &Extent([1, 1, 1, 3, 4, 5]), 1);
+        assert_eq!((region.byte_len(), region.element_bytes()), (2 * 12 + 4 * 2 + 1, 3 * 5));
+    }
+
+    #[test]
+    fn steps_move_what_they_read_and_write_and_their_constants() {
+        let x = Operand { strides: [0, 0, 0, 0, 0, 1], ..Operand::default() };
+        let extent = Extent([1, 1, 1, 1, 1, 100]);
+        let unary = |y| Step::UnaryF32(UnaryF32 { function: Function::Exp, extent, x, y });
+        assert_eq!(unary(x).bytes_moved(), 800, "in place");
+        assert_eq!(unary(Operand { offset: 400, ..x }).bytes_moved(), 800);
+        let table = Blob { offset: 0, len: 256 };
+        let lookup = Step::Lookup(Lookup { extent, x, y: Operand { offset: 100, ..x }, table });
+        assert_eq!(lookup.bytes_moved(), 100 + 100 + 256);
     }
 }

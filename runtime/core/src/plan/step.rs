@@ -128,6 +128,11 @@ macro_rules! steps {
                 match self { $(Step::$kind(step) => { $(step.$field.put(sink);)* })* }
             }
 
+            /// Bytes of the constants that the step refers to, operands apart.
+            pub fn constant_len(&self) -> u64 {
+                match self { $(Step::$kind(step) => 0 $(+ step.$field.constant_len())*),* }
+            }
+
             /// Reads the fields of a step of kind `number`.
             pub fn get(number: u32, words: &mut Reader<'_>) -> Result<Self, PlanError> {
                 match number {

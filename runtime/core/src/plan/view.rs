@@ -108,10 +108,22 @@ macro_rules! fields {
 
 fields! {
     Span { offset, len }
-    Blob { offset, len }
     Image { offset, batch, height, width, channels, stride }
     Window { kernel, stride, dilation, pad }
     Operand { place, offset, strides }
+}
+
+impl Field for Blob {
+    fn put(&self, sink: &mut dyn FnMut(u32)) {
+        [self.offset, self.len].put(sink);
+    }
+    fn get(words: &mut Reader<'_>) -> Result<Self, PlanError> {
+        let [offset, len] = Field::get(words)?;
+        Ok(Blob { offset, len })
+    }
+    fn constant_len(&self) -> u64 {
+        self.len.into()
+    }
 }
 
 impl Field for Extent {

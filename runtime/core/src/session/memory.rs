@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn region(start: u64, end: u64) -> Region {
-        Region { place: Place::Arena, start, end, size: 1 }
+        Region { place: Place::Arena, start, end, size: 1, elements: end - start }
     }
 
     #[test]

@@ -51,7 +51,11 @@ impl Product<f32> for Constants<'_> {
 
 /// `bias` plus the products of P rows, so that each weight is loaded once for all of them.
 #[inline(always)]
-fn multiply<const P: usize>(rows: [&[f32]; P], weights: &[Lanes<f32>], bias: &Lanes<f32>) -> [Lanes<f32>; P] {
+pub(super) fn multiply<const P: usize>(
+    rows: [&[f32]; P],
+    weights: &[Lanes<f32>],
+    bias: &Lanes<f32>,
+) -> [Lanes<f32>; P] {
     let rows = rows.map(|row| &row[..weights.len()]);
     let mut sums = [*bias; P];
     for (input, weights) in weights.iter().enumerate() {

@@ -11,6 +11,7 @@ pub(super) mod geometry;
 mod image_tests;
 mod layout;
 mod matmul;
+mod peak;
 mod pool;
 mod product;
 mod product_int8;
@@ -27,6 +28,7 @@ mod walk;
 pub use binary::{binary_f32, binary_int8};
 pub use copy::{copy, fill, gather};
 pub use matmul::matmul_f32;
+pub use peak::{peak, read};
 pub use pool::{global_average_int8, pool_f32, pool_int8};
 pub use reduce::reduce_f32;
 pub use resize::{resize_f32, resize_int8};
@@ -34,7 +36,24 @@ pub use softmax::{softmax_f32, softmax_int8};
 pub use unary::{Entries, dequantize, lookup, lookup_by, quantize, unary_f32};
 
 use super::{KernelSet, Kernels, Packed, Table, Work};
-use crate::plan::step::{ConvolutionF32, ConvolutionInt8};
+use crate::plan::step::{ConvolutionF32, ConvolutionInt8, Step};
+
+/// The file under `kernels/` whose function of this module runs `step`. A step that the host runs has none.
+pub fn name_of(step: &Step) -> &'static str {
+    match step {
+        Step::ConvolutionInt8(_) => "portable/convolution_int8",
+        Step::ConvolutionF32(_) => "portable/convolution_f32",
+        Step::BinaryInt8(_) | Step::BinaryF32(_) => "portable/binary",
+        Step::UnaryF32(_) | Step::Lookup(_) | Step::Quantize(_) | Step::Dequantize(_) => "portable/unary",
+        Step::Copy(_) | Step::Fill(_) | Step::Gather(_) => "portable/copy",
+        Step::PoolInt8(_) | Step::GlobalAverageInt8(_) | Step::PoolF32(_) => "portable/pool",
+        Step::ResizeInt8(_) | Step::ResizeF32(_) => "portable/resize",
+        Step::SoftmaxF32(_) | Step::SoftmaxInt8(_) => "portable/softmax",
+        Step::ReduceF32(_) => "portable/reduce",
+        Step::MatMulF32(_) => "portable/matmul",
+        Step::External(_) => "host",
+    }
+}
 
 /// The portable kernel set.
 #[derive(Clone, Copy, Debug, Default)]

@@ -17,6 +17,16 @@ use core::ops::Range;
 /// Bytes of inputs that a 1×1 convolution multiplies with all weights before it goes on: a part of the second cache.
 const INPUT_BYTES: usize = 128 << 10;
 
+/// The file under `kernels/` whose code runs `step`.
+pub fn name_of(step: &ConvolutionF32) -> &'static str {
+    match step.form {
+        _ if !is_covered(&ConvolutionShape::of_f32(step)) => "portable/convolution_f32",
+        ConvolutionForm::Pointwise => "vector/product_f32",
+        ConvolutionForm::Depthwise => "vector/depthwise_f32",
+        ConvolutionForm::General => "vector/convolution_f32 (general)",
+    }
+}
+
 /// See [`ConvolutionF32`].
 ///
 /// # Panics

@@ -12,6 +12,18 @@ use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
 use crate::plan::view::Image;
 use core::ops::Range;
 
+/// The file under `kernels/` that [`convolution_int8`] runs `step` with: the same choices, in the same order.
+pub fn name_of<I: Int8>(step: &ConvolutionInt8) -> &'static str {
+    let shape = ConvolutionShape::of_int8(step);
+    match step.form {
+        _ if !is_covered(&shape, step.wide) => "portable/convolution_int8",
+        ConvolutionForm::Pointwise => "vector/product",
+        ConvolutionForm::Depthwise if slides(&shape, I::MANY_REGISTERS) => "vector/depthwise_3x3",
+        ConvolutionForm::Depthwise => "vector/depthwise_int8",
+        ConvolutionForm::General => "vector/convolution_int8 (general)",
+    }
+}
+
 /// See [`ConvolutionInt8`].
 ///
 /// # Panics

@@ -16,18 +16,20 @@ mod float;
 mod int8;
 mod layout;
 mod layout_f32;
+mod peak;
 mod product;
 mod product_f32;
 mod quads;
 mod ring;
 mod scratch;
 
-pub use convolution_f32::convolution_f32;
-pub use convolution_int8::convolution_int8;
+pub use convolution_f32::{convolution_f32, name_of as name_of_convolution_f32};
+pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8};
 pub use elements::Tables;
 pub use float::Float;
 pub use int8::Int8;
 pub use layout::VectorPacking;
+pub use peak::{dots, multiply_adds, read};
 
 /// An instruction set that the processor has. Holding one is proof of that.
 pub trait Isa: Copy + Send + Sync + 'static {

@@ -13,11 +13,11 @@ mod lookup;
 mod ymm;
 mod ymm_f32;
 
-use super::vector::{Float, Int8, Tables, VectorPacking, convolution_f32, convolution_int8, elements};
-use super::{KernelSet, Kernels, Packed, Packing, Table, Work};
+use super::vector::{self, Float, Int8, Tables, VectorPacking, convolution_f32, convolution_int8, elements};
+use super::{Arithmetic, KernelSet, Kernels, Packed, Packing, Table, Work, portable};
 use crate::plan::step::{
     BinaryF32, BinaryInt8, ConvolutionF32, ConvolutionInt8, Copy, Dequantize, Fill, Gather, GlobalAverageInt8, Lookup,
-    PoolF32, PoolInt8, Quantize, ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, UnaryF32,
+    PoolF32, PoolInt8, Quantize, ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, Step, UnaryF32,
 };
 use avx512::Avx512Vnni;
 use lookup::Avx512Vbmi;
@@ -34,6 +34,25 @@ struct X86<I, F, T> {
 impl<I: Int8, F: Float, T: Tables> Kernels for X86<I, F, T> {
     fn kernel_set(&self) -> KernelSet {
         self.packing.kernel_set()
+    }
+
+    fn name_of(&self, step: &Step) -> &'static str {
+        match step {
+            Step::ConvolutionInt8(step) => vector::name_of_convolution_int8::<I>(step),
+            Step::ConvolutionF32(step) => vector::name_of_convolution_f32(step),
+            _ => portable::name_of(step),
+        }
+    }
+
+    fn peak(&self, arithmetic: Arithmetic, rounds: u32) -> u64 {
+        match arithmetic {
+            Arithmetic::Int8 => vector::dots(self.int8, rounds),
+            Arithmetic::F32 => vector::multiply_adds(self.float, rounds),
+        }
+    }
+
+    fn read(&self, memory: &[u8]) {
+        vector::read(self.int8, memory);
     }
 
     fn convolution_int8(
