@@ -66,8 +66,9 @@ pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: O
     let (byte, offset) = (ToByte::new(step.shift, step.low, step.high), step.offset);
     match step.operation {
         IntegerOperation::Add => {
-            let (a_scale, b_scale, shift) = (step.a_scale, step.b_scale, step.shift as f32);
-            let f = |a, b| byte.apply((f32::from(b) - shift) * b_scale + ((f32::from(a) - shift) * a_scale + offset));
+            let (a_scale, b_scale, shift) = (step.a_scale, step.b_scale, step.shift);
+            let shifted = |x: u8| (i32::from(x) - shift) as f32;
+            let f = |a, b| byte.apply(shifted(b) * b_scale + (shifted(a) * a_scale + offset));
             zip(&walk, a, b, y, f, finish, each);
         }
         IntegerOperation::Multiply => {

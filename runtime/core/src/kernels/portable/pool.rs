@@ -70,7 +70,7 @@ impl Combine<f32> for FloatMean {
 
 /// The mean of quantised inputs.
 struct ByteMean {
-    x_zero: i16,
+    x_zero: i32,
     x_scale: f32,
     y_scale: f32,
     /// Added before rounding, which decides ties.
@@ -88,7 +88,7 @@ impl Combine<u8> for ByteMean {
 
     #[inline(always)]
     fn put(&self, sum: f32, x: u8) -> f32 {
-        sum + f32::from(i16::from(x) - self.x_zero) * self.x_scale
+        sum + (i32::from(x) - self.x_zero) as f32 * self.x_scale
     }
 
     #[inline(always)]
@@ -218,7 +218,7 @@ pub fn pool_int8(step: &PoolInt8, x: &[u8], y: &mut [u8]) {
         Pooling::Maximum => pool(step.pooling, images, &step.window, x, y, &Largest { least: 0 }),
         pooling => {
             let mean = ByteMean {
-                x_zero: step.x_zero as i16,
+                x_zero: step.x_zero,
                 x_scale: step.x_scale,
                 y_scale: step.y_scale,
                 y_zero: step.y_zero as f32,

@@ -66,15 +66,21 @@ impl<const N: usize> Walk<N> {
     /// Calls `row` with the index of each row's first element in each operand.
     #[inline(always)]
     pub fn for_each_row(&self, mut row: impl FnMut([usize; N])) {
-        let outer = self.axes - 1;
         if self.lens[..self.axes].contains(&0) {
             return;
         }
+        // The axis next to the rows has a loop of its own: rows may be short.
+        let next = (self.axes - 1).checked_sub(1);
+        let (rows, row_strides) = next.map_or((1, [0; N]), |axis| (self.lens[axis], self.strides[axis]));
         let mut at = [0; MAX_AXES];
         let mut offsets = [0; N];
         loop {
-            row(offsets);
-            let mut axis = outer;
+            let mut first = offsets;
+            for _ in 0..rows {
+                row(first);
+                first.iter_mut().zip(row_strides).for_each(|(first, stride)| *first += stride);
+            }
+            let mut axis = next.unwrap_or(0);
             loop {
                 if axis == 0 {
                     return;

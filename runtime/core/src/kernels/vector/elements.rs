@@ -9,6 +9,7 @@ use crate::plan::step::{
     BinaryF32, BinaryInt8, Copy, Dequantize, Fill, Gather, GlobalAverageInt8, Lookup, PoolF32, PoolInt8, Quantize,
     ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, UnaryF32,
 };
+use crate::plan::view::MAX_AXES;
 
 /// An instruction set that puts bytes through tables of 256 entries.
 pub trait Tables: Isa {
@@ -77,8 +78,15 @@ pub fn binary_int8(isa: impl Tables, step: &BinaryInt8, a: &[u8], b: &[u8], y: &
     }
 }
 
-/// See [`Lookup`].
+/// See [`Lookup`]. Where the bytes do not lie side by side, they are brought together first.
 pub fn lookup(isa: impl Tables, step: &Lookup, x: Option<&[u8]>, y: &mut [u8], table: &Table) {
+    let innermost = (0..MAX_AXES).rev().find(|&axis| step.extent.0[axis] > 1);
+    if let Some(x) = x
+        && innermost.is_some_and(|axis| step.x.strides[axis] != 1)
+    {
+        copy(isa, &Copy { size: 1, extent: step.extent, x: step.x, y: step.y }, x, y);
+        return lookup(isa, &Lookup { x: step.y, ..*step }, None, y, table);
+    }
     struct Run<'a> {
         step: &'a Lookup,
         x: Option<&'a [u8]>,

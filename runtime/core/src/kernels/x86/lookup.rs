@@ -58,16 +58,6 @@ fn map_blocks<const N: usize>(block: impl Block<N>, x: Option<&[u8]>, y: &mut [u
     y[last_at..].copy_from_slice(&last);
 }
 
-/// Maps bytes in blocks of WIDE, fewer in blocks of 16, and fewer still one by one.
-#[inline(always)]
-fn map_bytes<const WIDE: usize, B: Block<WIDE> + Block<16>>(block: B, table: &Table, x: Option<&[u8]>, y: &mut [u8]) {
-    match y.len() {
-        0..16 => table.map(x, y),
-        len if len < WIDE => map_blocks::<16>(block, x, y),
-        _ => map_blocks::<WIDE>(block, x, y),
-    }
-}
-
 /// 64 entries a register.
 #[derive(Clone, Copy, Debug)]
 pub struct Quarters<'t> {
@@ -130,7 +120,11 @@ impl Tables for Avx512Vbmi {
 
     #[inline(always)]
     fn map(self, table: Quarters<'_>, x: Option<&[u8]>, y: &mut [u8]) {
-        map_bytes::<64, _>(table, table.table, x, y);
+        match y.len() {
+            0..16 => table.table.map(x, y),
+            16..64 => map_blocks::<16>(table, x, y),
+            _ => map_blocks::<64>(table, x, y),
+        }
     }
 }
 
@@ -162,10 +156,11 @@ impl Block<32> for Rows<'_> {
     }
 }
 
-impl Block<16> for Rows<'_> {
+impl Rows<'_> {
+    /// Maps bytes; fewer than a vector of them one by one, which takes fewer instructions.
     #[inline(always)]
-    fn entries(self, bytes: [u8; 16]) -> [u8; 16] {
-        bytes.map(|byte| self.0[usize::from(byte)])
+    fn map(self, x: Option<&[u8]>, y: &mut [u8]) {
+        if y.len() < 32 { self.0.map(x, y) } else { map_blocks::<32>(self, x, y) }
     }
 }
 
@@ -179,7 +174,7 @@ impl Tables for Avx2 {
 
     #[inline(always)]
     fn map(self, table: Rows<'_>, x: Option<&[u8]>, y: &mut [u8]) {
-        map_bytes::<32, _>(table, table.0, x, y);
+        table.map(x, y);
     }
 }
 
@@ -193,6 +188,6 @@ impl Tables for Avx512Vnni {
 
     #[inline(always)]
     fn map(self, table: Rows<'_>, x: Option<&[u8]>, y: &mut [u8]) {
-        map_bytes::<32, _>(table, table.0, x, y);
+        table.map(x, y);
     }
 }
