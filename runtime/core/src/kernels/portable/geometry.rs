@@ -5,7 +5,7 @@ use core::ops::Range;
 
 /// One axis of a window sliding over an image. The plan's check keeps every sum below 2³¹.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Axis {
+pub(in super::super) struct Axis {
     /// Taps of the window.
     pub kernel: usize,
     stride: usize,
@@ -71,6 +71,19 @@ impl Axis {
     #[inline(always)]
     pub fn index(&self, place: usize, tap: usize) -> usize {
         place * self.stride + tap * self.dilation - self.pad[0]
+    }
+
+    /// Those of `places` at which every tap stands inside the image.
+    pub fn interior(&self, places: usize) -> Range<usize> {
+        let (start, span) = (self.pad[0].div_ceil(self.stride), (self.kernel - 1) * self.dilation + 1);
+        let end = (self.len + self.pad[0]).checked_sub(span).map_or(0, |last| last / self.stride + 1);
+        let start = start.min(places);
+        start..end.min(places).max(start)
+    }
+
+    /// Indices between neighbouring places.
+    pub fn stride(&self) -> usize {
+        self.stride
     }
 
     /// Indices between neighbouring taps.
@@ -186,6 +199,9 @@ mod tests {
             }
             let padded = (0..kernel).filter(|tap| at(*tap) < (len + behind) as isize).count();
             prop_assert_eq!(axis.padded_taps(place), padded);
+            let whole = axis.taps(place) == (0..kernel);
+            prop_assert_eq!(axis.interior(9).contains(&place), whole);
+            prop_assert!(axis.interior(place).end <= place);
         }
     }
 }

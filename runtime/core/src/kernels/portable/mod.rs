@@ -6,7 +6,7 @@ pub(super) mod convolution_int8;
 mod copy;
 #[cfg(test)]
 pub(super) mod element_tests;
-mod geometry;
+pub(super) mod geometry;
 #[cfg(test)]
 mod image_tests;
 mod layout;

@@ -13,7 +13,7 @@
 //! Every bias has −x_zero · Σw folded in, because these kernels see padding as bytes of value x_zero. What they do not
 //! cover ([`is_covered`]) is packed as the portable kernels want it, and run by them.
 
-use super::scratch;
+use super::{layout_f32, scratch};
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
 use crate::plan::step::{ConvolutionF32, ConvolutionForm, ConvolutionInt8};
@@ -312,11 +312,11 @@ impl Packing for VectorPacking {
     }
 
     fn packed_f32(&self, shape: &ConvolutionShape) -> PackedLen {
-        Portable.packed_f32(shape)
+        layout_f32::packed(shape, self.lanes)
     }
 
     fn pack_f32(&self, shape: &ConvolutionShape, weights: &[f32], bias: &[f32], packed: PackedMut<'_>) {
-        Portable.pack_f32(shape, weights, bias, packed);
+        layout_f32::pack(shape, self.lanes, weights, bias, packed);
     }
 
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32 {
@@ -324,6 +324,6 @@ impl Packing for VectorPacking {
     }
 
     fn scratch_f32(&self, step: &ConvolutionF32) -> u32 {
-        Portable.scratch_f32(step)
+        layout_f32::scratch(step)
     }
 }

@@ -5,19 +5,27 @@
 //! generic over them.
 //! Weights are packed by [`VectorPacking`], which runs anywhere.
 
+mod activation;
+mod convolution_f32;
 mod convolution_int8;
 mod depthwise_3x3;
+mod depthwise_f32;
 mod depthwise_int8;
+mod float;
 pub mod elements;
 mod int8;
 mod layout;
+mod layout_f32;
 mod product;
+mod product_f32;
 mod quads;
 mod ring;
 mod scratch;
 
+pub use convolution_f32::convolution_f32;
 pub use convolution_int8::convolution_int8;
 pub use elements::Tables;
+pub use float::Float;
 pub use int8::Int8;
 pub use layout::VectorPacking;
 

@@ -7,12 +7,14 @@
 //! | `avx2` | [`Avx2`](ymm::Avx2) | the same |
 
 mod avx512;
+mod avx512_f32;
 mod cpu;
 mod lookup;
 mod ymm;
+mod ymm_f32;
 
-use super::vector::{Int8, Isa, Tables, VectorPacking, convolution_int8, elements};
-use super::{KernelSet, Kernels, Packed, Packing, Table, Work, portable};
+use super::vector::{Float, Int8, Tables, VectorPacking, convolution_f32, convolution_int8, elements};
+use super::{KernelSet, Kernels, Packed, Packing, Table, Work};
 use crate::plan::step::{
     BinaryF32, BinaryInt8, ConvolutionF32, ConvolutionInt8, Copy, Dequantize, Fill, Gather, GlobalAverageInt8, Lookup,
     PoolF32, PoolInt8, Quantize, ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, UnaryF32,
@@ -29,7 +31,7 @@ struct X86<I, F, T> {
     packing: &'static VectorPacking,
 }
 
-impl<I: Int8, F: Isa, T: Tables> Kernels for X86<I, F, T> {
+impl<I: Int8, F: Float, T: Tables> Kernels for X86<I, F, T> {
     fn kernel_set(&self) -> KernelSet {
         self.packing.kernel_set()
     }
@@ -47,7 +49,7 @@ impl<I: Int8, F: Isa, T: Tables> Kernels for X86<I, F, T> {
     }
 
     fn convolution_f32(&self, step: &ConvolutionF32, x: &[f32], y: &mut [f32], packed: Packed<'_>, work: Work<'_>) {
-        portable::convolution_f32::convolution_f32(step, x, y, packed, work.scratch);
+        convolution_f32(self.float, self.packing, step, x, y, packed, work);
     }
     fn binary_int8(&self, step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
         elements::binary_int8(self.tables, step, a, b, y, table);

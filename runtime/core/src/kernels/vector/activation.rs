@@ -1,0 +1,67 @@
+//! Fused activations: those that cost an operation or two are applied to sums in registers, the others to rows of results
+//! while these are in the cache.
+
+use super::float::Float;
+use crate::function::Function;
+
+/// What is done to sums before they are written.
+#[derive(Clone, Copy)]
+pub enum Activation<I: Float> {
+    /// min(max(x, low), high); both infinite where there is nothing to do.
+    Clamp { low: I::Vector, high: I::Vector },
+    /// x where x ≥ 0, else slope · x.
+    LeakyRelu { slope: I::Vector },
+}
+
+impl<I: Float> Activation<I> {
+    /// What of `function` is applied in registers: all of it, or nothing; see [`Rest`].
+    #[inline(always)]
+    pub fn new(isa: I, function: Function) -> Self {
+        match function {
+            Function::LeakyRelu { slope } => Activation::LeakyRelu { slope: isa.splat(slope) },
+            Function::Clamp { low, high } => Activation::Clamp { low: isa.splat(low), high: isa.splat(high) },
+            _ => Activation::Clamp { low: isa.splat(f32::NEG_INFINITY), high: isa.splat(f32::INFINITY) },
+        }
+    }
+
+    /// Applies it to the sums of a tile; NaN stays NaN.
+    #[inline(always)]
+    pub fn apply<const M: usize, const N: usize>(self, isa: I, sums: &mut [[I::Vector; N]; M]) {
+        match self {
+            Activation::Clamp { low, high } => {
+                for x in sums.iter_mut().flatten() {
+                    *x = isa.min(high, isa.max(low, *x));
+                }
+            }
+            Activation::LeakyRelu { slope } => {
+                let zero = isa.splat(0.0);
+                for x in sums.iter_mut().flatten() {
+                    *x = isa.mul_add(isa.min(zero, *x), slope, isa.max(zero, *x));
+                }
+            }
+        }
+    }
+}
+
+/// What remains of a function behind [`Activation`].
+#[derive(Clone, Copy, Debug)]
+pub struct Rest(Option<Function>);
+
+impl Rest {
+    /// Of `function`.
+    pub fn of(function: Function) -> Self {
+        let in_registers = matches!(function, Function::Identity | Function::Clamp { .. } | Function::LeakyRelu { .. });
+        Rest(Some(function).filter(|_| !in_registers))
+    }
+
+    /// Applies it to `channels` elements of each of `pixels` pixels, which lie `stride` apart.
+    pub fn apply(self, y: &mut [f32], pixels: usize, stride: usize, channels: usize) {
+        let Some(function) = self.0 else { return };
+        if stride == channels {
+            return function.apply_all(&mut y[..pixels * channels]);
+        }
+        for pixel in y.chunks_mut(stride).take(pixels) {
+            function.apply_all(&mut pixel[..channels]);
+        }
+    }
+}

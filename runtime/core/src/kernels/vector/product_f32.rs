@@ -1,0 +1,161 @@
+//! The float matrix product: pixels times packed weights, in tiles whose sums stay in registers.
+//!
+//! A tile is a few pixels by a few vectors of output channels. Each step of its inner loop loads one input of every pixel
+//! and the weights of that input for every vector, and multiplies all pairs.
+
+use super::activation::Activation;
+use super::float::Float;
+use super::layout_f32::vectors_of_block;
+
+/// The inputs of the first pixel: runs that lie side by side in memory.
+#[derive(Clone, Copy)]
+pub struct Runs<'r> {
+    /// Where each run begins.
+    pub starts: &'r [*const f32],
+    /// Inputs of a run.
+    pub len: usize,
+    /// Elements from one pixel to the next.
+    pub step: usize,
+}
+
+/// Packed constants of some output channels.
+#[derive(Clone, Copy)]
+pub struct Constants {
+    pub weights: *const f32,
+    pub bias: *const f32,
+}
+
+/// Where results go.
+#[derive(Clone, Copy)]
+pub struct Target {
+    pub first: *mut f32,
+    /// Elements from one pixel to the next.
+    pub step: usize,
+    /// Output channels.
+    pub channels: usize,
+}
+
+/// Computes `pixels` pixels.
+///
+/// # Safety
+/// The runs of every pixel can be read, the constants are packed for as many channels and runs, and the channels of every
+/// pixel can be written.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn multiply<I: Float>(
+    isa: I,
+    runs: Runs<'_>,
+    pixels: usize,
+    mut constants: Constants,
+    activation: Activation<I>,
+    mut to: Target,
+) {
+    let inputs = runs.starts.len() * runs.len;
+    while to.channels > 0 {
+        let count = vectors_of_block(to.channels.div_ceil(I::LANES), I::LANES);
+        let block = Target { channels: to.channels.min(count * I::LANES), ..to };
+        // SAFETY: as the caller says; a block is the first channels of those.
+        unsafe {
+            match count {
+                1 => sweep::<I, 1>(isa, runs, pixels, constants, activation, block),
+                2 => sweep::<I, 2>(isa, runs, pixels, constants, activation, block),
+                3 => sweep::<I, 3>(isa, runs, pixels, constants, activation, block),
+                _ => sweep::<I, 4>(isa, runs, pixels, constants, activation, block),
+            }
+            let channels = count * I::LANES;
+            constants =
+                Constants { weights: constants.weights.add(inputs * channels), bias: constants.bias.add(channels) };
+            to = Target { first: to.first.add(block.channels), channels: to.channels - block.channels, ..to };
+        }
+    }
+}
+
+/// Computes all pixels of a block of N vectors, in tiles as high as registers allow.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn sweep<I: Float, const N: usize>(
+    isa: I,
+    runs: Runs<'_>,
+    pixels: usize,
+    constants: Constants,
+    activation: Activation<I>,
+    mut to: Target,
+) {
+    let mut offset = 0;
+    let most = (I::TILE / N).min(12);
+    let mut left = pixels;
+    while left > 0 {
+        // Two halves rather than a whole tile and one of a few pixels, which would wait for its weights.
+        let next = if left > most && left < most + 4 { left.div_ceil(2) } else { left };
+        // SAFETY: as the caller says; these are the next pixels.
+        let done = unsafe {
+            match next.min(most) {
+                12.. => tile::<I, 12, N>(isa, runs, offset, constants, activation, to),
+                8.. => tile::<I, 8, N>(isa, runs, offset, constants, activation, to),
+                6.. => tile::<I, 6, N>(isa, runs, offset, constants, activation, to),
+                5 => tile::<I, 5, N>(isa, runs, offset, constants, activation, to),
+                4 => tile::<I, 4, N>(isa, runs, offset, constants, activation, to),
+                3 => tile::<I, 3, N>(isa, runs, offset, constants, activation, to),
+                2 => tile::<I, 2, N>(isa, runs, offset, constants, activation, to),
+                _ => tile::<I, 1, N>(isa, runs, offset, constants, activation, to),
+            }
+        };
+        left -= done;
+        offset += done * runs.step;
+        to.first = to.first.wrapping_add(done * to.step);
+    }
+}
+
+/// Computes M pixels of a block, whose inputs begin `offset` elements behind the first pixel's; returns M.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn tile<I: Float, const M: usize, const N: usize>(
+    isa: I,
+    runs: Runs<'_>,
+    offset: usize,
+    constants: Constants,
+    activation: Activation<I>,
+    to: Target,
+) -> usize {
+    // SAFETY: reads and writes are those that the caller allows.
+    unsafe {
+        let mut bias = [isa.splat(0.0); N];
+        for (v, bias) in bias.iter_mut().enumerate() {
+            *bias = isa.load(constants.bias.add(v * I::LANES));
+        }
+        let mut sums = [bias; M];
+        let mut weights = constants.weights;
+        for &start in runs.starts {
+            let mut x = start.add(offset);
+            for _ in 0..runs.len {
+                let mut w = [isa.splat(0.0); N];
+                for (v, w) in w.iter_mut().enumerate() {
+                    *w = isa.load(weights.add(v * I::LANES));
+                }
+                for (m, sums) in sums.iter_mut().enumerate() {
+                    let input = isa.splat(*x.add(m * runs.step));
+                    for (sum, &w) in sums.iter_mut().zip(&w) {
+                        *sum = isa.mul_add(input, w, *sum);
+                    }
+                }
+                x = x.add(1);
+                weights = weights.add(N * I::LANES);
+            }
+        }
+        activation.apply(isa, &mut sums);
+        // All vectors but the last are whole.
+        let tail = to.channels - (N - 1) * I::LANES;
+        for (m, sums) in sums.iter().enumerate() {
+            let y = to.first.add(m * to.step);
+            for (v, &sum) in sums.iter().enumerate() {
+                let y = y.add(v * I::LANES);
+                if v < N - 1 || tail == I::LANES {
+                    isa.store(sum, y);
+                } else {
+                    isa.store_some(sum, y, tail);
+                }
+            }
+        }
+    }
+    M
+}
