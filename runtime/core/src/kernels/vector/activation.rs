@@ -24,19 +24,24 @@ impl<I: Float> Activation<I> {
         }
     }
 
-    /// Applies it to the sums of a tile; NaN stays NaN.
+    /// Applies it to the sums of a tile; NaN stays NaN. The loops are ones that the compiler unrolls, so that sums stay in
+    /// registers.
     #[inline(always)]
     pub fn apply<const M: usize, const N: usize>(self, isa: I, sums: &mut [[I::Vector; N]; M]) {
         match self {
             Activation::Clamp { low, high } => {
-                for x in sums.iter_mut().flatten() {
-                    *x = isa.min(high, isa.max(low, *x));
+                for row in sums {
+                    for x in row {
+                        *x = isa.min(high, isa.max(low, *x));
+                    }
                 }
             }
             Activation::LeakyRelu { slope } => {
                 let zero = isa.splat(0.0);
-                for x in sums.iter_mut().flatten() {
-                    *x = isa.mul_add(isa.min(zero, *x), slope, isa.max(zero, *x));
+                for row in sums {
+                    for x in row {
+                        *x = isa.mul_add(isa.min(zero, *x), slope, isa.max(zero, *x));
+                    }
                 }
             }
         }
