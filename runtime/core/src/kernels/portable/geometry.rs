@@ -81,6 +81,11 @@ impl Axis {
         start..end.min(places).max(start)
     }
 
+    /// Padding in front of the image.
+    pub fn before(&self) -> usize {
+        self.pad[0]
+    }
+
     /// Indices between neighbouring places.
     pub fn stride(&self) -> usize {
         self.stride

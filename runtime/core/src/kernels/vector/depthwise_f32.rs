@@ -1,8 +1,7 @@
-//! Depthwise float convolution: a vector of channels at a time, down the image.
+//! Depthwise float convolution: tiles of a few pixels, a vector of channels at a time.
 //!
-//! Images are read where they lie. Places at which the whole window stands inside the row are computed several at a time,
-//! so that each weight is loaded once for all of them; of the others, at the edges, only the taps that stand inside are
-//! computed. Rows of the window above and below the image are left out.
+//! Images are read where they lie. Rows of the window above and below the image are left out; to its left and right, zeros
+//! are read instead.
 
 use super::Task;
 use super::activation::Activation;
@@ -11,6 +10,9 @@ use super::product_f32::Constants;
 use crate::kernels::portable::geometry::Axis;
 use crate::plan::step::ConvolutionF32;
 use core::ops::Range;
+
+/// Channels whose weights stay in the first cache along a row.
+const CHANNELS: usize = 256;
 
 /// Some output rows of a depthwise convolution.
 pub struct Depthwise<'d> {
@@ -30,141 +32,132 @@ impl<I: Float> Task<I> for Depthwise<'_> {
         let (height, channels) = (step.y.height as usize, step.y.channels as usize);
         let (axis, columns) = (Axis::rows(&step.x, &step.window), Axis::columns(&step.x, &step.window));
         let activation = Activation::new(isa, step.activation);
-        let taps = axis.kernel * columns.kernel;
         let [x_pixel, y_pixel] = [step.x.stride as usize, step.y.stride as usize];
         let [x_row, y_row] = [x_pixel * step.x.width as usize, y_pixel * step.y.width as usize];
-        for first in (0..channels).step_by(I::LANES) {
-            let lanes = (channels - first).min(I::LANES);
-            for row in rows.clone() {
-                let (image, place) = (row / height, row % height);
-                let inside = axis.taps(place);
-                let y = &mut y[(row - rows.start) * y_row + first..];
-                assert!((step.y.width as usize - 1) * y_pixel + lanes <= y.len(), "the output is too small");
-                let start = match inside.is_empty() {
-                    true => 0,
-                    false => (image * step.x.height as usize + axis.index(place, inside.start)) * x_row,
-                };
-                let sweep = Sweep {
-                    x: x[start + first..].as_ptr(),
-                    row_step: axis.dilation() * x_row,
-                    pixel: x_pixel,
-                    rows: inside.len(),
-                    columns,
-                    weights: constants.weights.wrapping_add(first * taps + inside.start * columns.kernel * I::LANES),
+        let sweep = Sweep {
+            row_step: axis.dilation() * x_row,
+            pixel: x_pixel,
+            columns,
+            interior: columns.interior(step.y.width as usize),
+            y_pixel,
+            taps: axis.kernel * columns.kernel,
+            places: step.y.width as usize,
+            width: step.x.width as usize,
+        };
+        let (mut image, mut place) = (rows.start / height, rows.start % height);
+        for y in y.chunks_mut(y_row).take(rows.len()) {
+            assert!((sweep.places - 1) * y_pixel + channels <= y.len(), "the output is too small");
+            let inside = axis.taps(place);
+            let (mut x, mut weights) = (x.as_ptr(), constants.weights);
+            if !inside.is_empty() {
+                let row = image * step.x.height as usize + axis.index(place, inside.start);
+                x = x.wrapping_add(row * x_row);
+                weights = weights.wrapping_add(inside.start * columns.kernel * I::LANES);
+            }
+            for first in (0..channels).step_by(CHANNELS) {
+                let row = Row {
+                    x: x.wrapping_add(first),
+                    count: inside.len(),
+                    weights: weights.wrapping_add(first * sweep.taps),
                     bias: constants.bias.wrapping_add(first),
-                    y: y.as_mut_ptr(),
-                    y_pixel,
-                    places: step.y.width as usize,
-                    lanes,
+                    y: y.as_mut_ptr().wrapping_add(first),
+                    channels: (channels - first).min(CHANNELS),
                 };
-                // SAFETY: the operands span what the step says, which was asserted; all rows and taps that the sweep reads
-                // stand inside the image; constants are packed vector after vector; the row can be written.
+                // SAFETY: the operands span what the step says, which was asserted; all rows that the sweep reads stand inside
+                // the image; constants are packed vector after vector; the row can be written.
                 #[allow(unsafe_code)]
                 unsafe {
-                    match lanes == I::LANES {
-                        true => sweep.run::<I, false>(isa, activation),
-                        false => sweep.run::<I, true>(isa, activation),
-                    }
+                    sweep.run(isa, activation, &row);
                 }
+            }
+            place += 1;
+            if place == height {
+                (image, place) = (image + 1, 0);
             }
         }
     }
 }
 
-/// One output row of a vector of channels.
-struct Sweep {
+/// An output row of some channels.
+struct Row {
     /// The first row under the window that stands inside the image.
     x: *const f32,
-    /// Elements from one row under the window to the next.
-    row_step: usize,
-    /// Elements from one input pixel to the next.
-    pixel: usize,
     /// Rows under the window that stand inside the image.
-    rows: usize,
-    columns: Axis,
+    count: usize,
     /// Those of the first of these rows.
     weights: *const f32,
     bias: *const f32,
     y: *mut f32,
+    channels: usize,
+}
+
+/// What all output rows share.
+struct Sweep {
+    /// Elements from one row under the window to the next.
+    row_step: usize,
+    /// Elements from one input pixel to the next.
+    pixel: usize,
+    columns: Axis,
+    /// Taps of the window.
+    taps: usize,
+    /// Output pixels at which the whole window stands inside the row.
+    interior: Range<usize>,
     /// Elements from one output pixel to the next.
     y_pixel: usize,
     /// Output pixels.
     places: usize,
-    /// Channels.
-    lanes: usize,
+    /// Pixels of an input row.
+    width: usize,
 }
 
+/// What stands for a pixel outside the image.
+static OUTSIDE: [f32; 16] = [0.0; 16];
+
 impl Sweep {
-    /// Computes the row. PARTIAL: there are fewer channels than lanes.
+    /// Computes the row.
     ///
     /// # Safety
     /// The channels of every pixel inside the image can be read and those of every output pixel written; constants are
     /// packed for as many rows.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn run<I: Float, const PARTIAL: bool>(&self, isa: I, activation: Activation<I>) {
-        let interior = self.columns.interior(self.places);
+    unsafe fn run<I: Float>(&self, isa: I, activation: Activation<I>, row: &Row) {
         // SAFETY: as the caller says.
         unsafe {
-            for place in (0..interior.start).chain(interior.end..self.places) {
-                self.edge::<I, PARTIAL>(isa, activation, place);
-            }
             match (self.columns.kernel, self.columns.stride(), self.columns.dilation()) {
-                (3, 1, 1) => self.interior::<I, 3, 1, PARTIAL>(isa, activation, interior),
-                (3, 2, 1) => self.interior::<I, 3, 2, PARTIAL>(isa, activation, interior),
-                (5, 1, 1) => self.interior::<I, 5, 1, PARTIAL>(isa, activation, interior),
-                (5, 2, 1) => self.interior::<I, 5, 2, PARTIAL>(isa, activation, interior),
-                _ => self.interior::<I, 0, 0, PARTIAL>(isa, activation, interior),
+                (3, 1, 1) => self.tiles::<I, 3, 1>(isa, activation, row),
+                (3, 2, 1) => self.tiles::<I, 3, 2>(isa, activation, row),
+                (5, 1, 1) => self.tiles::<I, 5, 1>(isa, activation, row),
+                (5, 2, 1) => self.tiles::<I, 5, 2>(isa, activation, row),
+                _ => self.tiles::<I, 0, 0>(isa, activation, row),
             }
         }
     }
 
-    /// Computes one pixel with the taps that stand inside the image.
+    /// Computes the row in tiles. KERNEL and STRIDE: along the row, undilated; or 0.
     ///
     /// # Safety
     /// As [`run`](Self::run).
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn edge<I: Float, const PARTIAL: bool>(&self, isa: I, activation: Activation<I>, place: usize) {
-        let taps = self.columns.taps(place);
-        // SAFETY: as the caller says; only taps inside.
-        unsafe {
-            let mut sums = [[isa.load(self.bias)]];
-            for tap in taps {
-                let mut x = self.x.add(self.columns.index(place, tap) * self.pixel);
-                let mut weights = self.weights.add(tap * I::LANES);
-                for _ in 0..self.rows {
-                    sums[0][0] = isa.mul_add(self.load::<I, PARTIAL>(isa, x), isa.load(weights), sums[0][0]);
-                    x = x.wrapping_add(self.row_step);
-                    weights = weights.wrapping_add(self.columns.kernel * I::LANES);
-                }
-            }
-            activation.apply(isa, &mut sums);
-            self.store::<I, PARTIAL>(isa, sums[0][0], place);
-        }
-    }
-
-    /// Computes pixels at which the whole window stands inside the row. KERNEL and STRIDE: along the row, undilated; or 0.
-    ///
-    /// # Safety
-    /// As [`run`](Self::run).
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn interior<I: Float, const KERNEL: usize, const STRIDE: usize, const PARTIAL: bool>(
+    unsafe fn tiles<I: Float, const KERNEL: usize, const STRIDE: usize>(
         &self,
         isa: I,
         activation: Activation<I>,
-        places: Range<usize>,
+        row: &Row,
     ) {
-        let mut place = places.start;
-        while place < places.end {
+        let mut place = 0;
+        while place < self.places {
+            let left = self.places - place;
             // SAFETY: as the caller says.
             place += unsafe {
-                match (places.end - place).min(I::TILE / 3) {
-                    8.. => self.tile::<I, 8, KERNEL, STRIDE, PARTIAL>(isa, activation, place),
-                    4.. => self.tile::<I, 4, KERNEL, STRIDE, PARTIAL>(isa, activation, place),
-                    2.. => self.tile::<I, 2, KERNEL, STRIDE, PARTIAL>(isa, activation, place),
-                    _ => self.tile::<I, 1, KERNEL, STRIDE, PARTIAL>(isa, activation, place),
+                match pixels_of_tile(left).min(I::TILE / 2) {
+                    8.. => self.tile::<I, 8, KERNEL, STRIDE>(isa, activation, row, place),
+                    6.. => self.tile::<I, 6, KERNEL, STRIDE>(isa, activation, row, place),
+                    4.. => self.tile::<I, 4, KERNEL, STRIDE>(isa, activation, row, place),
+                    3 => self.tile::<I, 3, KERNEL, STRIDE>(isa, activation, row, place),
+                    2 => self.tile::<I, 2, KERNEL, STRIDE>(isa, activation, row, place),
+                    _ => self.tile::<I, 1, KERNEL, STRIDE>(isa, activation, row, place),
                 }
             }
         }
@@ -173,66 +166,125 @@ impl Sweep {
     /// Computes M pixels from `place` on; returns M.
     ///
     /// # Safety
-    /// As [`interior`](Self::interior).
+    /// As [`run`](Self::run).
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn tile<I: Float, const M: usize, const KERNEL: usize, const STRIDE: usize, const PARTIAL: bool>(
+    unsafe fn tile<I: Float, const M: usize, const KERNEL: usize, const STRIDE: usize>(
         &self,
         isa: I,
         activation: Activation<I>,
+        row: &Row,
         place: usize,
     ) -> usize {
-        let columns = &self.columns;
-        let (kernel, stride, dilation) = match KERNEL {
-            0 => (columns.kernel, columns.stride(), columns.dilation()),
-            _ => (KERNEL, STRIDE, 1),
-        };
-        // SAFETY: reads and writes are those that the caller allows.
-        unsafe {
-            let mut sums = [[isa.load(self.bias)]; M];
-            let (mut row, mut weights) = (self.x.wrapping_add(columns.index(place, 0) * self.pixel), self.weights);
-            for _ in 0..self.rows {
-                for tap in 0..kernel {
-                    let weight = isa.load(weights.add(tap * I::LANES));
-                    for (m, sum) in sums.iter_mut().enumerate() {
-                        // Taps of neighbouring pixels meet the same inputs, which the compiler sees.
-                        let x = self.load::<I, PARTIAL>(isa, row.add((m * stride + tap * dilation) * self.pixel));
-                        sum[0] = isa.mul_add(x, weight, sum[0]);
-                    }
+        let interior = place >= self.interior.start && place + M <= self.interior.end;
+        for first in (0..row.channels).step_by(I::LANES) {
+            let vector = Row {
+                x: row.x.wrapping_add(first),
+                weights: row.weights.wrapping_add(first * self.taps),
+                bias: row.bias.wrapping_add(first),
+                y: row.y.wrapping_add(first),
+                channels: (row.channels - first).min(I::LANES),
+                ..*row
+            };
+            // SAFETY: as the caller says; in the interior all taps stand inside the row.
+            unsafe {
+                match (vector.channels == I::LANES, interior) {
+                    (true, true) => self.pixels::<I, M, KERNEL, STRIDE, false, false>(isa, activation, &vector, place),
+                    (true, false) => self.pixels::<I, M, KERNEL, STRIDE, false, true>(isa, activation, &vector, place),
+                    (false, true) => self.pixels::<I, M, KERNEL, STRIDE, true, false>(isa, activation, &vector, place),
+                    (false, false) => self.pixels::<I, M, KERNEL, STRIDE, true, true>(isa, activation, &vector, place),
                 }
-                row = row.wrapping_add(self.row_step);
-                weights = weights.wrapping_add(kernel * I::LANES);
-            }
-            activation.apply(isa, &mut sums);
-            for (m, sum) in sums.iter().enumerate() {
-                self.store::<I, PARTIAL>(isa, sum[0], place + m);
             }
         }
         M
     }
 
-    /// The channels of an input pixel.
+    /// Computes M pixels of a vector of channels from `place` on. PARTIAL: there are fewer channels than lanes. EDGE: taps may
+    /// stand outside the row.
     ///
     /// # Safety
-    /// They can be read.
+    /// As [`run`](Self::run).
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn load<I: Float, const PARTIAL: bool>(&self, isa: I, x: *const f32) -> I::Vector {
-        // SAFETY: as the caller says.
-        unsafe { if PARTIAL { isa.load_some(x, self.lanes) } else { isa.load(x) } }
-    }
-
-    /// Writes the channels of an output pixel.
-    ///
-    /// # Safety
-    /// They can be written.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn store<I: Float, const PARTIAL: bool>(&self, isa: I, sum: I::Vector, place: usize) {
-        // SAFETY: as the caller says.
+    unsafe fn pixels<
+        I: Float,
+        const M: usize,
+        const KERNEL: usize,
+        const STRIDE: usize,
+        const PARTIAL: bool,
+        const EDGE: bool,
+    >(
+        &self,
+        isa: I,
+        activation: Activation<I>,
+        row: &Row,
+        place: usize,
+    ) {
+        let (columns, pixel) = (&self.columns, self.pixel);
+        // The compiler has to see where taps of neighbouring pixels meet the same input.
+        let (kernel, stride, dilation) =
+            if KERNEL > 0 { (KERNEL, STRIDE, 1) } else { (columns.kernel, columns.stride(), columns.dilation()) };
+        // Outside the row, this wraps around.
+        let first = (place * stride).wrapping_sub(columns.before());
+        // SAFETY: reads and writes are those that the caller allows; what lies outside the row is not read.
         unsafe {
-            let y = self.y.add(place * self.y_pixel);
-            if PARTIAL { isa.store_some(sum, y, self.lanes) } else { isa.store(sum, y) }
+            let mut sums = [[isa.load(row.bias)]; M];
+            let (mut x, mut weights) = (row.x.wrapping_add(first.wrapping_mul(pixel)), row.weights);
+            for _ in 0..row.count {
+                for tap in 0..kernel {
+                    let weight = isa.load(weights.add(tap * I::LANES));
+                    for (m, sum) in sums.iter_mut().enumerate() {
+                        let column = m * stride + tap * dilation;
+                        let at =
+                            if KERNEL > 0 { column * pixel } else { tap * (dilation * pixel) + m * (stride * pixel) };
+                        let mut from = x.wrapping_add(at);
+                        if EDGE && first.wrapping_add(column) >= self.width {
+                            from = OUTSIDE.as_ptr();
+                        }
+                        sum[0] = isa.mul_add(load::<I, PARTIAL>(isa, from, row.channels), weight, sum[0]);
+                    }
+                }
+                x = x.wrapping_add(self.row_step);
+                weights = weights.wrapping_add(kernel * I::LANES);
+            }
+            activation.apply(isa, &mut sums);
+            let y = row.y.add(place * self.y_pixel);
+            for (m, sum) in sums.iter().enumerate() {
+                store::<I, PARTIAL>(isa, sum[0], y.add(m * self.y_pixel), row.channels);
+            }
         }
     }
+}
+
+/// Pixels of the next tile where `left` are left: few remainders, none of a single pixel.
+#[inline(always)]
+fn pixels_of_tile(left: usize) -> usize {
+    match left {
+        5 => 3,
+        7 => 4,
+        9 | 10 => 6,
+        _ => left.min(8),
+    }
+}
+
+/// A vector of channels, of which there are `channels` where it is PARTIAL.
+///
+/// # Safety
+/// They can be read.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn load<I: Float, const PARTIAL: bool>(isa: I, x: *const f32, channels: usize) -> I::Vector {
+    // SAFETY: as the caller says.
+    unsafe { if PARTIAL { isa.load_some(x, channels) } else { isa.load(x) } }
+}
+
+/// Writes a vector of channels, of which there are `channels` where it is PARTIAL.
+///
+/// # Safety
+/// They can be written.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn store<I: Float, const PARTIAL: bool>(isa: I, sum: I::Vector, y: *mut f32, channels: usize) {
+    // SAFETY: as the caller says.
+    unsafe { if PARTIAL { isa.store_some(sum, y, channels) } else { isa.store(sum, y) } }
 }
