@@ -158,7 +158,7 @@ impl<I: Float> Task<I> for General<'_> {
                     let starts = &mut starts[..window.kernel[0] as usize * segments.per_row];
                     for (run, start) in starts.iter_mut().enumerate() {
                         let (tap_row, tap) = (run / segments.per_row, run % segments.per_row);
-                        let at = ring.row(first + tap_row * dilation[0], height) + layout.column(tap * dilation[1]);
+                        let at = ring.row(first + tap_row * dilation[0], height) + tap * dilation[1] * layout.pitch;
                         *start = ring.elements()[at + group * inputs..].as_ptr();
                     }
                     let runs = Runs { starts, len: segments.len, step: stride[1] * channels };

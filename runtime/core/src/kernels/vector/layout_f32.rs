@@ -94,7 +94,7 @@ pub fn pack(shape: &ConvolutionShape, lanes: usize, weights: &[f32], bias: &[f32
 /// The padded rows of a general convolution.
 pub fn rows(step: &ConvolutionF32) -> RowLayout {
     // Rows begin at cache lines, of 16 floats.
-    RowLayout::new(&step.window, step.y.width as usize, 1, 1, step.x.channels as usize, 16, 0)
+    RowLayout::new(&step.window, step.y.width as usize, 1, step.x.channels as usize, 16, 0)
 }
 
 /// Bytes of working memory; `u32::MAX` where it would need more.
