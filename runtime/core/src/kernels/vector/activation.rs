@@ -7,7 +7,11 @@ use crate::function::Function;
 /// What is done to sums before they are written.
 #[derive(Clone, Copy)]
 pub enum Activation<I: Float> {
-    /// min(max(x, low), high); both infinite where there is nothing to do.
+    /// Nothing.
+    Identity,
+    /// max(x, low).
+    AtLeast { low: I::Vector },
+    /// min(max(x, low), high).
     Clamp { low: I::Vector, high: I::Vector },
     /// x where x ≥ 0, else slope · x.
     LeakyRelu { slope: I::Vector },
@@ -19,8 +23,9 @@ impl<I: Float> Activation<I> {
     pub fn new(isa: I, function: Function) -> Self {
         match function {
             Function::LeakyRelu { slope } => Activation::LeakyRelu { slope: isa.splat(slope) },
+            Function::Clamp { low, high: f32::INFINITY } => Activation::AtLeast { low: isa.splat(low) },
             Function::Clamp { low, high } => Activation::Clamp { low: isa.splat(low), high: isa.splat(high) },
-            _ => Activation::Clamp { low: isa.splat(f32::NEG_INFINITY), high: isa.splat(f32::INFINITY) },
+            _ => Activation::Identity,
         }
     }
 
@@ -29,6 +34,14 @@ impl<I: Float> Activation<I> {
     #[inline(always)]
     pub fn apply<const M: usize, const N: usize>(self, isa: I, sums: &mut [[I::Vector; N]; M]) {
         match self {
+            Activation::Identity => {}
+            Activation::AtLeast { low } => {
+                for row in sums {
+                    for x in row {
+                        *x = isa.max(low, *x);
+                    }
+                }
+            }
             Activation::Clamp { low, high } => {
                 for row in sums {
                     for x in row {

@@ -122,44 +122,13 @@ impl Sweep {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn run<I: Float>(&self, isa: I, activation: Activation<I>, row: &Row) {
-        // SAFETY: as the caller says.
-        unsafe {
-            match (self.columns.kernel, self.columns.stride(), self.columns.dilation()) {
-                (3, 1, 1) => self.tiles::<I, 3, 1>(isa, activation, row),
-                (3, 2, 1) => self.tiles::<I, 3, 2>(isa, activation, row),
-                (5, 1, 1) => self.tiles::<I, 5, 1>(isa, activation, row),
-                (5, 2, 1) => self.tiles::<I, 5, 2>(isa, activation, row),
-                _ => self.tiles::<I, 0, 0>(isa, activation, row),
-            }
-        }
-    }
-
-    /// Computes the row in tiles. KERNEL and STRIDE: along the row, undilated; or 0.
-    ///
-    /// # Safety
-    /// As [`run`](Self::run).
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn tiles<I: Float, const KERNEL: usize, const STRIDE: usize>(
-        &self,
-        isa: I,
-        activation: Activation<I>,
-        row: &Row,
-    ) {
-        let mut place = 0;
-        while place < self.places {
-            let left = self.places - place;
-            // SAFETY: as the caller says.
-            place += unsafe {
-                match pixels_of_tile(left).min(I::TILE / 2) {
-                    8.. => self.tile::<I, 8, KERNEL, STRIDE>(isa, activation, row, place),
-                    6.. => self.tile::<I, 6, KERNEL, STRIDE>(isa, activation, row, place),
-                    4.. => self.tile::<I, 4, KERNEL, STRIDE>(isa, activation, row, place),
-                    3 => self.tile::<I, 3, KERNEL, STRIDE>(isa, activation, row, place),
-                    2 => self.tile::<I, 2, KERNEL, STRIDE>(isa, activation, row, place),
-                    _ => self.tile::<I, 1, KERNEL, STRIDE>(isa, activation, row, place),
-                }
-            }
+        let sweep = self;
+        match (self.columns.kernel, self.columns.stride(), self.columns.dilation()) {
+            (3, 1, 1) => isa.invoke(Tiles::<I, 3, 1> { sweep, activation, row }),
+            (3, 2, 1) => isa.invoke(Tiles::<I, 3, 2> { sweep, activation, row }),
+            (5, 1, 1) => isa.invoke(Tiles::<I, 5, 1> { sweep, activation, row }),
+            (5, 2, 1) => isa.invoke(Tiles::<I, 5, 2> { sweep, activation, row }),
+            _ => isa.invoke(Tiles::<I, 0, 0> { sweep, activation, row }),
         }
     }
 
@@ -252,6 +221,38 @@ impl Sweep {
             for (m, sum) in sums.iter().enumerate() {
                 store::<I, PARTIAL>(isa, sum[0], y.add(m * self.y_pixel), row.channels);
             }
+        }
+    }
+}
+
+/// An output row in tiles. KERNEL and STRIDE: along the row, undilated; or 0. A task, so that each of these is compiled by
+/// itself.
+struct Tiles<'t, I: Float, const KERNEL: usize, const STRIDE: usize> {
+    sweep: &'t Sweep,
+    activation: Activation<I>,
+    row: &'t Row,
+}
+
+impl<I: Float, const KERNEL: usize, const STRIDE: usize> Task<I> for Tiles<'_, I, KERNEL, STRIDE> {
+    #[inline(always)]
+    fn run(self, isa: I) {
+        let Tiles { sweep, activation, row } = self;
+        let mut place = 0;
+        while place < sweep.places {
+            let left = sweep.places - place;
+            // SAFETY: as the caller of `Sweep::run` says.
+            #[allow(unsafe_code)]
+            let done = unsafe {
+                match pixels_of_tile(left).min(I::TILE / 2) {
+                    8.. => sweep.tile::<I, 8, KERNEL, STRIDE>(isa, activation, row, place),
+                    6.. => sweep.tile::<I, 6, KERNEL, STRIDE>(isa, activation, row, place),
+                    4.. => sweep.tile::<I, 4, KERNEL, STRIDE>(isa, activation, row, place),
+                    3 => sweep.tile::<I, 3, KERNEL, STRIDE>(isa, activation, row, place),
+                    2 => sweep.tile::<I, 2, KERNEL, STRIDE>(isa, activation, row, place),
+                    _ => sweep.tile::<I, 1, KERNEL, STRIDE>(isa, activation, row, place),
+                }
+            };
+            place += done;
         }
     }
 }

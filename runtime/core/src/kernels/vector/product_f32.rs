@@ -3,6 +3,7 @@
 //! A tile is a few pixels by a few vectors of output channels. Each step of its inner loop loads one input of every pixel
 //! and the weights of that input for every vector, and multiplies all pairs.
 
+use super::Task;
 use super::activation::Activation;
 use super::float::Float;
 use super::layout_f32::vectors_of_block;
@@ -57,10 +58,10 @@ pub unsafe fn multiply<I: Float>(
         // SAFETY: as the caller says; a block is the first channels of those.
         unsafe {
             match count {
-                1 => sweep::<I, 1>(isa, runs, pixels, constants, activation, block),
-                2 => sweep::<I, 2>(isa, runs, pixels, constants, activation, block),
-                3 => sweep::<I, 3>(isa, runs, pixels, constants, activation, block),
-                _ => sweep::<I, 4>(isa, runs, pixels, constants, activation, block),
+                1 => isa.invoke(Sweep::<I, 1> { runs, pixels, constants, activation, to: block }),
+                2 => isa.invoke(Sweep::<I, 2> { runs, pixels, constants, activation, to: block }),
+                3 => isa.invoke(Sweep::<I, 3> { runs, pixels, constants, activation, to: block }),
+                _ => isa.invoke(Sweep::<I, 4> { runs, pixels, constants, activation, to: block }),
             }
             let channels = count * I::LANES;
             constants =
@@ -70,39 +71,44 @@ pub unsafe fn multiply<I: Float>(
     }
 }
 
-/// Computes all pixels of a block of N vectors, in tiles as high as registers allow.
-#[inline(always)]
-#[allow(unsafe_code)]
-unsafe fn sweep<I: Float, const N: usize>(
-    isa: I,
-    runs: Runs<'_>,
+/// All pixels of a block of N vectors. A task, so that each N is compiled once and by itself.
+struct Sweep<'r, I: Float, const N: usize> {
+    runs: Runs<'r>,
     pixels: usize,
     constants: Constants,
     activation: Activation<I>,
-    mut to: Target,
-) {
-    let mut offset = 0;
-    let most = (I::TILE / N).min(12);
-    let mut left = pixels;
-    while left > 0 {
-        // Two halves rather than a whole tile and one of a few pixels, which would wait for its weights.
-        let next = if left > most && left < most + 4 { left.div_ceil(2) } else { left };
-        // SAFETY: as the caller says; these are the next pixels.
-        let done = unsafe {
-            match next.min(most) {
-                12.. => tile::<I, 12, N>(isa, runs, offset, constants, activation, to),
-                8.. => tile::<I, 8, N>(isa, runs, offset, constants, activation, to),
-                6.. => tile::<I, 6, N>(isa, runs, offset, constants, activation, to),
-                5 => tile::<I, 5, N>(isa, runs, offset, constants, activation, to),
-                4 => tile::<I, 4, N>(isa, runs, offset, constants, activation, to),
-                3 => tile::<I, 3, N>(isa, runs, offset, constants, activation, to),
-                2 => tile::<I, 2, N>(isa, runs, offset, constants, activation, to),
-                _ => tile::<I, 1, N>(isa, runs, offset, constants, activation, to),
-            }
-        };
-        left -= done;
-        offset += done * runs.step;
-        to.first = to.first.wrapping_add(done * to.step);
+    to: Target,
+}
+
+impl<I: Float, const N: usize> Task<I> for Sweep<'_, I, N> {
+    /// Computes them, in tiles as high as registers allow.
+    #[inline(always)]
+    fn run(self, isa: I) {
+        let Sweep { runs, pixels, constants, activation, mut to } = self;
+        let mut offset = 0;
+        let most = (I::TILE / N).min(12);
+        let mut left = pixels;
+        while left > 0 {
+            // Two halves rather than a whole tile and one of a few pixels, which would wait for its weights.
+            let next = if left > most && left < most + 4 { left.div_ceil(2) } else { left };
+            // SAFETY: as the caller of `multiply` says; these are the next pixels.
+            #[allow(unsafe_code)]
+            let done = unsafe {
+                match next.min(most) {
+                    12.. => tile::<I, 12, N>(isa, runs, offset, constants, activation, to),
+                    8.. => tile::<I, 8, N>(isa, runs, offset, constants, activation, to),
+                    6.. => tile::<I, 6, N>(isa, runs, offset, constants, activation, to),
+                    5 => tile::<I, 5, N>(isa, runs, offset, constants, activation, to),
+                    4 => tile::<I, 4, N>(isa, runs, offset, constants, activation, to),
+                    3 => tile::<I, 3, N>(isa, runs, offset, constants, activation, to),
+                    2 => tile::<I, 2, N>(isa, runs, offset, constants, activation, to),
+                    _ => tile::<I, 1, N>(isa, runs, offset, constants, activation, to),
+                }
+            };
+            left -= done;
+            offset += done * runs.step;
+            to.first = to.first.wrapping_add(done * to.step);
+        }
     }
 }
 
