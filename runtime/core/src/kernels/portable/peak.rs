@@ -4,7 +4,7 @@
 use super::convolution_f32;
 use super::layout::BLOCK;
 use super::product_int8::{self, BlockWeights, TILE};
-use super::rows::Rows;
+use super::rows::{Lanes, Rows};
 use crate::kernels::Arithmetic;
 use core::hint::black_box;
 
@@ -27,9 +27,10 @@ pub fn peak(arithmetic: Arithmetic, rounds: u32) -> u64 {
             const ROWS: usize = 4;
             let (x, weights) = ([0.5; ROWS * DEPTH], [[0.25; BLOCK]; DEPTH]);
             for _ in 0..rounds {
-                let x: &[f32; ROWS * DEPTH] = black_box(&x);
-                let rows: [&[f32]; ROWS] = core::array::from_fn(|row| &x[row * DEPTH..][..DEPTH]);
-                black_box(convolution_f32::multiply(rows, &weights, &[1.0; BLOCK]));
+                // Lengths that a compiler knew would make it unroll what it does not unroll in a kernel.
+                let (x, weights): (&[f32], &[Lanes<f32>]) = (black_box(&x), black_box(&weights));
+                let rows = [&x[..DEPTH], &x[DEPTH..2 * DEPTH], &x[2 * DEPTH..3 * DEPTH], &x[3 * DEPTH..]];
+                black_box(convolution_f32::multiply::<ROWS>(rows, weights, &[1.0; BLOCK]));
             }
             u64::from(rounds) * (ROWS * DEPTH * BLOCK) as u64
         }
