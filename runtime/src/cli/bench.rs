@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::model::ModelArguments;
+use super::threads::Threads;
 use crate::contract::golden_picture;
 use crate::model::golden::output_crc32;
 use crate::model::{InputKind, Model, Session};
@@ -21,9 +22,8 @@ use crate::vision::latency::milliseconds;
 pub struct Bench {
     #[command(flatten)]
     model: ModelArguments,
-    /// Threads that run the network.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    threads: u32,
+    #[command(flatten)]
+    threads: Threads,
     /// How long to measure.
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
     duration: f64,
@@ -59,11 +59,8 @@ impl Times {
 impl Bench {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
-        if self.threads > 1 {
-            eprintln!("note: --threads {} asks for more than this version has; running on one", self.threads);
-        }
         let start = Instant::now();
-        let model = self.model.load(InputKind::Quantised)?;
+        let model = self.model.load_on(&self.threads, InputKind::Quantised)?;
         let load_ms = milliseconds(start.elapsed());
         let mut session = model.session();
         fill(&model, &mut session);
@@ -76,7 +73,7 @@ impl Bench {
             let object = json!({
                 "model": self.model.model.display().to_string(),
                 "isa": model.kernel_set().name(),
-                "threads": 1,
+                "threads": session.threads(),
                 "input": inputs.join(","),
                 "runs": times.0.len(),
                 "latency_ms": {
@@ -98,7 +95,11 @@ impl Bench {
             println!("{object}");
         } else {
             println!("{}", self.model.model.display());
-            println!("  kernels      {}, one thread, input {}", model.kernel_set(), inputs.join(", "));
+            let threads = match session.threads() {
+                1 => "one thread".into(),
+                threads => format!("{threads} threads"),
+            };
+            println!("  kernels      {}, {threads}, input {}", model.kernel_set(), inputs.join(", "));
             println!("  loaded in    {load_ms:.1} ms");
             println!(
                 "  latency      min {:.3}  mean {:.3}  p50 {:.3}  p90 {:.3}  p99 {:.3}  max {:.3} ms over {} runs",

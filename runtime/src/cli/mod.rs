@@ -11,6 +11,7 @@ mod look;
 mod model;
 mod run;
 mod samples;
+mod threads;
 mod verify;
 
 use std::process::ExitCode;

@@ -5,8 +5,14 @@ use core::ops::Range;
 
 /// Threads that run the parts of a step together.
 pub trait Parallel: Sync {
-    /// How many threads there are, the caller's included; at least 1.
+    /// Among how many threads it is worth splitting a step now, the caller's included; at least 1.
     fn threads(&self) -> usize;
+
+    /// A run begins, of many steps one after another: helpers may wake.
+    fn begin(&self) {}
+
+    /// The run that began last is over: helpers may sleep.
+    fn end(&self) {}
 
     /// Calls `task(part, scratch)` once for every part below `parts`, in any order, and returns when all calls have
     /// returned. Working memory is `scratch` on the caller's thread and memory of the pool's own, of the same length, on
