@@ -6,6 +6,8 @@ mod fallback;
 pub mod golden;
 mod load;
 mod session;
+#[cfg(all(test, feature = "onnx"))]
+mod threads_tests;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};

@@ -115,12 +115,12 @@ impl Board {
         self.scratch_len
     }
 
-    /// Runs all parts of a step, some of them on the threads that call [`help`](Self::help) meanwhile, and calls `posted`
-    /// as soon as those can. `None` where the step must stay on this thread: nothing has run then.
+    /// Runs all parts of a step, some of them on the threads that call [`help`](Self::help) meanwhile. `None` where the
+    /// step must stay on this thread: nothing has run then.
     ///
     /// # Panics
     /// Where a part panics, on whatever thread, after all parts that were begun have ended.
-    pub fn run(&self, parts: usize, scratch: &mut [u8], task: &Task<'_>, posted: impl FnOnce()) -> Option<Outcome> {
+    pub fn run(&self, parts: usize, scratch: &mut [u8], task: &Task<'_>) -> Option<Outcome> {
         let parts = u16::try_from(parts).ok().filter(|_| scratch.len() <= self.scratch_len)?;
         if self.taken.swap(true, Ordering::Acquire) {
             return None;
@@ -139,7 +139,6 @@ impl Board {
         self.unclaimed.0.store(Unclaimed::new(0, u32::from(parts)).0, Ordering::Release);
         // From here on, also while unwinding, the end of `claims` waits for helpers.
         let mut claims = Claims { board: self, parts: usize::from(parts), own: 0 };
-        posted();
         let start = Instant::now();
         while let Some(part) = claims.next() {
             // SAFETY: `task` is borrowed for the whole call.
@@ -307,7 +306,7 @@ mod tests {
                     thread::yield_now();
                     assert!(scratch.iter().all(|&byte| byte == part as u8), "another part wrote our working memory");
                 };
-                let outcome = board.run(parts, &mut [0; 5], &task, || {}).expect("the board is free");
+                let outcome = board.run(parts, &mut [0; 5], &task).expect("the board is free");
                 assert_eq!(outcome.own + outcome.helped, parts);
                 assert!(runs.iter().all(|runs| runs.load(Ordering::Relaxed) == 1), "{parts} parts");
                 helped += outcome.helped;
@@ -320,16 +319,16 @@ mod tests {
     fn a_step_that_a_part_starts_stays_on_its_thread() {
         let board = Board::new(0);
         let task = |_: usize, _: &mut [u8]| {
-            assert_eq!(board.run(1, &mut [], &|_, _| panic!("runs"), || {}), None);
+            assert_eq!(board.run(1, &mut [], &|_, _| panic!("runs")), None);
         };
-        assert!(board.run(2, &mut [], &task, || {}).is_some());
+        assert!(board.run(2, &mut [], &task).is_some());
     }
 
     #[test]
     fn what_helpers_cannot_run_stays_with_the_caller() {
         let board = Board::new(4);
-        assert_eq!(board.run(1, &mut [0; 5], &|_, _| {}, || {}), None, "more working memory than helpers have");
-        assert_eq!(board.run(1 << 16, &mut [0; 4], &|_, _| {}, || {}), None, "more parts than can be counted");
+        assert_eq!(board.run(1, &mut [0; 5], &|_, _| {}), None, "more working memory than helpers have");
+        assert_eq!(board.run(1 << 16, &mut [0; 4], &|_, _| {}), None, "more parts than can be counted");
         assert!(!board.help(&mut [0; 3]));
         assert!(!board.help(&mut [0; 4]));
     }
@@ -350,11 +349,11 @@ mod tests {
                     ended.fetch_add(1, Ordering::Relaxed);
                     assert!((thread::current().id() == caller) != on_caller, "part {part}");
                 };
-                let run = catch_unwind(AssertUnwindSafe(|| board.run(8, &mut [], &task, || {})));
+                let run = catch_unwind(AssertUnwindSafe(|| board.run(8, &mut [], &task)));
                 assert!(run.is_err());
                 assert_eq!(begun.into_inner(), ended.into_inner());
                 // The board is as new, and no panic is left on it.
-                assert!(board.run(3, &mut [], &|_, _| {}, || {}).is_some());
+                assert!(board.run(3, &mut [], &|_, _| {}).is_some());
             }
         });
     }

@@ -7,11 +7,12 @@
 //! * **Within a run** it keeps a balance: what helpers saved the caller in each step less how long the caller waited for
 //!   them. Once that is in the red the rest of the run goes on without them.
 //! * **Between runs** it compares what helped runs take with what runs alone take, of which it makes one now and then to
-//!   know. Gains earn credit, losses cost much more of it. Out of credit, runs are made alone, and helpers are tried again
-//!   after a while that doubles with each try that fails and pays off what the try cost.
+//!   know. Gains earn credit, losses cost more of it. Out of credit, runs are made alone, and helpers are tried again
+//!   after a while that doubles with each try that fails and pays off what the try cost. A try is a few runs, because
+//!   helpers that slept long wake late, and ends with the first in which a helper was late.
 //!
-//! So at most a few in a hundred runs are tries that fail, which neither the median nor the 90th percentile of the
-//! latency shows.
+//! So at most six in a hundred runs are tries that fail, which neither the median nor the 90th percentile of the latency
+//! shows.
 
 use crate::board::Outcome;
 use std::time::Duration;
@@ -26,6 +27,8 @@ const MOST_CREDIT: i32 = 16;
 const LATE: i32 = 16;
 /// What it costs when a helped run is no faster than one alone, though no helper was late.
 const SLOW: i32 = 2;
+/// Credit at the start of a try.
+const TRY: i32 = 3 * SLOW;
 /// Runs alone after the first try that fails.
 const FIRST_PAUSE: u32 = 8;
 /// Runs alone after one of many tries that fail.
@@ -52,6 +55,8 @@ pub struct Governor {
     credit: i32,
     /// Gains in a row.
     gains: u32,
+    /// Time lost in helped runs and not yet gained back.
+    debt: Duration,
     /// Runs to make alone when the next try fails.
     pause: u32,
     /// Runs still to make alone before the next try.
@@ -66,6 +71,7 @@ impl Governor {
         // The samples' memory is there from the start, because runs must not allocate.
         Governor {
             alone: Vec::with_capacity(SAMPLES),
+            credit: TRY,
             pause: FIRST_PAUSE,
             helped_runs: SAMPLE_EVERY - 1,
             ..Default::default()
@@ -103,15 +109,16 @@ impl Governor {
             (true, true) => LATE,
             (true, false) => SLOW,
             (false, true) if alone.is_none() => LATE,
-            (false, _) => return self.gain(),
+            (false, _) => return self.gain(alone.map_or(Duration::ZERO, |alone| alone - took)),
         };
         self.gains = 0;
         self.credit -= cost;
+        self.debt += alone.map_or(self.waited, |alone| took.saturating_sub(alone));
         if self.credit < 0 {
-            let lost = alone.map_or(self.waited, |alone| took.saturating_sub(alone));
-            self.credit = 0;
+            self.credit = TRY;
             self.alone_runs = self.pause;
-            self.alone_time = lost * REPAYMENT;
+            self.alone_time = self.debt * REPAYMENT;
+            self.debt = Duration::ZERO;
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -129,8 +136,9 @@ impl Governor {
         self.alone_time = self.alone_time.saturating_sub(took);
     }
 
-    fn gain(&mut self) {
+    fn gain(&mut self, gained: Duration) {
         self.credit = (self.credit + 1).min(MOST_CREDIT);
+        self.debt = self.debt.saturating_sub(gained);
         self.gains += 1;
         if self.gains > LONGEST_PAUSE {
             self.pause = FIRST_PAUSE;
@@ -188,8 +196,8 @@ mod tests {
     #[test]
     fn tries_are_few_where_helpers_stall_and_cost_little() {
         let helped = make(&mut Governor::new(), 10_000, micros(1000), |_| STALLED);
-        // 3.7 ms lost a try, of 1 ms runs.
-        assert!((0.002..0.01).contains(&share(&helped)), "{}", share(&helped));
+        // 3.7 ms are lost in each run that is tried, of 1 ms.
+        assert!((0.002..0.015).contains(&share(&helped)), "{}", share(&helped));
     }
 
     #[test]
@@ -201,7 +209,16 @@ mod tests {
     #[test]
     fn a_network_too_small_to_gain_runs_alone() {
         let helped = make(&mut Governor::new(), 1000, micros(50), |_| [micros(10), micros(1), micros(52)]);
-        assert!(share(&helped) < 0.05, "{}", share(&helped));
+        assert!(share(&helped) < 0.1, "{}", share(&helped));
+    }
+
+    #[test]
+    fn a_helper_that_slept_long_may_wake_late() {
+        const SLEPT: [Duration; 3] = [micros(0), micros(0), micros(1005)];
+        let governor = &mut Governor::new();
+        make(governor, 1000, micros(1000), |_| STALLED);
+        let helped = make(governor, 1000, micros(1000), |n| if n < 3 { SLEPT } else { GOOD });
+        assert!(share(&helped[500..]) > 0.95, "{}", share(&helped));
     }
 
     #[test]

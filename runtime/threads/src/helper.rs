@@ -2,7 +2,7 @@
 
 use crate::board::Board;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,14 @@ pub struct Shared {
     pub board: Board,
     /// Whether a run is going on that is to be helped.
     pub helped: AtomicBool,
+    /// Helpers that look for work.
+    pub awake: AtomicUsize,
     /// Whether the pool is at its end.
     pub over: AtomicBool,
 }
 
 /// Wakes a helper.
+#[derive(Clone)]
 pub struct Alarm {
     asleep: Arc<AtomicBool>,
     thread: Thread,
@@ -55,10 +58,12 @@ struct Helper {
 
 impl Helper {
     fn work(self) {
-        let Shared { board, helped, over } = &*self.shared;
+        let Shared { board, helped, awake, over } = &*self.shared;
         let mut scratch = Scratch::new(board.scratch_len());
         while !over.load(Ordering::SeqCst) {
+            awake.fetch_add(1, Ordering::Relaxed);
             self.stay_awake(helped, || board.help(scratch.bytes()));
+            awake.fetch_sub(1, Ordering::Relaxed);
             self.asleep.store(true, Ordering::SeqCst);
             if !board.has_work() && !over.load(Ordering::SeqCst) {
                 thread::park();

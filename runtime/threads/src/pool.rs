@@ -4,7 +4,7 @@ use crate::board::Board;
 use crate::governor::Governor;
 use crate::helper::{Alarm, Shared, start};
 use retort_core::kernels::Parallel;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -21,11 +21,12 @@ pub struct Pool {
     /// Wakes the helper that wakes the others.
     alarm: Option<Alarm>,
     run: Mutex<Run>,
+    judged: bool,
 }
 
 /// The run that is going on, and what earlier ones taught.
 struct Run {
-    /// `None` where every run is helped.
+    /// `None` where every run is helped; see [`Pool::unjudged`].
     governor: Option<Governor>,
     start: Option<Instant>,
 }
@@ -38,7 +39,7 @@ impl Pool {
         Pool::with(threads, scratch_len, Some(Governor::new()))
     }
 
-    /// As [`new`](Self::new), but every run is helped, even where that makes it slower: to measure and to test.
+    /// As [`new`](Self::new), but every step is cut for all threads, even where that makes it slower: for tests.
     pub fn unjudged(threads: usize, scratch_len: usize) -> Pool {
         Pool::with(threads, scratch_len, None)
     }
@@ -47,16 +48,18 @@ impl Pool {
         let shared = Arc::new(Shared {
             board: Board::new(scratch_len),
             helped: AtomicBool::new(false),
+            awake: AtomicUsize::new(0),
             over: AtomicBool::new(false),
         });
         let (mut helpers, mut alarm) = (Vec::new(), None);
         for _ in 1..threads.min(MAX_THREADS) {
             // Without its alarm a helper sleeps until the pool ends.
-            let Ok((helper, next)) = start(&shared, alarm.take()) else { break };
+            let Ok((helper, next)) = start(&shared, alarm.clone()) else { break };
             helpers.push(helper);
             alarm = Some(next);
         }
-        Pool { shared, helpers, alarm, run: Mutex::new(Run { governor, start: None }) }
+        let judged = governor.is_some();
+        Pool { shared, helpers, alarm, run: Mutex::new(Run { governor, start: None }), judged }
     }
 
     /// How many threads there are, the caller's included.
@@ -76,9 +79,13 @@ impl Pool {
 }
 
 impl Parallel for Pool {
-    /// One while a run is not helped.
+    /// Those that are awake: to cut a step for helpers that are not yet there would only slow the caller down.
     fn threads(&self) -> usize {
-        if self.shared.helped.load(Ordering::Relaxed) { self.size() } else { 1 }
+        if !self.shared.helped.load(Ordering::Relaxed) {
+            return 1;
+        }
+        self.wake();
+        if self.judged { 1 + self.shared.awake.load(Ordering::Relaxed) } else { self.size() }
     }
 
     fn begin(&self) {
@@ -105,8 +112,8 @@ impl Parallel for Pool {
     }
 
     fn run(&self, parts: usize, scratch: &mut [u8], task: &(dyn Fn(usize, &mut [u8]) + Sync)) {
-        if self.threads() > 1
-            && let Some(outcome) = self.shared.board.run(parts, scratch, task, || self.wake())
+        if self.shared.helped.load(Ordering::Relaxed)
+            && let Some(outcome) = self.shared.board.run(parts, scratch, task)
         {
             if !self.lock().governor.as_mut().is_none_or(|governor| governor.step(&outcome)) {
                 self.shared.helped.store(false, Ordering::Relaxed);
@@ -128,5 +135,77 @@ impl Drop for Pool {
             // A helper's parts cannot unwind out of it.
             let _ = helper.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU32;
+
+    /// Runs of three steps; every part of each must run once.
+    fn run_some(pool: &Pool, runs: usize) {
+        for _ in 0..runs {
+            pool.begin();
+            for parts in [1, 7, 64] {
+                let counts: Vec<AtomicU32> = (0..parts).map(|_| AtomicU32::new(0)).collect();
+                pool.run(parts, &mut [0; 16], &|part, scratch| {
+                    assert!(scratch.len() == 16 && part < parts);
+                    counts[part].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+            }
+            pool.end();
+        }
+    }
+
+    #[test]
+    fn any_number_of_threads_runs_every_part_once() {
+        for threads in [0, 1, 2, 3, 7] {
+            for pool in [Pool::new(threads, 16), Pool::unjudged(threads, 16)] {
+                assert_eq!(pool.size(), threads.max(1));
+                assert_eq!(pool.threads(), 1, "before a run");
+                run_some(&pool, 200);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pool_too_large_is_cut() {
+        assert_eq!(Pool::new(1000, 0).size(), MAX_THREADS);
+    }
+
+    #[test]
+    fn callers_that_share_a_pool_get_by() {
+        let pool = Pool::unjudged(3, 16);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| run_some(&pool, 200));
+            }
+        });
+    }
+
+    #[test]
+    fn helpers_are_awake_in_a_run_and_asleep_after_it() {
+        let pool = Pool::unjudged(3, 0);
+        let awake = |wanted| {
+            while pool.shared.awake.load(Ordering::Relaxed) != wanted {
+                pool.wake();
+                std::thread::yield_now();
+            }
+        };
+        awake(0);
+        pool.begin();
+        // In the end all of them have something to do at once.
+        let working = AtomicU32::new(0);
+        pool.run(3, &mut [], &|_, _| {
+            working.fetch_add(1, Ordering::Relaxed);
+            while working.load(Ordering::Relaxed) < 3 {
+                pool.wake();
+                std::thread::yield_now();
+            }
+        });
+        pool.end();
+        awake(0);
     }
 }
