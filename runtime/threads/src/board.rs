@@ -1,12 +1,13 @@
 //! One step's parts on a board, from which the caller and its helpers claim them.
 //!
-//! The caller takes parts from the front and helpers take them from the back. Neighbouring steps cut the same image, so
-//! each thread mostly finds in its cache the rows that it wrote in the step before.
+//! Every thread has its share of neighbouring parts and turns to those of others when its own is done. So threads seldom
+//! write the same cache line; and as neighbouring steps cut the same image, each mostly finds in its own cache the rows that
+//! it wrote in the step before.
 //!
 //! # Why lending the task is sound
 //! [`Board::run`] puts a pointer to a task on the board that lives only as long as that call. A helper follows it only
 //! while it holds a part, and
-//! * parts are claimed by compare-and-swap on one word, so each is held by one thread;
+//! * parts are claimed by compare-and-swap on the one word of their share, so each is held by one thread;
 //! * `run` returns, or unwinds, only after it has taken back what nobody claimed and has seen every claimed part finished;
 //! * only one `run` uses the board at a time; a second one computes on its own thread.
 //!
@@ -37,21 +38,25 @@ struct Step {
     scratch: usize,
 }
 
-/// Parts not yet claimed: the first in the low half, the end in the high half.
+/// Parts of a share not yet claimed: the first in the low half, the end in the high half.
 #[derive(Clone, Copy)]
 struct Unclaimed(u32);
 
 impl Unclaimed {
-    fn new(start: u32, end: u32) -> Self {
-        Unclaimed(start | end << 16)
+    fn new(start: usize, end: usize) -> Self {
+        Unclaimed(start as u32 | (end as u32) << 16)
     }
 
-    fn start(self) -> u32 {
-        self.0 & 0xffff
+    fn start(self) -> usize {
+        (self.0 & 0xffff) as usize
     }
 
-    fn end(self) -> u32 {
-        self.0 >> 16
+    fn end(self) -> usize {
+        (self.0 >> 16) as usize
+    }
+
+    fn len(self) -> usize {
+        self.end().saturating_sub(self.start())
     }
 }
 
@@ -61,8 +66,8 @@ struct Apart<T>(T);
 
 /// Where the caller puts a step's parts and helpers find them.
 pub struct Board {
-    /// See [`Unclaimed`].
-    unclaimed: Apart<AtomicU32>,
+    /// By thread, the caller first, its share: see [`Unclaimed`].
+    shares: Vec<Apart<AtomicU32>>,
     /// Parts of this step that helpers have finished.
     finished: Apart<AtomicUsize>,
     step: UnsafeCell<Step>,
@@ -97,11 +102,11 @@ pub struct Outcome {
 }
 
 impl Board {
-    /// A board whose helpers have this many bytes of working memory each.
-    pub fn new(scratch_len: usize) -> Self {
+    /// A board for so many threads, of which each helper has this many bytes of working memory.
+    pub fn new(threads: usize, scratch_len: usize) -> Self {
         fn nothing(_: usize, _: &mut [u8]) {}
         Board {
-            unclaimed: Apart(AtomicU32::new(0)),
+            shares: (0..threads).map(|_| Apart(AtomicU32::new(0))).collect(),
             finished: Apart(AtomicUsize::new(0)),
             step: UnsafeCell::new(Step { task: &nothing, scratch: 0 }),
             taken: AtomicBool::new(false),
@@ -136,9 +141,13 @@ impl Board {
             *self.step.get() = Step { task, scratch: scratch.len() };
         }
         self.finished.0.store(0, Ordering::Relaxed);
-        self.unclaimed.0.store(Unclaimed::new(0, u32::from(parts)).0, Ordering::Release);
         // From here on, also while unwinding, the end of `claims` waits for helpers.
         let mut claims = Claims { board: self, parts: usize::from(parts), own: 0 };
+        // The furthest helper's first: the caller needs no telling.
+        let cut = |thread| usize::from(parts) * thread / self.shares.len();
+        for (thread, share) in self.shares.iter().enumerate().rev() {
+            share.0.store(Unclaimed::new(cut(thread), cut(thread + 1)).0, Ordering::Release);
+        }
         let start = Instant::now();
         while let Some(part) = claims.next() {
             // SAFETY: `task` is borrowed for the whole call.
@@ -161,18 +170,16 @@ impl Board {
 
     /// Whether there is a part to claim.
     pub fn has_work(&self) -> bool {
-        let unclaimed = Unclaimed(self.unclaimed.0.load(Ordering::SeqCst));
-        unclaimed.start() < unclaimed.end()
+        self.shares.iter().any(|share| Unclaimed(share.0.load(Ordering::SeqCst)).len() > 0)
     }
 
-    /// Claims one part of the step on the board and runs it; false where there is none. Never panics.
-    pub fn help(&self, scratch: &mut [u8]) -> bool {
+    /// Claims one part of the step on the board and runs it as thread `thread`, of which 0 is the caller; false where
+    /// there is none. Never panics.
+    pub fn help(&self, thread: usize, scratch: &mut [u8]) -> bool {
         if scratch.len() < self.scratch_len {
             return false;
         }
-        let Some(part) = self.claim(|from| (from.end() - 1, Unclaimed::new(from.start(), from.end() - 1))) else {
-            return false;
-        };
+        let Some(part) = self.claim(thread) else { return false };
         // SAFETY: this thread holds a part, so the caller neither returns nor writes `step`.
         #[allow(unsafe_code)]
         let step = unsafe { *self.step.get() };
@@ -190,20 +197,25 @@ impl Board {
         self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Claims the part that `take` names, leaving what else it says.
-    fn claim(&self, take: impl Fn(Unclaimed) -> (u32, Unclaimed)) -> Option<usize> {
-        let mut word = self.unclaimed.0.load(Ordering::Relaxed);
-        loop {
-            let unclaimed = Unclaimed(word);
-            if unclaimed.start() >= unclaimed.end() {
-                return None;
+    /// Claims a part: the first of the thread's own share, or the last of another's.
+    fn claim(&self, thread: usize) -> Option<usize> {
+        let (before, own) = self.shares.split_at(thread.min(self.shares.len()));
+        own.iter().chain(before).enumerate().find_map(|(turn, share)| {
+            let mut word = share.0.load(Ordering::Relaxed);
+            loop {
+                let unclaimed = Unclaimed(word);
+                let (start, end) = (unclaimed.start(), unclaimed.end());
+                let (part, left) = match turn {
+                    _ if start >= end => return None,
+                    0 => (start, Unclaimed::new(start + 1, end)),
+                    _ => (end - 1, Unclaimed::new(start, end - 1)),
+                };
+                match share.0.compare_exchange_weak(word, left.0, Ordering::Acquire, Ordering::Relaxed) {
+                    Ok(_) => return Some(part),
+                    Err(now) => word = now,
+                }
             }
-            let (part, left) = take(unclaimed);
-            match self.unclaimed.0.compare_exchange_weak(word, left.0, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Some(part as usize),
-                Err(now) => word = now,
-            }
-        }
+        })
     }
 }
 
@@ -218,7 +230,7 @@ struct Claims<'b> {
 
 impl Claims<'_> {
     fn next(&mut self) -> Option<usize> {
-        let part = self.board.claim(|from| (from.start(), Unclaimed::new(from.start() + 1, from.end())))?;
+        let part = self.board.claim(0)?;
         self.own += 1;
         Some(part)
     }
@@ -247,8 +259,12 @@ impl Claims<'_> {
 
 impl Drop for Claims<'_> {
     fn drop(&mut self) {
-        let left = Unclaimed(self.board.unclaimed.0.swap(0, Ordering::Acquire));
-        self.parts -= left.end().saturating_sub(left.start()) as usize;
+        // Only a panic leaves any.
+        for share in &self.board.shares {
+            if Unclaimed(share.0.load(Ordering::Relaxed)).len() > 0 {
+                self.parts -= Unclaimed(share.0.swap(0, Ordering::Acquire)).len();
+            }
+        }
         if !self.finished() {
             self.wait();
         }
@@ -277,11 +293,12 @@ mod tests {
         }
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
+            for thread in 1..3 {
+                let over = &over;
+                scope.spawn(move || {
                     let mut scratch = vec![0; board.scratch_len()];
                     while !over.load(Ordering::Relaxed) {
-                        if !board.help(&mut scratch) {
+                        if !board.help(thread, &mut scratch) {
                             thread::yield_now();
                         }
                     }
@@ -294,7 +311,7 @@ mod tests {
 
     #[test]
     fn every_part_runs_once_whoever_runs_it() {
-        let board = Board::new(8);
+        let board = Board::new(3, 8);
         let mut helped = 0;
         with_helpers(&board, || {
             for parts in (0..40).chain([1000]) {
@@ -317,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_step_that_a_part_starts_stays_on_its_thread() {
-        let board = Board::new(0);
+        let board = Board::new(3, 0);
         let task = |_: usize, _: &mut [u8]| {
             assert_eq!(board.run(1, &mut [], &|_, _| panic!("runs")), None);
         };
@@ -326,16 +343,16 @@ mod tests {
 
     #[test]
     fn what_helpers_cannot_run_stays_with_the_caller() {
-        let board = Board::new(4);
+        let board = Board::new(3, 4);
         assert_eq!(board.run(1, &mut [0; 5], &|_, _| {}), None, "more working memory than helpers have");
         assert_eq!(board.run(1 << 16, &mut [0; 4], &|_, _| {}), None, "more parts than can be counted");
-        assert!(!board.help(&mut [0; 3]));
-        assert!(!board.help(&mut [0; 4]));
+        assert!(!board.help(1, &mut [0; 3]));
+        assert!(!board.help(1, &mut [0; 4]));
     }
 
     #[test]
     fn a_panic_on_any_thread_reaches_the_caller_once_every_part_has_ended() {
-        let board = Board::new(0);
+        let board = Board::new(3, 0);
         let caller = thread::current().id();
         with_helpers(&board, || {
             for on_caller in [true, false] {

@@ -38,13 +38,26 @@ const REPAYMENT: u32 = 50;
 /// The red balance at which helpers are let go within a run.
 const OVERDRAFT: Duration = Duration::from_micros(50);
 
+/// Whether a run is helped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Help {
+    /// By nobody.
+    #[default]
+    Alone,
+    /// By helpers once they are awake: nobody knows how long that takes, and to cut a step for those who are not there
+    /// only slows the caller down.
+    Awake,
+    /// By all helpers, from the first step: they came in time in the last run.
+    All,
+}
+
 /// Decides which runs are helped.
 #[derive(Debug, Default)]
 pub struct Governor {
     /// What the last runs alone took, the oldest first.
     alone: Vec<Duration>,
     /// Whether the run now going on is helped.
-    helped: bool,
+    help: Help,
     /// What helpers saved in this run.
     saved: Duration,
     /// What the caller waited for them.
@@ -79,11 +92,15 @@ impl Governor {
     }
 
     /// Whether the run that begins is to be helped.
-    pub fn begin(&mut self) -> bool {
+    pub fn begin(&mut self) -> Help {
         let paused = self.alone_runs > 0 || self.alone_time > Duration::ZERO;
-        self.helped = !paused && self.helped_runs < SAMPLE_EVERY;
+        self.help = match paused || self.helped_runs >= SAMPLE_EVERY {
+            true => Help::Alone,
+            false if self.gains == 0 => Help::Awake,
+            false => Help::All,
+        };
         (self.saved, self.waited) = (Duration::ZERO, Duration::ZERO);
-        self.helped
+        self.help
     }
 
     /// Takes note of a step of a helped run; false where the rest of the run is to go on alone.
@@ -97,7 +114,7 @@ impl Governor {
 
     /// Takes note of how long the run took.
     pub fn end(&mut self, took: Duration) {
-        if !self.helped {
+        if self.help == Help::Alone {
             return self.end_alone(took);
         }
         self.helped_runs += 1;
@@ -165,7 +182,7 @@ mod tests {
     fn make(governor: &mut Governor, runs: u32, alone: Duration, helped: impl Fn(u32) -> [Duration; 3]) -> Vec<bool> {
         let mut tries = 0;
         let run = |_| {
-            let is_helped = governor.begin();
+            let is_helped = governor.begin() != Help::Alone;
             let mut took = alone;
             if is_helped {
                 let [saved, waited, takes] = helped(tries);
@@ -240,7 +257,7 @@ mod tests {
     #[test]
     fn a_run_goes_on_alone_once_its_balance_is_in_the_red() {
         let mut governor = Governor::new();
-        assert!(governor.begin());
+        assert_eq!(governor.begin(), Help::Awake);
         let good = Outcome { helped: 3, own: 5, worked: micros(50), waited: micros(2) };
         assert!(governor.step(&good));
         assert!(!governor.step(&Outcome { waited: micros(200), ..good }));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const LOOKS: u32 = 64;
 /// How long a helper stays awake between two steps of a run, so that it need not be woken for each. After its first looks
 /// it lets whoever else wants its core go first, which may be the caller.
-const AWAKE: Duration = Duration::from_micros(50);
+const AWAKE: Duration = Duration::from_micros(100);
 
 /// What the caller and all helpers share.
 pub struct Shared {
@@ -41,16 +41,18 @@ impl Alarm {
     }
 }
 
-/// Starts a helper that, once awake, wakes the one that `next` is for: so the caller need wake only the last one started.
-pub fn start(shared: &Arc<Shared>, next: Option<Alarm>) -> std::io::Result<(JoinHandle<()>, Alarm)> {
+/// Starts the helper that is thread `thread` and that, once awake, wakes the one that `next` is for: so the caller need
+/// wake only the last one started.
+pub fn start(shared: &Arc<Shared>, thread: usize, next: Option<Alarm>) -> std::io::Result<(JoinHandle<()>, Alarm)> {
     let asleep = Arc::new(AtomicBool::new(false));
-    let helper = Helper { shared: Arc::clone(shared), asleep: Arc::clone(&asleep), next };
+    let helper = Helper { thread, shared: Arc::clone(shared), asleep: Arc::clone(&asleep), next };
     let handle = thread::Builder::new().name("retort-helper".into()).spawn(move || helper.work())?;
     let alarm = Alarm { asleep, thread: handle.thread().clone() };
     Ok((handle, alarm))
 }
 
 struct Helper {
+    thread: usize,
     shared: Arc<Shared>,
     asleep: Arc<AtomicBool>,
     next: Option<Alarm>,
@@ -62,7 +64,7 @@ impl Helper {
         let mut scratch = Scratch::new(board.scratch_len());
         while !over.load(Ordering::SeqCst) {
             awake.fetch_add(1, Ordering::Relaxed);
-            self.stay_awake(helped, || board.help(scratch.bytes()));
+            self.stay_awake(helped, || board.help(self.thread, scratch.bytes()));
             awake.fetch_sub(1, Ordering::Relaxed);
             self.asleep.store(true, Ordering::SeqCst);
             if !board.has_work() && !over.load(Ordering::SeqCst) {

@@ -1,7 +1,7 @@
 //! The pool: helpers that sleep between runs, and the caller's side of a run.
 
 use crate::board::Board;
-use crate::governor::Governor;
+use crate::governor::{Governor, Help};
 use crate::helper::{Alarm, Shared, start};
 use retort_core::kernels::Parallel;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,7 +21,8 @@ pub struct Pool {
     /// Wakes the helper that wakes the others.
     alarm: Option<Alarm>,
     run: Mutex<Run>,
-    judged: bool,
+    /// Whether steps are cut for all helpers, rather than for those that are awake.
+    all: AtomicBool,
 }
 
 /// The run that is going on, and what earlier ones taught.
@@ -45,21 +46,21 @@ impl Pool {
     }
 
     fn with(threads: usize, scratch_len: usize, governor: Option<Governor>) -> Pool {
+        let threads = threads.clamp(1, MAX_THREADS);
         let shared = Arc::new(Shared {
-            board: Board::new(scratch_len),
+            board: Board::new(threads, scratch_len),
             helped: AtomicBool::new(false),
             awake: AtomicUsize::new(0),
             over: AtomicBool::new(false),
         });
         let (mut helpers, mut alarm) = (Vec::new(), None);
-        for _ in 1..threads.min(MAX_THREADS) {
+        for thread in 1..threads {
             // Without its alarm a helper sleeps until the pool ends.
-            let Ok((helper, next)) = start(&shared, alarm.clone()) else { break };
+            let Ok((helper, next)) = start(&shared, thread, alarm.clone()) else { break };
             helpers.push(helper);
             alarm = Some(next);
         }
-        let judged = governor.is_some();
-        Pool { shared, helpers, alarm, run: Mutex::new(Run { governor, start: None }), judged }
+        Pool { shared, helpers, alarm, run: Mutex::new(Run { governor, start: None }), all: AtomicBool::new(false) }
     }
 
     /// How many threads there are, the caller's included.
@@ -79,25 +80,28 @@ impl Pool {
 }
 
 impl Parallel for Pool {
-    /// Those that are awake: to cut a step for helpers that are not yet there would only slow the caller down.
     fn threads(&self) -> usize {
         if !self.shared.helped.load(Ordering::Relaxed) {
             return 1;
         }
         self.wake();
-        if self.judged { 1 + self.shared.awake.load(Ordering::Relaxed) } else { self.size() }
+        match self.all.load(Ordering::Relaxed) {
+            true => self.size(),
+            false => 1 + self.shared.awake.load(Ordering::Relaxed),
+        }
     }
 
     fn begin(&self) {
         if self.helpers.is_empty() {
             return;
         }
-        let helped = {
+        let help = {
             let mut run = self.lock();
             run.start = Some(Instant::now());
-            run.governor.as_mut().is_none_or(Governor::begin)
+            run.governor.as_mut().map_or(Help::All, Governor::begin)
         };
-        if helped {
+        self.all.store(help == Help::All, Ordering::Relaxed);
+        if help != Help::Alone {
             self.shared.helped.store(true, Ordering::SeqCst);
             self.wake();
         }
