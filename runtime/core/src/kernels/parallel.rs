@@ -44,8 +44,12 @@ pub struct Work<'w> {
     pub parallel: &'w dyn Parallel,
 }
 
-/// Multiply-accumulates below which waking another thread costs more than it saves.
-const WORTH_A_THREAD: u64 = 400_000;
+/// Multiply-accumulates of the smallest piece worth cutting: a microsecond or two of int8 on vectors, during which two
+/// threads can tell each other of a step and its end some times over.
+const WORTH_A_PIECE: u64 = 200_000;
+/// Pieces a thread, so that one that was interrupted holds the others up only for a short while. More would cost more
+/// than they save: most kernels have some work to do at the edges of a piece.
+const PIECES_A_THREAD: usize = 4;
 
 impl Work<'_> {
     /// Cuts `len` rows, which cost `macs` multiply-accumulates together, into pieces of whole rows and calls
@@ -60,9 +64,8 @@ impl Work<'_> {
         task: &(dyn Fn(Range<usize>, &mut [T], &mut [u8]) + Sync),
     ) {
         let threads = self.parallel.threads();
-        // Several pieces a thread, so that one that was interrupted holds the others up only for a short while.
-        let worth = usize::try_from(macs / WORTH_A_THREAD).unwrap_or(usize::MAX);
-        let pieces = if threads == 1 { 1 } else { (threads * 4).min(worth).min(len) };
+        let worth = usize::try_from(macs / WORTH_A_PIECE).unwrap_or(usize::MAX);
+        let pieces = if threads == 1 { 1 } else { (threads * PIECES_A_THREAD).min(worth).min(len) };
         if pieces <= 1 {
             return task(0..len, y, self.scratch);
         }
