@@ -1,8 +1,8 @@
 //! A helper's thread: claim parts while there are some, look again for a moment, sleep.
 
 use crate::board::Board;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -45,8 +45,15 @@ impl Alarm {
 /// wake only the last one started.
 pub fn start(shared: &Arc<Shared>, thread: usize, next: Option<Alarm>) -> std::io::Result<(JoinHandle<()>, Alarm)> {
     let asleep = Arc::new(AtomicBool::new(false));
+    let started = Arc::new(Barrier::new(2));
     let helper = Helper { thread, shared: Arc::clone(shared), asleep: Arc::clone(&asleep), next };
-    let handle = thread::Builder::new().name("retort-helper".into()).spawn(move || helper.work())?;
+    let handle = thread::Builder::new().name("retort-helper".into()).spawn({
+        let started = Arc::clone(&started);
+        move || helper.work(&started)
+    })?;
+    // A thread allocates while it starts, which must be over when the first run begins.
+    started.wait();
+
     let alarm = Alarm { asleep, thread: handle.thread().clone() };
     Ok((handle, alarm))
 }
@@ -59,9 +66,10 @@ struct Helper {
 }
 
 impl Helper {
-    fn work(self) {
+    fn work(self, started: &Barrier) {
         let Shared { board, helped, awake, over } = &*self.shared;
         let mut scratch = Scratch::new(board.scratch_len());
+        started.wait();
         while !over.load(Ordering::SeqCst) {
             awake.fetch_add(1, Ordering::Relaxed);
             self.stay_awake(helped, || board.help(self.thread, scratch.bytes()));
