@@ -51,18 +51,14 @@ const WORTH_A_PIECE: u64 = 200_000;
 /// than they save: most kernels have some work to do at the edges of a piece.
 const PIECES_A_THREAD: usize = 4;
 
+/// Computes some rows: which, the elements of the output that they own, and working memory.
+type RowTask<'t, T> = dyn Fn(Range<usize>, &mut [T], &mut [u8]) + Sync + 't;
+
 impl Work<'_> {
     /// Cuts `len` rows, which cost `macs` multiply-accumulates together, into pieces of whole rows and calls
     /// `task(rows, elements, scratch)` for each, where `elements` are those of `y` that these rows own: row i begins at
     /// i · `pitch`. Which rows share a piece depends on the number of threads, so results must not.
-    pub fn rows<T: Send>(
-        self,
-        len: usize,
-        macs: u64,
-        pitch: usize,
-        y: &mut [T],
-        task: &(dyn Fn(Range<usize>, &mut [T], &mut [u8]) + Sync),
-    ) {
+    pub fn rows<T: Send>(self, len: usize, macs: u64, pitch: usize, y: &mut [T], task: &RowTask<'_, T>) {
         let threads = self.parallel.threads();
         let worth = usize::try_from(macs / WORTH_A_PIECE).unwrap_or(usize::MAX);
         let pieces = if threads == 1 { 1 } else { (threads * PIECES_A_THREAD).min(worth).min(len) };
