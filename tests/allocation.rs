@@ -1,7 +1,8 @@
-//! No inference allocates: neither the session alone, in any of four networks' files, nor the whole way from a picture
-//! to its boxes with the shipped model. One test, because it counts for the whole process.
+//! No inference allocates, on one thread or two: neither the session alone, in any of four networks' files, nor the whole
+//! way from a picture to its boxes with the shipped model. One test, because it counts for the whole process.
 
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 
@@ -74,11 +75,15 @@ fn the_counter_counts() {
 /// `strict` refuses a model that would run any part as a fallback step, so loading proves that there is none.
 fn sessions_do_not_allocate(file: &str) {
     let Some(path) = data::find(file) else { return };
-    for input in [InputKind::Float, InputKind::Quantised] {
-        let options = LoadOptions { input, strict: true, ..Default::default() };
+    for (input, threads) in
+        [(InputKind::Float, 1), (InputKind::Float, 2), (InputKind::Quantised, 1), (InputKind::Quantised, 2)]
+    {
+        let options = LoadOptions { input, strict: true, threads: NonZeroUsize::new(threads), ..Default::default() };
         let model = Model::open(&path, &options).unwrap_or_else(|error| panic!("{file}: {error}"));
         let mut session = model.session();
-        for run in 0..2 {
+        assert_eq!(session.threads(), threads);
+        // On two threads some runs are helped and some are not.
+        for run in 0..2 * threads * threads {
             let counted = requests_during(|| {
                 for index in 0..model.inputs().len() {
                     fill(session.input(index), run);
@@ -88,7 +93,7 @@ fn sessions_do_not_allocate(file: &str) {
                     black_box(session.output(index));
                 }
             });
-            assert_eq!(counted, 0, "{file}, {input:?}, run {run}");
+            assert_eq!(counted, 0, "{file}, {input:?}, {threads} thread(s), run {run}");
         }
     }
 }

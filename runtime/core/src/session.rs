@@ -145,11 +145,28 @@ impl<'a, B: AsRef<[u8]>> Session<'a, B> {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_observed(&mut self, external: &mut dyn External, finished: &mut dyn FnMut(u32)) -> Result<(), RunError> {
+        let _run = Run::begin(self.parallel);
         for (info, step) in self.plan.steps() {
             execute::execute(self.plan, self.kernels, self.parallel, info.index, &step, self.arena, external)?;
             finished(info.index);
         }
         Ok(())
+    }
+}
+
+/// A run that goes on until this ends, also where a step fails.
+struct Run<'p>(&'p dyn Parallel);
+
+impl<'p> Run<'p> {
+    fn begin(parallel: &'p dyn Parallel) -> Self {
+        parallel.begin();
+        Run(parallel)
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

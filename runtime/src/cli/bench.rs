@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::model::ModelArguments;
 use super::profile::Profile;
+use super::threads::Threads;
 use crate::contract::golden_picture;
 use crate::model::golden::output_crc32;
 use crate::model::{InputKind, Model, Session};
@@ -22,9 +23,8 @@ use crate::vision::latency::milliseconds;
 pub struct Bench {
     #[command(flatten)]
     model: ModelArguments,
-    /// Threads that run the network.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    threads: u32,
+    #[command(flatten)]
+    threads: Threads,
     /// How long to measure.
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
     duration: f64,
@@ -60,11 +60,8 @@ impl Times {
 impl Bench {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
-        if self.threads > 1 {
-            eprintln!("note: --threads {} asks for more than this version has; running on one", self.threads);
-        }
         let start = Instant::now();
-        let model = self.model.load(InputKind::Quantised)?;
+        let model = self.model.load_on(&self.threads, InputKind::Quantised)?;
         let load_ms = milliseconds(start.elapsed());
         let mut session = model.session();
         fill(&model, &mut session);
@@ -72,13 +69,13 @@ impl Bench {
         session.run()?;
         let checksum = output_crc32(model.outputs(), &session);
         let (times, allocations) = self.measure(&mut session)?;
-        let profile = self.profile.then(|| Profile::measure(&model, &mut session, 1)).transpose()?;
+        let profile = self.profile.then(|| Profile::measure(&model, &mut session)).transpose()?;
         let inputs: Vec<String> = model.inputs().iter().map(|port| port.element.to_string()).collect();
         if self.json {
             let mut object = json!({
                 "model": self.model.model.display().to_string(),
                 "isa": model.kernel_set().name(),
-                "threads": 1,
+                "threads": session.threads(),
                 "input": inputs.join(","),
                 "runs": times.0.len(),
                 "latency_ms": {
@@ -104,7 +101,11 @@ impl Bench {
             println!("{object}");
         } else {
             println!("{}", self.model.model.display());
-            println!("  kernels      {}, one thread, input {}", model.kernel_set(), inputs.join(", "));
+            let threads = match session.threads() {
+                1 => "one thread".into(),
+                threads => format!("{threads} threads"),
+            };
+            println!("  kernels      {}, {threads}, input {}", model.kernel_set(), inputs.join(", "));
             println!("  loaded in    {load_ms:.1} ms");
             println!(
                 "  latency      min {:.3}  mean {:.3}  p50 {:.3}  p90 {:.3}  p99 {:.3}  max {:.3} ms over {} runs",

@@ -12,6 +12,7 @@ use clap::Args;
 use super::look::{Look, Looker, Sinks};
 use super::model::ModelArguments;
 use super::samples;
+use super::threads::Threads;
 
 /// Where `retort` alone writes the annotated picture.
 const SAMPLE_OUTPUT: &str = "out";
@@ -67,7 +68,7 @@ pub fn sample() -> anyhow::Result<()> {
         model: ModelArguments { model: samples::model()?, shapes: Vec::new(), isa: None, strict: false },
         source: Some(samples::picture()?.display().to_string()),
         json: false,
-        threads: 1,
+        threads: Threads { threads: 1 },
         contract: None,
     };
     Detect { look, save: Some(SAMPLE_OUTPUT.into()), score: None, iou: None }.run()

@@ -14,6 +14,7 @@ use clap::Args;
 
 use super::model::ModelArguments;
 use super::samples;
+use super::threads::Threads;
 
 /// Arguments of every command that looks at pictures.
 #[derive(Clone, Debug, Args)]
@@ -25,9 +26,8 @@ pub struct Look {
     /// Print one JSON object a picture.
     #[arg(long)]
     pub json: bool,
-    /// Threads that run the network.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub threads: u32,
+    #[command(flatten)]
+    pub threads: Threads,
     /// The model's contract: a TOML file to use instead of what the model carries.
     #[arg(long, value_name = "FILE.toml")]
     pub contract: Option<PathBuf>,
@@ -44,11 +44,8 @@ pub struct Loaded {
 impl Look {
     /// Loads the model and finds its contract, which must be for `task`.
     pub fn load(&self, task: Task) -> anyhow::Result<Loaded> {
-        if self.threads > 1 {
-            eprintln!("note: --threads {} asks for more than this version has; running on one", self.threads);
-        }
         let path = &self.model.model;
-        let model = self.model.load(InputKind::Quantised)?;
+        let model = self.model.load_on(&self.threads, InputKind::Quantised)?;
         let contract = Contract::find(path, self.contract.as_deref(), model.contract())?;
         anyhow::ensure!(
             contract.task == task,

@@ -12,6 +12,7 @@ mod model;
 mod profile;
 mod run;
 mod samples;
+mod threads;
 mod verify;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use retort_core::kernels::KernelSet;
 
+use super::threads::Threads;
 use crate::Error;
 use crate::model::{InputKind, LoadOptions, Model};
 
@@ -25,13 +26,30 @@ pub struct ModelArguments {
 }
 
 impl ModelArguments {
-    /// Loads the model.
+    /// Loads the model to run it on the caller's thread.
     ///
     /// # Errors
     /// As [`Model::open`].
     pub fn load(&self, input: InputKind) -> Result<Model, Error> {
-        let options = LoadOptions { shapes: self.shapes.clone(), input, strict: self.strict, kernel_set: self.isa };
-        Model::open(&self.model, &options)
+        Model::open(&self.model, &self.options(input))
+    }
+
+    /// Loads the model to run it on several threads.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn load_on(&self, threads: &Threads, input: InputKind) -> Result<Model, Error> {
+        Model::open(&self.model, &LoadOptions { threads: Some(threads.count()), ..self.options(input) })
+    }
+
+    fn options(&self, input: InputKind) -> LoadOptions {
+        LoadOptions {
+            shapes: self.shapes.clone(),
+            input,
+            strict: self.strict,
+            kernel_set: self.isa,
+            ..LoadOptions::default()
+        }
     }
 }
 

@@ -95,9 +95,9 @@ fn rate(macs: u64, ms: f64) -> f64 {
 }
 
 impl Profile {
-    /// Runs the model until each step has shown its least time, then measures the processor. `threads` is how many the
-    /// session runs on.
-    pub fn measure(model: &Model, session: &mut Session, threads: usize) -> Result<Profile, Error> {
+    /// Runs the model until each step has shown its least time, then measures the processor.
+    pub fn measure(model: &Model, session: &mut Session) -> Result<Profile, Error> {
+        let threads = session.threads();
         let infos = model.steps();
         let (times, runs) = least_times(infos.len(), session)?;
         let steps = infos.into_iter().zip(times).map(|(info, ms)| Step { info, ms }).collect();

@@ -9,6 +9,7 @@ use ndarray::{ArrayD, ArrayViewD, IxDyn, ShapeBuilder};
 use ndarray_npy::{ReadableElement, WritableElement, read_npy, write_npy};
 
 use super::model::ModelArguments;
+use super::threads::Threads;
 use crate::model::InputKind;
 use crate::tensor::{Port, TensorMut, TensorRef};
 
@@ -24,6 +25,8 @@ pub struct Run {
     /// An input as NAME=FILE.npy; NAME= may be left out where the model has one input
     #[arg(long = "input", value_name = "NAME=FILE.npy")]
     inputs: Vec<String>,
+    #[command(flatten)]
+    threads: Threads,
     /// Where to write the outputs
     #[arg(long, value_name = "DIR")]
     output_dir: PathBuf,
@@ -32,7 +35,7 @@ pub struct Run {
 impl Run {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
-        let model = self.model.load(InputKind::Float)?;
+        let model = self.model.load_on(&self.threads, InputKind::Float)?;
         let mut session = model.session();
         for given in &self.inputs {
             let (name, file) = match given.split_once('=') {

@@ -1,5 +1,6 @@
 //! Loading: from a file's bytes to a checked plan.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path, options: &LoadOptions) -> Re
 }
 
 /// Checks a plan's bytes and finds its kernels.
-fn checked(bytes: &[u8], path: &Path) -> Result<Inner, Error> {
+fn checked(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Inner, Error> {
     let fail = |problem: String| Error::Model { path: path.into(), problem };
     let plan = Plan::check(AlignedBytes::copy_of(bytes)).map_err(|error| fail(error.to_string()))?;
     let kernels = select(plan.kernel_set())
@@ -50,6 +51,7 @@ fn checked(bytes: &[u8], path: &Path) -> Result<Inner, Error> {
         contract,
         fallbacks: Vec::new(),
         report: Vec::new(),
+        threads: options.threads.map_or(1, NonZeroUsize::get),
     })
 }
 
@@ -62,7 +64,7 @@ fn plan(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
             ),
         });
     }
-    let inner = checked(bytes, path)?;
+    let inner = checked(bytes, path, options)?;
     if let Some(wanted) = options.kernel_set.filter(|&wanted| wanted != inner.plan.kernel_set()) {
         let packed = inner.plan.kernel_set();
         let problem = format!("is packed for {packed} kernels, not for {wanted} ones; compile it for those");
@@ -105,7 +107,7 @@ fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
         .map(|step| fallback::Step::new(&graph, &planned, step))
         .collect::<Result<Vec<_>, _>>()
         .map_err(fail)?;
-    let inner = checked(&planned.bytes, path)?;
+    let inner = checked(&planned.bytes, path, options)?;
     Ok(Model { inner: Arc::new(Inner { fallbacks, report: planned.report, ..inner }) })
 }
 

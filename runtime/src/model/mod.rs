@@ -6,7 +6,10 @@ mod fallback;
 pub mod golden;
 mod load;
 mod session;
+#[cfg(all(test, feature = "onnx"))]
+mod threads_tests;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +20,9 @@ use crate::Error;
 use crate::contract::Contract;
 use crate::tensor::{ElementType, Port, Quantisation};
 use aligned::AlignedBytes;
+use retort_threads::Pool;
 
+pub use retort_threads::MAX_THREADS;
 pub use session::Session;
 
 /// What the memory of an image input holds.
@@ -42,6 +47,9 @@ pub struct LoadOptions {
     pub strict: bool,
     /// The kernels to run on; the best that the processor has where none is named.
     pub kernel_set: Option<KernelSet>,
+    /// Threads that each session runs on, the caller's included, at most [`MAX_THREADS`]; the caller's alone where none
+    /// are named. Results do not depend on it.
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// A part of a model that no step of the plan covers: tract runs it, and allocates while it does.
@@ -86,6 +94,7 @@ struct Inner {
     contract: Option<Contract>,
     fallbacks: Vec<fallback::Step>,
     report: Vec<(&'static str, usize)>,
+    threads: usize,
 }
 
 impl Model {
@@ -125,9 +134,10 @@ impl Model {
         self.inner.contract.as_ref()
     }
 
-    /// A new session with an arena of its own.
+    /// A new session with an arena and threads of its own.
     pub fn session(&self) -> Session {
-        Session::new(Arc::clone(&self.inner))
+        let threads = self.inner.threads;
+        Session::new(Arc::clone(&self.inner), |scratch| Pool::new(threads, scratch))
     }
 
     /// The plan's bytes: a `.plan` file.

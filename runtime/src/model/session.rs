@@ -1,9 +1,10 @@
-//! A session: one arena, and the calls that fill it, run the model in it, and read it.
+//! A session: one arena, the threads that work in it, and the calls that fill it, run the model in it, and read it.
 
 use std::sync::Arc;
 
 use bytemuck::{cast_slice, cast_slice_mut};
 use retort_core::session;
+use retort_threads::Pool;
 
 use super::Inner;
 use super::aligned::AlignedBytes;
@@ -12,15 +13,28 @@ use crate::Error;
 use crate::tensor::{ElementType, TensorMut, TensorRef};
 
 /// One arena and the state to run a model in it. Does not allocate after it was made, fallback steps apart.
+///
+/// Threads are the session's own rather than the model's: a session runs one frame at a time, so its helpers are never
+/// needed twice at once, and what its runs take tells whether they help here.
 pub struct Session {
     model: Arc<Inner>,
     arena: AlignedBytes,
+    pool: Pool,
 }
 
 impl Session {
-    pub(super) fn new(model: Arc<Inner>) -> Self {
+    /// A session on the threads that `pool` makes, given how much working memory each needs.
+    pub(super) fn new(model: Arc<Inner>, pool: impl FnOnce(usize) -> Pool) -> Self {
         let arena = AlignedBytes::zeroed(model.plan.arena_len());
-        Session { model, arena }
+        let scratch =
+            (model.plan.steps()).filter_map(|(_, step)| step.regions().scratch).map(|region| region.byte_len());
+        let pool = pool(scratch.max().unwrap_or(0) as usize);
+        Session { model, arena, pool }
+    }
+
+    /// Threads that may run the model, the caller's included.
+    pub fn threads(&self) -> usize {
+        self.pool.size()
     }
 
     /// The memory of input `index`, to be filled before [`run`](Self::run). It does not keep its contents across runs.
@@ -57,7 +71,7 @@ impl Session {
         let Inner { plan, kernels, path, .. } = &*self.model;
         let mut external = Fallbacks { steps: &self.model.fallbacks, failure: None };
         session::Session::new(plan, self.arena.as_mut(), *kernels)
-            .and_then(|mut session| session.run_observed(&mut external, finished))
+            .and_then(|session| session.on(&self.pool).run_observed(&mut external, finished))
             .map_err(|error| Error::Model {
                 path: path.clone(),
                 problem: external.failure.take().unwrap_or_else(|| error.to_string()),

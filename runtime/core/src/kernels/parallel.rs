@@ -5,8 +5,14 @@ use core::ops::Range;
 
 /// Threads that run the parts of a step together.
 pub trait Parallel: Sync {
-    /// How many threads there are, the caller's included; at least 1.
+    /// Among how many threads it is worth splitting a step now, the caller's included; at least 1.
     fn threads(&self) -> usize;
+
+    /// A run begins, of many steps one after another: helpers may wake.
+    fn begin(&self) {}
+
+    /// The run that began last is over: helpers may sleep.
+    fn end(&self) {}
 
     /// Calls `task(part, scratch)` once for every part below `parts`, in any order, and returns when all calls have
     /// returned. Working memory is `scratch` on the caller's thread and memory of the pool's own, of the same length, on
@@ -38,25 +44,24 @@ pub struct Work<'w> {
     pub parallel: &'w dyn Parallel,
 }
 
-/// Multiply-accumulates below which waking another thread costs more than it saves.
-const WORTH_A_THREAD: u64 = 400_000;
+/// Multiply-accumulates of the smallest piece worth cutting: a microsecond or two of int8 on vectors, during which two
+/// threads can tell each other of a step and its end some times over.
+const WORTH_A_PIECE: u64 = 200_000;
+/// Pieces a thread, so that one that was interrupted holds the others up only for a short while. More would cost more
+/// than they save: most kernels have some work to do at the edges of a piece.
+const PIECES_A_THREAD: usize = 4;
+
+/// Computes some rows: which, the elements of the output that they own, and working memory.
+type RowTask<'t, T> = dyn Fn(Range<usize>, &mut [T], &mut [u8]) + Sync + 't;
 
 impl Work<'_> {
     /// Cuts `len` rows, which cost `macs` multiply-accumulates together, into pieces of whole rows and calls
     /// `task(rows, elements, scratch)` for each, where `elements` are those of `y` that these rows own: row i begins at
     /// i · `pitch`. Which rows share a piece depends on the number of threads, so results must not.
-    pub fn rows<T: Send>(
-        self,
-        len: usize,
-        macs: u64,
-        pitch: usize,
-        y: &mut [T],
-        task: &(dyn Fn(Range<usize>, &mut [T], &mut [u8]) + Sync),
-    ) {
+    pub fn rows<T: Send>(self, len: usize, macs: u64, pitch: usize, y: &mut [T], task: &RowTask<'_, T>) {
         let threads = self.parallel.threads();
-        // Several pieces a thread, so that one that was interrupted holds the others up only for a short while.
-        let worth = usize::try_from(macs / WORTH_A_THREAD).unwrap_or(usize::MAX);
-        let pieces = if threads == 1 { 1 } else { (threads * 4).min(worth).min(len) };
+        let worth = usize::try_from(macs / WORTH_A_PIECE).unwrap_or(usize::MAX);
+        let pieces = if threads == 1 { 1 } else { (threads * PIECES_A_THREAD).min(worth).min(len) };
         if pieces <= 1 {
             return task(0..len, y, self.scratch);
         }
