@@ -1,8 +1,6 @@
 //! The vector operations that integer convolutions are made of.
 
 use super::Isa;
-#[allow(unused_imports, reason = "documentation refers to it")]
-use super::layout::lane_channel;
 
 /// An instruction set's integer vectors: *lanes* of i32 sums, and *bytes*, four times as many u8.
 ///
@@ -61,7 +59,7 @@ pub unsafe trait Int8: Isa {
     unsafe fn pixels<const N: usize>(self, from: [*const u8; 4]) -> Self::Bytes;
 
     /// Interleaves four rows of bytes: lane i of vector j holds byte `j · LANES + i` of the rows where the result is to be
-    /// ORDERED, else byte [`lane_channel`]`(4, j, i, LANES)`, which takes fewer instructions.
+    /// ORDERED, else byte [`lane_channel`](super::layout::lane_channel)`(4, j, i, LANES)`, which takes fewer instructions.
     fn interleave<const ORDERED: bool>(self, rows: [Self::Bytes; 4]) -> [Self::Bytes; 4];
 
     /// How to round: half to even, plus the zero point, clamped to `low..=high`. All three lie in 0..=255. `may_overflow`:
@@ -69,7 +67,7 @@ pub unsafe trait Int8: Isa {
     fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Self::Rounding;
 
     /// The bytes of four vectors of sums: each sum as f32 times its multiplier, rounded. Byte `j · LANES + i` comes from
-    /// lane i of vector j where the result is to be ORDERED, else byte [`lane_channel`]`(4, j, i, LANES)` does.
+    /// lane i of vector j where the result is to be ORDERED, else byte [`lane_channel`](super::layout::lane_channel)`(4, j, i, LANES)` does.
     fn narrow<const ORDERED: bool>(
         self,
         sums: [Self::Sums; 4],

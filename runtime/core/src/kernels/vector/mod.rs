@@ -1,9 +1,19 @@
 //! The fast algorithms, written once over the few vector operations they need.
 //!
 //! An instruction set is a token: a type without contents that only a check of the processor gives out, so whoever holds
-//! one may use its instructions. The traits [`Int8`] and [`Float`] are the operations; the convolutions are
-//! generic over them.
-//! Weights are packed by [`VectorPacking`], which runs anywhere.
+//! one may use its instructions. The traits [`Int8`] and [`Float`] are the operations; the convolutions are generic over
+//! them. Weights are packed by [`VectorPacking`], which runs anywhere.
+//!
+//! | | int8 | f32 |
+//! |---|---|---|
+//! | which algorithm, and who of the threads does what | `convolution_int8` | `convolution_f32` |
+//! | 1 × 1, and the tiles of all other products | `product` | `product_f32` |
+//! | depthwise | `depthwise_3x3`, others `depthwise_int8` with `quads` | `depthwise_f32` |
+//! | how weights lie | `layout` | `layout_f32` |
+//!
+//! What is neither, `elements` compiles once more from the portable code.
+// Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
+#![allow(clippy::needless_range_loop)]
 
 mod activation;
 mod convolution_f32;

@@ -5,6 +5,8 @@
 //! | `avx512-vnni` | [`Avx512Vnni`](avx512::Avx512Vnni) | the same |
 //! | `avx-vnni` | [`AvxVnni`](ymm::AvxVnni), or [`Avx512Ymm`](ymm::Avx512Ymm) where the processor only has the longer encoding | [`Avx2`](ymm::Avx2) |
 //! | `avx2` | [`Avx2`](ymm::Avx2) | the same |
+// Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
+#![allow(clippy::needless_range_loop)]
 
 mod avx512;
 mod avx512_f32;
