@@ -39,7 +39,13 @@ impl<I: Int8> Task<I> for Dots<'_> {
         // Sums that begin equal would stay equal, and a compiler need keep only one of those.
         // SAFETY: the operands hold twelve vectors of sums and more.
         #[allow(unsafe_code)]
-        let mut sums = unsafe { load_sums::<I, { TILE[0] * TILE[1] }>(isa, self.operands.0.as_ptr().cast()) };
+        let mut sums = unsafe {
+            let mut sums = [load_sums::<I, { TILE[1] }>(isa, self.operands.0.as_ptr().cast()); TILE[0]];
+            for pixel in 1..TILE[0] {
+                sums[pixel] = load_sums::<I, { TILE[1] }>(isa, self.operands.0.as_ptr().add(pixel * 64).cast());
+            }
+            sums
+        };
         for _ in 0..self.rounds {
             // As far as a compiler can tell, the operands change from round to round, so that it repeats all of it.
             let x = black_box(self.operands).0.as_ptr();
@@ -48,10 +54,10 @@ impl<I: Int8> Task<I> for Dots<'_> {
             unsafe {
                 let weights = load_weights::<I, { TILE[1] }>(isa, x.add(FOURS * TILE[0] * LONGEST));
                 for four in 0..FOURS {
-                    for (pixel, sums) in sums.chunks_exact_mut(TILE[1]).enumerate() {
+                    for pixel in 0..TILE[0] {
                         let bytes = isa.bytes(x.add((four * TILE[0] + pixel) * LONGEST));
-                        for (sum, &weights) in sums.iter_mut().zip(&weights) {
-                            *sum = isa.dot(*sum, bytes, weights);
+                        for v in 0..TILE[1] {
+                            sums[pixel][v] = isa.dot(sums[pixel][v], bytes, weights[v]);
                         }
                     }
                 }
