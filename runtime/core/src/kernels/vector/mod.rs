@@ -14,6 +14,8 @@
 //! What is neither, `elements` compiles once more from the portable code.
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
+// Where no instruction set has these operations, plans are still packed for processors that do.
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_imports))]
 
 mod activation;
 mod convolution_f32;
