@@ -3,7 +3,7 @@
 use super::depthwise_3x3::Depthwise3x3;
 use super::depthwise_int8::Depthwise;
 use super::int8::Int8;
-use super::layout::{MAX_RUNS, Segments, VectorPacking, is_covered, slides};
+use super::layout::{MAX_RUNS, Segments, VectorPacking, is_covered, padded_channels, slides};
 use super::product::{Constants, Runs, Target, multiply};
 use super::ring::{RowRing, Source};
 use super::{Tables, Task, scratch};
@@ -219,7 +219,7 @@ impl<I: Int8> Task<I> for General<'_> {
         let segments = Segments::of(&convolution.shape);
         let rounding = convolution.rounding(isa);
         let pitch = step.y.stride as usize * step.y.width as usize;
-        let vectors = outputs.div_ceil(I::LANES);
+        let padded = padded_channels(outputs, I::LANES);
         let mut done = rows.start;
         while done < rows.end {
             // The rows of one image.
@@ -249,10 +249,10 @@ impl<I: Int8> Task<I> for General<'_> {
                     #[allow(unsafe_code)]
                     unsafe {
                         multiply(isa, runs, step.y.width as usize, constants, rounding, to);
-                        let dots = starts.len() * segments.fours() * vectors;
-                        constants.weights = constants.weights.add(dots * I::WEIGHT_BYTES);
-                        constants.bias = constants.bias.add(vectors * I::LANES);
-                        constants.multiplier = constants.multiplier.add(vectors * I::LANES);
+                        let weights = starts.len() * segments.fours() * padded;
+                        constants.weights = constants.weights.add(weights * I::WEIGHT_BYTES / I::LANES);
+                        constants.bias = constants.bias.add(padded);
+                        constants.multiplier = constants.multiplier.add(padded);
                     }
                 }
             }

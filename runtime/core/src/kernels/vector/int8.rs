@@ -20,6 +20,8 @@ pub unsafe trait Int8: Isa {
     type Weights: Copy;
     /// How sums become bytes.
     type Rounding: Copy;
+    /// The same instructions on vectors of half the length, where these have 16 lanes; else this very instruction set.
+    type Half: Int8;
 
     /// Sums of a vector: 16 or 8.
     const LANES: usize;
@@ -32,6 +34,9 @@ pub unsafe trait Int8: Isa {
 
     /// Bytes that the weights of one [`dot`](Self::dot) take in memory.
     const WEIGHT_BYTES: usize;
+
+    /// The token of [`Half`](Self::Half), and how that rounds.
+    fn half(self, rounding: Self::Rounding) -> (Self::Half, <Self::Half as Int8>::Rounding);
 
     /// Reads [`LANES`](Self::LANES) sums.
     unsafe fn sums(self, from: *const i32) -> Self::Sums;

@@ -6,7 +6,7 @@
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
 //!
 //! A *segment* is a run of inputs that lie side by side in memory (see [`Segments`]), filled up with zeros to fours. A
-//! *block* is up to four vectors of output channels (see [`vectors_of_block`]), a *chunk* the channels that a depthwise
+//! *block* is up to four vectors of output channels (see [`blocks`]), a *chunk* the channels that a depthwise
 //! convolution works on at a time (see [`chunks`]). Instruction sets without byte products take the four weights as
 //! 16-bit numbers, the first and third of every lane in one vector, the second and fourth in the next.
 //!
@@ -33,15 +33,33 @@ pub struct VectorPacking {
 /// The most runs of inputs, or groups of four taps, that kernels keep the places of.
 pub const MAX_RUNS: usize = 64;
 
-/// Vectors of output channels in the block that begins `left` vectors before the last.
-pub fn vectors_of_block(left: usize) -> usize {
-    left.min(4)
+/// Output channels of a group that a product computes at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The first of them.
+    pub start: usize,
+    /// Vectors that they take, up to four.
+    pub vectors: usize,
+    /// Lanes of a vector: half of the usual number where a last vector of 16 lanes would hold eight channels or fewer.
+    pub lanes: usize,
 }
 
-/// The first vector, and the number of vectors, of the block that vector `vector` of `vectors` is in.
-fn block_of_vector(vector: usize, vectors: usize) -> (usize, usize) {
-    let first = vector / 4 * 4;
-    (first, vectors_of_block(vectors - first))
+/// Divides the output channels of a group into blocks.
+pub fn blocks(channels: usize, lanes: usize) -> impl Iterator<Item = Block> {
+    let (whole, padded) = (channels.next_multiple_of(lanes), padded_channels(channels, lanes));
+    // What whole vectors hold where the last one is cut in half.
+    let in_whole = if padded < whole { whole - lanes } else { whole };
+    let of_whole = (0..in_whole).step_by(4 * lanes).map(move |start| {
+        let vectors = ((in_whole - start) / lanes).min(4);
+        Block { start, vectors, lanes }
+    });
+    let half = Block { start: in_whole, vectors: 1, lanes: lanes / 2 };
+    of_whole.chain((padded < whole).then_some(half))
+}
+
+/// Output channels of a group once its blocks are filled up.
+pub fn padded_channels(channels: usize, lanes: usize) -> usize {
+    channels.next_multiple_of(if lanes > 8 && (channels % lanes) <= lanes / 2 { lanes / 2 } else { lanes })
 }
 
 /// Which of the channels of a block or chunk of `count` vectors lane `lane` of vector `vector` works on. Where there are
@@ -180,12 +198,14 @@ impl VectorPacking {
         });
         let groups = if depthwise { 0 } else { shape.groups.max(1) as usize };
         let of_group = outputs / groups.max(1);
-        let vectors = of_group.div_ceil(lanes);
-        let in_groups = (0..groups * vectors * lanes).map(move |i| {
-            let (group, vector) = (i / lanes / vectors, i / lanes % vectors);
-            let (first, count) = block_of_vector(vector, vectors);
-            let channel = first * lanes + lane_channel(count, vector - first, i % lanes, lanes);
-            Some(channel).filter(|&c| c < of_group).map(|c| group * of_group + c)
+        let in_groups = (0..groups).flat_map(move |group| {
+            blocks(of_group, lanes).flat_map(move |block| {
+                (0..block.vectors * block.lanes).map(move |i| {
+                    let (vector, lane) = (i / block.lanes, i % block.lanes);
+                    let channel = block.start + lane_channel(block.vectors, vector, lane, block.lanes);
+                    Some(channel).filter(|&c| c < of_group).map(|c| group * of_group + c)
+                })
+            })
         });
         in_chunks.chain(in_groups)
     }
@@ -195,18 +215,20 @@ impl VectorPacking {
         let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
         let (of_group, depth) = (outputs / groups, shape.depth() as usize);
         let runs = depth / segments.len;
-        let mut dots = packed.chunks_exact_mut(self.weight_bytes());
+        let mut rest = packed;
         for group in 0..groups {
-            let vectors = of_group.div_ceil(self.lanes);
-            let mut first = 0;
-            while first < vectors {
-                let count = vectors_of_block(vectors - first);
+            for block in blocks(of_group, self.lanes) {
                 for four in 0..runs * segments.fours() {
                     let (run, at) = (four / segments.fours(), four % segments.fours() * 4);
-                    for vector in 0..count {
-                        let Some(dot) = dots.next() else { return };
-                        for lane in 0..self.lanes {
-                            let channel = first * self.lanes + lane_channel(count, vector, lane, self.lanes);
+                    for vector in 0..block.vectors {
+                        let Some((dot, behind)) =
+                            rest.split_at_mut_checked(self.weight_bytes() / self.lanes * block.lanes)
+                        else {
+                            return;
+                        };
+                        rest = behind;
+                        for lane in 0..block.lanes {
+                            let channel = block.start + lane_channel(block.vectors, vector, lane, block.lanes);
                             let weight = |i: usize| {
                                 let inside = channel < of_group && at + i < segments.len;
                                 let index = || (group * of_group + channel) * depth + run * segments.len + at + i;
@@ -216,7 +238,6 @@ impl VectorPacking {
                         }
                     }
                 }
-                first += count;
             }
         }
     }
@@ -256,7 +277,7 @@ impl Packing for VectorPacking {
             return Portable.packed_int8(shape, wide);
         }
         let (lanes, outputs) = (self.lanes as u64, u64::from(shape.out_channels));
-        let (sums, dots) = if shape.form == ConvolutionForm::Depthwise {
+        let (sums, weights) = if shape.form == ConvolutionForm::Depthwise {
             // As `chunks` divides them, without walking through them all.
             let left = outputs % (4 * lanes);
             let rest = match left.div_ceil(lanes) {
@@ -266,16 +287,17 @@ impl Packing for VectorPacking {
             };
             let chunks = outputs / (4 * lanes) + rest;
             let taps = u64::from(shape.kernel[0]).div_ceil(4).saturating_mul(shape.kernel[1].into());
-            (chunks * 4 * lanes, taps.saturating_mul(chunks * 4))
+            (chunks * 4 * lanes, taps.saturating_mul(chunks * 4 * lanes))
         } else {
             let groups = u64::from(shape.groups.max(1));
             let segments = Segments::of(shape);
             let fours = u64::from(shape.kernel[0])
                 .saturating_mul((segments.per_row as u64).saturating_mul(segments.fours() as u64));
-            let vectors = (outputs / groups).div_ceil(lanes) * groups;
-            (vectors * lanes, fours.saturating_mul(vectors))
+            let sums = padded_channels((outputs / groups) as usize, self.lanes) as u64 * groups;
+            (sums, fours.saturating_mul(sums))
         };
-        PackedLen { weights: bytes(dots, self.weight_bytes() as u64), bias: bytes(sums, 4), multiplier: bytes(sums, 4) }
+        let weight = (self.weight_bytes() / self.lanes) as u64;
+        PackedLen { weights: bytes(weights, weight), bias: bytes(sums, 4), multiplier: bytes(sums, 4) }
     }
 
     fn pack_int8(

@@ -4,9 +4,9 @@
 //! pixel and the weights of four inputs of every vector, and multiplies all pairs. Sums begin at the bias and are rounded
 //! where they are: nothing is written but the result.
 
-use super::Task;
+use super::{Isa, Task};
 use super::int8::{Int8, load_floats, load_sums, load_weights};
-use super::layout::vectors_of_block;
+use super::layout::blocks;
 
 /// Repeats code with a number that the compiler knows, so that arrays of vectors which it indexes stay in registers.
 macro_rules! unrolled {
@@ -62,30 +62,35 @@ pub unsafe fn multiply<I: Int8>(
     isa: I,
     runs: Runs<'_>,
     pixels: usize,
-    mut constants: Constants,
+    constants: Constants,
     rounding: I::Rounding,
-    mut to: Target,
+    to: Target,
 ) {
     let fours = runs.starts.len() * (runs.fours + usize::from(runs.rest > 0));
-    while to.channels > 0 {
-        let count = vectors_of_block(to.channels.div_ceil(I::LANES));
-        let block = Target { channels: to.channels.min(count * I::LANES), ..to };
-        // SAFETY: as the caller says; a block is the first channels of those.
+    let mut done = 0;
+    for block in blocks(to.channels, I::LANES) {
+        let channels = (to.channels - block.start).min(block.vectors * block.lanes);
+        // SAFETY: constants are packed block after block, and the channels of a block are some of those that can be written.
         unsafe {
-            match count {
-                1 => isa.invoke(Sweep::<I, 1> { runs, pixels, constants, rounding, to: block }),
-                2 => isa.invoke(Sweep::<I, 2> { runs, pixels, constants, rounding, to: block }),
-                3 => isa.invoke(Sweep::<I, 3> { runs, pixels, constants, rounding, to: block }),
-                _ => isa.invoke(Sweep::<I, 4> { runs, pixels, constants, rounding, to: block }),
-            }
-            let channels = count * I::LANES;
-            constants = Constants {
-                weights: constants.weights.add(fours * count * I::WEIGHT_BYTES),
-                bias: constants.bias.add(channels),
-                multiplier: constants.multiplier.add(channels),
+            let to = Target { first: to.first.add(block.start), channels, ..to };
+            let constants = Constants {
+                weights: constants.weights.add(fours * done * I::WEIGHT_BYTES / I::LANES),
+                bias: constants.bias.add(done),
+                multiplier: constants.multiplier.add(done),
             };
-            to = Target { first: to.first.add(block.channels), channels: to.channels - block.channels, ..to };
+            if block.lanes < I::LANES {
+                let (half, rounding) = isa.half(rounding);
+                half.invoke(Sweep::<I::Half, 1> { runs, pixels, constants, rounding, to });
+            } else {
+                match block.vectors {
+                    1 => isa.invoke(Sweep::<I, 1> { runs, pixels, constants, rounding, to }),
+                    2 => isa.invoke(Sweep::<I, 2> { runs, pixels, constants, rounding, to }),
+                    3 => isa.invoke(Sweep::<I, 3> { runs, pixels, constants, rounding, to }),
+                    _ => isa.invoke(Sweep::<I, 4> { runs, pixels, constants, rounding, to }),
+                }
+            }
         }
+        done += block.vectors * block.lanes;
     }
 }
 

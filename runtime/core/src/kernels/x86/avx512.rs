@@ -1,5 +1,6 @@
 //! 512-bit vectors: AVX512 with byte dot products.
 
+use super::ymm::{self, Avx512Ymm};
 use crate::kernels::vector::{Int8, Isa, Task};
 use core::arch::asm;
 use core::arch::x86_64::*;
@@ -70,11 +71,23 @@ unsafe impl Int8 for Avx512Vnni {
     type Bytes = __m512i;
     type Weights = __m512i;
     type Rounding = Rounding;
+    type Half = Avx512Ymm;
 
     const LANES: usize = 16;
     const TILE: usize = 24;
     const MANY_REGISTERS: bool = true;
     const WEIGHT_BYTES: usize = 64;
+
+    #[inline(always)]
+    fn half(self, rounding: Rounding) -> (Avx512Ymm, ymm::Rounding) {
+        // SAFETY: this token proves more instructions than that one stands for.
+        unsafe {
+            let Rounding { may_overflow, zero, low, high, .. } = rounding;
+            let zero = _mm512_castsi512_si256(zero);
+            let (low, high) = (_mm512_castsi512_si256(low), _mm512_castsi512_si256(high));
+            (Avx512Ymm::assume(), ymm::Rounding { may_overflow, zero, low, high })
+        }
+    }
 
     #[inline(always)]
     unsafe fn sums(self, from: *const i32) -> __m512i {

@@ -57,12 +57,12 @@ impl Avx512Ymm {
 #[derive(Clone, Copy, Debug)]
 pub struct Rounding {
     /// Whether products may leave the range of i32.
-    may_overflow: bool,
+    pub may_overflow: bool,
     /// The zero point as i16.
-    zero: __m256i,
+    pub zero: __m256i,
     /// The bounds as bytes.
-    low: __m256i,
-    high: __m256i,
+    pub low: __m256i,
+    pub high: __m256i,
 }
 
 /// Writes the first `len` bytes of `bytes`.
@@ -119,11 +119,17 @@ macro_rules! int8 {
             type Bytes = __m256i;
             type Weights = $weights;
             type Rounding = Rounding;
+            type Half = Self;
 
             const LANES: usize = 8;
             const TILE: usize = 12;
             const MANY_REGISTERS: bool = false;
             const WEIGHT_BYTES: usize = size_of::<$weights>();
+
+            #[inline(always)]
+            fn half(self, rounding: Rounding) -> (Self, Rounding) {
+                (self, rounding)
+            }
 
             #[inline(always)]
             unsafe fn sums(self, from: *const i32) -> __m256i {
