@@ -341,7 +341,7 @@ fn wrong_usage() {
         vec!["detect", &model, "--score", "high"],
         vec!["run", &model],
         vec!["inspect", &model, "--shape", "image=1,3,many"],
-        vec!["bench", &model, "--threads", "0"],
+        vec!["bench", &model, "--threads", "many"],
         vec!["bench", &model, "--duration", "-1"],
     ] {
         let run = retort(&arguments);

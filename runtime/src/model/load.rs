@@ -1,5 +1,6 @@
 //! Loading: from a file's bytes to a checked plan.
 
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,20 +22,28 @@ pub(super) fn open(path: &Path, options: &LoadOptions) -> Result<Model, Error> {
     if len > MAX_FILE {
         return Err(Error::Model { path: path.into(), problem: format!("has {len} bytes; the limit is {MAX_FILE}") });
     }
-    from_bytes(&std::fs::read(path).map_err(io)?, path, options)
+    // A plan runs where it was read to.
+    let mut bytes = AlignedBytes::zeroed(len as usize);
+    std::fs::File::open(path).and_then(|mut file| file.read_exact(bytes.as_mut())).map_err(io)?;
+    load(bytes, path, options)
 }
 
 pub(super) fn from_bytes(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error> {
+    load(AlignedBytes::copy_of(bytes), path, options)
+}
+
+fn load(aligned: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Model, Error> {
+    let bytes = aligned.as_ref();
     if bytes.is_empty() {
         return Err(Error::Model { path: path.into(), problem: "is empty".into() });
     }
-    if bytes.starts_with(&MAGIC) { plan(bytes, path, options) } else { onnx(bytes, path, options) }
+    if bytes.starts_with(&MAGIC) { plan(aligned, path, options) } else { onnx(bytes, path, options) }
 }
 
 /// Checks a plan's bytes and finds its kernels.
-fn checked(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Inner, Error> {
+fn checked(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Inner, Error> {
     let fail = |problem: String| Error::Model { path: path.into(), problem };
-    let plan = Plan::check(AlignedBytes::copy_of(bytes)).map_err(|error| fail(error.to_string()))?;
+    let plan = Plan::check(bytes).map_err(|error| fail(error.to_string()))?;
     let kernels = select(plan.kernel_set())
         .ok_or_else(|| fail(format!("is packed for {} kernels, which this processor lacks", plan.kernel_set())))?;
     let metadata: Vec<(String, String)> = match plan.contract() {
@@ -55,7 +64,7 @@ fn checked(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Inner, Er
     })
 }
 
-fn plan(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error> {
+fn plan(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Model, Error> {
     if let Some((name, _)) = options.shapes.first() {
         return Err(Error::Model {
             path: path.into(),
@@ -107,7 +116,7 @@ fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
         .map(|step| fallback::Step::new(&graph, &planned, step))
         .collect::<Result<Vec<_>, _>>()
         .map_err(fail)?;
-    let inner = checked(&planned.bytes, path, options)?;
+    let inner = checked(AlignedBytes::copy_of(&planned.bytes), path, options)?;
     Ok(Model { inner: Arc::new(Inner { fallbacks, report: planned.report, ..inner }) })
 }
 

@@ -4,9 +4,9 @@
 //! pixel and the weights of four inputs of every vector, and multiplies all pairs. Sums begin at the bias and are rounded
 //! where they are: nothing is written but the result.
 
-use super::{Isa, Task};
 use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::blocks;
+use super::{Isa, Task};
 
 /// Repeats code with a number that the compiler knows, so that arrays of vectors which it indexes stay in registers.
 macro_rules! unrolled {
