@@ -2,6 +2,7 @@
 
 use core::marker::PhantomData;
 use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Threads that run the parts of a step together.
 pub trait Parallel: Sync {
@@ -51,6 +52,9 @@ const WORTH_A_PIECE: u64 = 200_000;
 /// than they save: most kernels have some work to do at the edges of a piece.
 const PIECES_A_THREAD: usize = 4;
 
+/// The most pieces that a step is cut into.
+const MAX_PIECES: usize = 128;
+
 /// Computes some rows: which, the elements of the output that they own, and working memory.
 type RowTask<'t, T> = dyn Fn(Range<usize>, &mut [T], &mut [u8]) + Sync + 't;
 
@@ -61,16 +65,22 @@ impl Work<'_> {
     pub fn rows<T: Send>(self, len: usize, macs: u64, pitch: usize, y: &mut [T], task: &RowTask<'_, T>) {
         let threads = self.parallel.threads();
         let worth = usize::try_from(macs / WORTH_A_PIECE).unwrap_or(usize::MAX);
-        let pieces = if threads == 1 { 1 } else { (threads * PIECES_A_THREAD).min(worth).min(len) };
+        let pieces = if threads == 1 { 1 } else { (threads * PIECES_A_THREAD).min(worth).min(len).min(MAX_PIECES) };
         if pieces <= 1 {
             return task(0..len, y, self.scratch);
         }
         let whole = Shared::new(y);
+        let begun = [const { AtomicU32::new(0) }; MAX_PIECES / 32];
         self.parallel.run(pieces, self.scratch, &|piece, scratch| {
+            // Soundness must not rest on the promise of others to run each piece once.
+            let bit = 1 << (piece % 32);
+            if piece >= pieces || begun[piece / 32].fetch_or(bit, Ordering::Relaxed) & bit != 0 {
+                return;
+            }
             let rows = len * piece / pieces..len * (piece + 1) / pieces;
             let end = if rows.end == len { whole.len } else { (rows.end * pitch).min(whole.len) };
             let range = (rows.start * pitch).min(end)..end;
-            // SAFETY: the row ranges of different pieces are disjoint and ascending, and each piece runs once, so no
+            // SAFETY: the row ranges of different pieces are disjoint and ascending, and no piece gets here twice, so no
             // element is borrowed twice.
             #[allow(unsafe_code)]
             let elements = unsafe { whole.slice(range) };
@@ -139,6 +149,27 @@ mod tests {
             });
             assert!(y.iter().enumerate().all(|(index, &element)| element == index as u32 + 1), "{len} rows");
         }
+    }
+
+    #[test]
+    fn a_piece_that_is_run_again_does_nothing() {
+        /// Runs everything twice, and a part that there is not.
+        struct Twice;
+
+        impl Parallel for Twice {
+            fn threads(&self) -> usize {
+                2
+            }
+
+            fn run(&self, parts: usize, scratch: &mut [u8], task: &(dyn Fn(usize, &mut [u8]) + Sync)) {
+                (0..=parts).chain(0..parts).for_each(|part| task(part, scratch));
+            }
+        }
+
+        let mut y = vec![0u32; 40];
+        let work = Work { scratch: &mut [], parallel: &Twice };
+        work.rows(40, u64::MAX, 1, &mut y, &|_, y, _| y.iter_mut().for_each(|element| *element += 1));
+        assert_eq!(y, [1; 40]);
     }
 
     #[test]
