@@ -4,13 +4,12 @@ use super::Task;
 use super::activation::{Activation, Rest};
 use super::depthwise_f32::Depthwise;
 use super::float::Float;
-use super::layout::{MAX_RUNS, Segments, VectorPacking};
+use super::general::{General, elements};
+use super::layout::{Segments, VectorPacking};
 use super::layout_f32::{is_covered, rows as padded_rows};
 use super::product_f32::{Constants, Runs, Target, multiply};
-use super::ring::{RowRing, Source};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Work, portable};
 use crate::plan::step::{ConvolutionF32, ConvolutionForm};
-use crate::plan::view::Image;
 use bytemuck::cast_slice_mut;
 use core::ops::Range;
 
@@ -57,7 +56,7 @@ pub fn convolution_f32<I: Float>(
             isa.invoke(Pointwise { convolution: &convolution, rows, y });
         }),
         ConvolutionForm::General => work.rows(height, macs, pitch * width, y, &|rows, y, scratch| {
-            isa.invoke(General { convolution: &convolution, rows, y, scratch: cast_slice_mut(scratch) });
+            isa.invoke(GeneralRows { convolution: &convolution, rows, y, scratch: cast_slice_mut(scratch) });
         }),
         // Its multiplications are few, but wait for memory.
         ConvolutionForm::Depthwise => work.rows(height, macs * 4, pitch * width, y, &|rows, y, _| {
@@ -66,12 +65,6 @@ pub fn convolution_f32<I: Float>(
             convolution.finish(y, pixels);
         }),
     }
-}
-
-/// Elements that an image spans.
-fn elements(image: &Image) -> usize {
-    let pixels = image.batch as usize * image.height as usize * image.width as usize;
-    (pixels - 1) * image.stride as usize + image.channels as usize
 }
 
 /// What every form needs.
@@ -129,62 +122,42 @@ impl<I: Float> Task<I> for Pointwise<'_> {
 }
 
 /// Some output rows of any other convolution, whose inputs are read from a ring of padded rows.
-struct General<'g> {
+struct GeneralRows<'g> {
     convolution: &'g Convolution<'g>,
     rows: Range<usize>,
     y: &'g mut [f32],
     scratch: &'g mut [f32],
 }
 
-impl<I: Float> Task<I> for General<'_> {
+impl<I: Float> Task<I> for GeneralRows<'_> {
     #[inline(always)]
     fn run(self, isa: I) {
-        let General { convolution, rows, y, scratch } = self;
-        let (step, x) = (convolution.step, convolution.x);
-        let (window, layout) = (&step.window, padded_rows(step));
-        let (height, places, width) = (step.x.height as usize, step.y.height as usize, step.y.width as usize);
-        let (channels, groups) = (step.x.channels as usize, step.groups as usize);
-        let (inputs, outputs) = (channels / groups, step.y.channels as usize / groups);
-        let [stride, dilation] = [window.stride, window.dilation].map(|pair| pair.map(|n| n as usize));
-        let segments = Segments::of(&convolution.shape);
-        let activation = Activation::new(isa, step.activation);
-        let pitch = step.y.stride as usize;
-        let slots = outputs.div_ceil(I::LANES) * I::LANES;
-        let mut done = rows.start;
-        while done < rows.end {
-            // The rows of one image.
-            let image = done / places;
-            let end = rows.end.min((image + 1) * places);
-            let mut ring = RowRing::new(scratch, layout, height, [window.pad[0], window.pad[1]], 0.0);
-            let source = Source::new(x, &step.x, image, 0..channels);
-            for row in done..end {
-                let first = (row - image * places) * stride[0];
-                ring.fill(&source, first..first + layout.rows);
-                let y = &mut y[(row - rows.start) * pitch * width..];
-                assert!((width - 1) * pitch + outputs * groups <= y.len(), "the output is too small");
-                let mut constants = convolution.constants();
-                for group in 0..groups {
-                    let mut starts = [core::ptr::null(); MAX_RUNS];
-                    let starts = &mut starts[..window.kernel[0] as usize * segments.per_row];
-                    for (run, start) in starts.iter_mut().enumerate() {
-                        let (tap_row, tap) = (run / segments.per_row, run % segments.per_row);
-                        let at = ring.row(first + tap_row * dilation[0], height) + tap * dilation[1] * layout.pitch;
-                        *start = ring.elements()[at + group * inputs..].as_ptr();
-                    }
-                    let runs = Runs { starts, len: segments.len, step: stride[1] * channels };
-                    let to = Target { first: y[group * outputs..].as_mut_ptr(), step: pitch, channels: outputs };
-                    // SAFETY: padded rows hold the window at every place; constants are packed group after group; the row
-                    // of results can be written, as was just seen.
-                    #[allow(unsafe_code)]
-                    unsafe {
-                        multiply(isa, runs, width, constants, activation, to);
-                        constants.weights = constants.weights.add(starts.len() * segments.len * slots);
-                        constants.bias = constants.bias.add(slots);
-                    }
-                }
+        let GeneralRows { convolution, rows, y, scratch } = self;
+        let (step, shape) = (convolution.step, &convolution.shape);
+        let layout = padded_rows(step);
+        let general = General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding: 0.0 };
+        let (len, activation) = (Segments::of(shape).len, Activation::new(isa, step.activation));
+        let groups = step.groups as usize;
+        let outputs = step.y.channels as usize / groups;
+        let slots = outputs.next_multiple_of(I::LANES);
+        let (width, pitch) = (step.y.width as usize, step.y.stride as usize);
+        general.for_each(convolution.x, rows, scratch, |row, group, starts| {
+            let runs = Runs { starts, len, step: general.step() };
+            let y = &mut y[row * pitch * width..];
+            assert!((width - 1) * pitch + outputs * groups <= y.len(), "the output is too small");
+            let to = Target { first: y[group * outputs..].as_mut_ptr(), step: pitch, channels: outputs };
+            let mut constants = convolution.constants();
+            // SAFETY: the runs can be read at every place; constants are packed group after group; the row of results can
+            // be written, as was just seen.
+            #[allow(unsafe_code)]
+            unsafe {
+                constants.weights = constants.weights.add(group * starts.len() * len * slots);
+                constants.bias = constants.bias.add(group * slots);
+                multiply(isa, runs, width, constants, activation, to);
+            }
+            if group + 1 == groups {
                 convolution.finish(y, width);
             }
-            done = end;
-        }
+        });
     }
 }

@@ -2,14 +2,13 @@
 
 use super::depthwise_3x3::Depthwise3x3;
 use super::depthwise_int8::Depthwise;
+use super::general::{General, elements};
 use super::int8::Int8;
-use super::layout::{MAX_RUNS, Segments, VectorPacking, is_covered, padded_channels, slides};
+use super::layout::{Segments, VectorPacking, is_covered, padded_channels, slides};
 use super::product::{Constants, Runs, Target, multiply};
-use super::ring::{RowRing, Source};
 use super::{Tables, Task, scratch};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Table, Work, portable};
 use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
-use crate::plan::view::Image;
 use core::ops::Range;
 
 /// The file under `kernels/` that [`convolution_int8`] runs `step` with: the same choices, in the same order.
@@ -73,7 +72,7 @@ pub fn convolution_int8<I: Int8, T: Tables>(
         ConvolutionForm::General => {
             work.rows(pixels / step.y.width as usize, macs, pitch * step.y.width as usize, y, &|rows, y, scratch| {
                 let pixels = rows.len() * step.y.width as usize;
-                isa.invoke(General { convolution: &convolution, rows, y: &mut *y, scratch });
+                isa.invoke(GeneralRows { convolution: &convolution, rows, y: &mut *y, scratch });
                 convolution.look_up(tables, y, pixels, step.y.channels as usize);
             });
         }
@@ -106,12 +105,6 @@ pub fn rounding<I: Int8>(isa: I, step: &ConvolutionInt8, packed: Packed<'_>) -> 
     let is_small = |multiplier: &[u8; 4]| f32::from_le_bytes(*multiplier).abs() < 1.0;
     let small = packed.multiplier.as_chunks::<4>().0.iter().all(is_small);
     isa.rounding(step.y_zero, step.low, step.high, !small)
-}
-
-/// Elements that an image spans.
-fn elements(image: &Image) -> usize {
-    let pixels = image.batch as usize * image.height as usize * image.width as usize;
-    (pixels - 1) * image.stride as usize + image.channels as usize
 }
 
 /// What every form needs.
@@ -199,64 +192,40 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
 }
 
 /// Some output rows of any other convolution, whose inputs are read from a ring of padded rows.
-struct General<'g> {
+struct GeneralRows<'g> {
     convolution: &'g Convolution<'g>,
     rows: Range<usize>,
     y: &'g mut [u8],
     scratch: &'g mut [u8],
 }
 
-impl<I: Int8> Task<I> for General<'_> {
+impl<I: Int8> Task<I> for GeneralRows<'_> {
     #[inline(always)]
     fn run(self, isa: I) {
-        let General { convolution, rows, y, scratch } = self;
-        let (step, x) = (convolution.step, convolution.x);
-        let (window, layout) = (&step.window, scratch::general(step));
-        let (height, places) = (step.x.height as usize, step.y.height as usize);
-        let (channels, groups) = (step.x.channels as usize, step.groups as usize);
-        let (inputs, outputs) = (channels / groups, step.y.channels as usize / groups);
-        let [stride, dilation] = [window.stride, window.dilation].map(|pair| pair.map(|n| n as usize));
-        let segments = Segments::of(&convolution.shape);
-        let rounding = convolution.rounding(isa);
-        let pitch = step.y.stride as usize * step.y.width as usize;
+        let GeneralRows { convolution, rows, y, scratch } = self;
+        let (step, shape) = (convolution.step, &convolution.shape);
+        let (layout, padding) = (scratch::general(step), step.x_zero as u8);
+        let general = General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding };
+        let (fours, rounding) = (Segments::of(shape).fours(), convolution.rounding(isa));
+        let outputs = step.y.channels as usize / step.groups as usize;
         let padded = padded_channels(outputs, I::LANES);
-        let mut done = rows.start;
-        while done < rows.end {
-            // The rows of one image.
-            let image = done / places;
-            let end = rows.end.min((image + 1) * places);
-            let mut ring = RowRing::new(scratch, layout, height, [window.pad[0], window.pad[1]], step.x_zero as u8);
-            let source = Source::new(x, &step.x, image, 0..channels);
-            for row in done..end {
-                let first = (row - image * places) * stride[0];
-                ring.fill(&source, first..first + layout.rows);
-                let mut constants = convolution.constants();
-                for group in 0..groups {
-                    let mut starts = [core::ptr::null(); MAX_RUNS];
-                    let starts = &mut starts[..window.kernel[0] as usize * segments.per_row];
-                    for (run, start) in starts.iter_mut().enumerate() {
-                        let (tap_row, tap) = (run / segments.per_row, run % segments.per_row);
-                        let at = ring.row(first + tap_row * dilation[0], height) + tap * dilation[1] * layout.pitch;
-                        *start = ring.elements()[at + group * inputs..].as_ptr();
-                    }
-                    let runs = Runs { starts, offset: 0, fours: segments.fours(), rest: 0, step: stride[1] * channels };
-                    let y = &mut y[(row - rows.start) * pitch + group * outputs..];
-                    let last = (step.y.width as usize - 1) * step.y.stride as usize;
-                    assert!(last + outputs <= y.len(), "the output is too small");
-                    let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: outputs };
-                    // SAFETY: padded rows hold the window at every place, and slack for the last four inputs; the
-                    // constants are packed group after group; the row of results can be written.
-                    #[allow(unsafe_code)]
-                    unsafe {
-                        multiply(isa, runs, step.y.width as usize, constants, rounding, to);
-                        let weights = starts.len() * segments.fours() * padded;
-                        constants.weights = constants.weights.add(weights * I::WEIGHT_BYTES / I::LANES);
-                        constants.bias = constants.bias.add(padded);
-                        constants.multiplier = constants.multiplier.add(padded);
-                    }
-                }
+        let (width, stride) = (step.y.width as usize, step.y.stride as usize);
+        general.for_each(convolution.x, rows, scratch, |row, group, starts| {
+            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step() };
+            let y = &mut y[row * width * stride + group * outputs..];
+            assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
+            let to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
+            let mut constants = convolution.constants();
+            // SAFETY: the runs can be read at every place, and the last four inputs of a row because of its slack; the
+            // constants are packed group after group; the row of results can be written.
+            #[allow(unsafe_code)]
+            unsafe {
+                let weights = group * starts.len() * fours * padded;
+                constants.weights = constants.weights.add(weights * I::WEIGHT_BYTES / I::LANES);
+                constants.bias = constants.bias.add(group * padded);
+                constants.multiplier = constants.multiplier.add(group * padded);
+                multiply(isa, runs, width, constants, rounding, to);
             }
-            done = end;
-        }
+        });
     }
 }

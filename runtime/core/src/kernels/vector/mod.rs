@@ -9,6 +9,7 @@
 //! | which algorithm, and who of the threads does what | `convolution_int8` | `convolution_f32` |
 //! | 1 × 1, and the tiles of all other products | `product` | `product_f32` |
 //! | depthwise | `depthwise_3x3`, others `depthwise_int8` with `quads` | `depthwise_f32` |
+//! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
 //! | how weights lie | `layout` | `layout_f32` |
 //!
 //! What is neither, `elements` compiles once more from the portable code.
@@ -25,6 +26,7 @@ mod depthwise_f32;
 mod depthwise_int8;
 pub mod elements;
 mod float;
+mod general;
 mod int8;
 mod layout;
 mod layout_f32;
