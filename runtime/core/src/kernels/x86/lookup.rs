@@ -164,30 +164,22 @@ impl Rows<'_> {
     }
 }
 
-impl Tables for Avx2 {
-    type Prepared<'t> = Rows<'t>;
+macro_rules! by_rows {
+    ($($isa:ty),*) => {$(
+        impl Tables for $isa {
+            type Prepared<'t> = Rows<'t>;
 
-    #[inline(always)]
-    fn prepare(self, table: &Table) -> Rows<'_> {
-        Rows(table)
-    }
+            #[inline(always)]
+            fn prepare(self, table: &Table) -> Rows<'_> {
+                Rows(table)
+            }
 
-    #[inline(always)]
-    fn map(self, table: Rows<'_>, x: Option<&[u8]>, y: &mut [u8]) {
-        table.map(x, y);
-    }
+            #[inline(always)]
+            fn map(self, table: Rows<'_>, x: Option<&[u8]>, y: &mut [u8]) {
+                table.map(x, y);
+            }
+        }
+    )*};
 }
 
-impl Tables for Avx512Vnni {
-    type Prepared<'t> = Rows<'t>;
-
-    #[inline(always)]
-    fn prepare(self, table: &Table) -> Rows<'_> {
-        Rows(table)
-    }
-
-    #[inline(always)]
-    fn map(self, table: Rows<'_>, x: Option<&[u8]>, y: &mut [u8]) {
-        table.map(x, y);
-    }
-}
+by_rows!(Avx2, Avx512Vnni);
