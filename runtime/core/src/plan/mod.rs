@@ -4,7 +4,7 @@
 //! parts lie: steps (records of number, length, name and fields), weights (64-byte aligned blobs), ports (inputs and
 //! outputs), and text (names, and the model's contract).
 
-mod check;
+pub(crate) mod check;
 mod checked;
 mod crc;
 mod error;

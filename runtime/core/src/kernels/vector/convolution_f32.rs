@@ -9,6 +9,7 @@ use super::layout::{Segments, VectorPacking};
 use super::layout_f32::{is_covered, rows as padded_rows};
 use super::product_f32::{Constants, Runs, Target, multiply};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Work, portable};
+use crate::plan::check;
 use crate::plan::step::{ConvolutionF32, ConvolutionForm};
 use bytemuck::cast_slice_mut;
 use core::ops::Range;
@@ -29,7 +30,7 @@ pub fn name_of(step: &ConvolutionF32) -> &'static str {
 /// See [`ConvolutionF32`].
 ///
 /// # Panics
-/// Where a slice is shorter than the step says; the check of a plan sees to that.
+/// Where sizes do not agree or a slice is shorter than the step says; the check of a plan sees to both.
 pub fn convolution_f32<I: Float>(
     isa: I,
     packing: &VectorPacking,
@@ -46,6 +47,7 @@ pub fn convolution_f32<I: Float>(
     let lens = packing.packed_f32(&shape);
     assert!(packed.weights.len() >= lens.weights as usize && packed.bias.len() >= lens.bias as usize, "constants");
     assert!(work.scratch.len() >= packing.scratch_f32(step) as usize, "working memory");
+    assert!(check::shape::convolution(step.form, step.groups, &step.x, &step.y, &step.window).is_ok(), "sizes");
     assert!(x.len() >= elements(&step.x) && y.len() >= elements(&step.y), "operands");
     let convolution = Convolution { step, shape, x, packed };
     let (height, width) = (step.y.batch as usize * step.y.height as usize, step.y.width as usize);
@@ -59,7 +61,7 @@ pub fn convolution_f32<I: Float>(
             isa.invoke(GeneralRows { convolution: &convolution, rows, y, scratch: cast_slice_mut(scratch) });
         }),
         // Its multiplications are few, but wait for memory.
-        ConvolutionForm::Depthwise => work.rows(height, macs * 4, pitch * width, y, &|rows, y, _| {
+        ConvolutionForm::Depthwise => work.rows(height, macs.saturating_mul(4), pitch * width, y, &|rows, y, _| {
             let pixels = rows.len() * width;
             isa.invoke(Depthwise { step, x, rows, y: &mut *y, constants: convolution.constants() });
             convolution.finish(y, pixels);

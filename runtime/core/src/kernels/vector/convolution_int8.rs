@@ -8,6 +8,7 @@ use super::layout::{Segments, VectorPacking, is_covered, padded_channels, slides
 use super::product::{Constants, Runs, Target, multiply};
 use super::{Tables, Task, scratch};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Table, Work, portable};
+use crate::plan::check;
 use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
 use core::ops::Range;
 
@@ -26,7 +27,7 @@ pub fn name_of<I: Int8>(step: &ConvolutionInt8) -> &'static str {
 /// See [`ConvolutionInt8`].
 ///
 /// # Panics
-/// Where a slice is shorter than the step says; the check of a plan sees to that.
+/// Where sizes do not agree or a slice is shorter than the step says; the check of a plan sees to both.
 pub fn convolution_int8<I: Int8, T: Tables>(
     isa: I,
     tables: T,
@@ -49,9 +50,11 @@ pub fn convolution_int8<I: Int8, T: Tables>(
         "constants"
     );
     assert!(work.scratch.len() >= packing.scratch_int8(step) as usize, "working memory");
+    assert!(check::shape::convolution(step.form, step.groups, &step.x, &step.y, &step.window).is_ok(), "sizes");
     assert!(x.len() >= elements(&step.x) && y.len() >= elements(&step.y), "operands");
     let convolution = Convolution { step, shape, x, packed, table };
-    let (pixels, pitch) = ((step.y.batch * step.y.height * step.y.width) as usize, step.y.stride as usize);
+    let (rows, width) = (step.y.batch as usize * step.y.height as usize, step.y.width as usize);
+    let (pixels, pitch) = (rows * width, step.y.stride as usize);
     let macs = (pixels as u64).saturating_mul(shape.weight_count());
     match step.form {
         ConvolutionForm::Pointwise if pixels == 1 => {
@@ -69,32 +72,22 @@ pub fn convolution_int8<I: Int8, T: Tables>(
             isa.invoke(Pointwise { convolution: &convolution, pixels, channels: 0..channels, y: &mut *y });
             convolution.look_up(tables, y, count, channels);
         }),
-        ConvolutionForm::General => {
-            work.rows(pixels / step.y.width as usize, macs, pitch * step.y.width as usize, y, &|rows, y, scratch| {
-                let pixels = rows.len() * step.y.width as usize;
-                isa.invoke(GeneralRows { convolution: &convolution, rows, y: &mut *y, scratch });
-                convolution.look_up(tables, y, pixels, step.y.channels as usize);
-            });
-        }
-        ConvolutionForm::Depthwise => {
-            work.rows(
-                pixels / step.y.width as usize,
-                macs * 4,
-                pitch * step.y.width as usize,
-                y,
-                &|rows, y, scratch| {
-                    let pixels = rows.len() * step.y.width as usize;
-                    let constants = convolution.constants();
-                    let depthwise = Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch };
-                    if slides(&convolution.shape, I::MANY_REGISTERS) {
-                        isa.invoke(Depthwise3x3(depthwise));
-                    } else {
-                        isa.invoke(depthwise);
-                    }
-                    convolution.look_up(tables, y, pixels, step.y.channels as usize);
-                },
-            );
-        }
+        ConvolutionForm::General => work.rows(rows, macs, pitch * width, y, &|rows, y, scratch| {
+            let pixels = rows.len() * width;
+            isa.invoke(GeneralRows { convolution: &convolution, rows, y: &mut *y, scratch });
+            convolution.look_up(tables, y, pixels, step.y.channels as usize);
+        }),
+        // Its multiplications are few, but there is more to do for each.
+        ConvolutionForm::Depthwise => work.rows(rows, macs.saturating_mul(4), pitch * width, y, &|rows, y, scratch| {
+            let (pixels, constants) = (rows.len() * width, convolution.constants());
+            let depthwise = Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch };
+            if slides(&convolution.shape, I::MANY_REGISTERS) {
+                isa.invoke(Depthwise3x3(depthwise));
+            } else {
+                isa.invoke(depthwise);
+            }
+            convolution.look_up(tables, y, pixels, step.y.channels as usize);
+        }),
     }
 }
 

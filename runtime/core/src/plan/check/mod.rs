@@ -1,6 +1,6 @@
 //! The check that a plan passes once, so that nothing that runs it can go out of bounds.
 
-mod shape;
+pub(crate) mod shape;
 mod step;
 
 use super::header::{ALIGNMENT, HEADER_LEN, Header, STEP_RECORD_WORDS, StepRecord};
