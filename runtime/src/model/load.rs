@@ -18,9 +18,14 @@ const MAX_FILE: u64 = 1 << 30;
 
 pub(super) fn open(path: &Path, options: &LoadOptions) -> Result<Model, Error> {
     let io = |source| Error::Io { path: path.into(), source };
-    let len = std::fs::metadata(path).map_err(io)?.len();
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    let len = metadata.len();
     if len > MAX_FILE {
         return Err(Error::Model { path: path.into(), problem: format!("has {len} bytes; the limit is {MAX_FILE}") });
+    }
+    if !metadata.is_file() {
+        // A pipe does not know its length.
+        return from_bytes(&std::fs::read(path).map_err(io)?, path, options);
     }
     // A plan runs where it was read to.
     let mut bytes = AlignedBytes::zeroed(len as usize);
