@@ -12,6 +12,7 @@ use super::depthwise_int8::Depthwise;
 use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::{Chunk, chunks};
 use super::product::Constants;
+use super::ring::by_image;
 use super::scratch;
 use crate::plan::step::ConvolutionInt8;
 use core::ops::Range;
@@ -27,15 +28,10 @@ impl<I: Int8> Task<I> for Depthwise3x3<'_> {
         let height = step.y.height as usize;
         for chunk in chunks(step.y.channels as usize, I::LANES) {
             let spare = SpareRows::new(step, chunk, x, scratch);
-            let mut done = rows.start;
-            while done < rows.end {
-                // The rows of one image.
-                let image = done / height;
-                let end = rows.end.min((image + 1) * height);
+            for (image, rows, before) in by_image(rows.clone(), height) {
                 let part = ImageRows { step, x, chunk, image, spare: &spare, constants };
-                let y = &mut y[(done - rows.start) * step.y.width as usize * step.y.stride as usize..];
-                part.run(isa, done - image * height..end - image * height, y, rounding);
-                done = end;
+                let y = &mut y[before * step.y.width as usize * step.y.stride as usize..];
+                part.run(isa, rows, y, rounding);
             }
             // SAFETY: constants are packed chunk after chunk.
             #[allow(unsafe_code)]

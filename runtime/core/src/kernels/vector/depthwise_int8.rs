@@ -12,7 +12,7 @@ use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::{Chunk, MAX_RUNS, chunks};
 use super::product::Constants;
 use super::quads::Quads;
-use super::ring::Source;
+use super::ring::{Source, by_image};
 use super::scratch;
 use crate::kernels::Packed;
 use crate::plan::step::ConvolutionInt8;
@@ -58,15 +58,10 @@ impl<I: Int8> Task<I> for Depthwise<'_> {
             let memory = scratch::Depthwise::new(step, chunk.pitch, I::LANES);
             let mut offsets = [0; MAX_RUNS];
             let taps = tap_offsets(step, &memory, chunk.pitch, &mut offsets);
-            let mut done = rows.start;
-            while done < rows.end {
-                // The rows of one image.
-                let image = done / height;
-                let end = rows.end.min((image + 1) * height);
-                let part = ImageRows { chunk, image, rows: done - image * height..end - image * height };
-                let y = &mut y[(done - rows.start) * step.y.width as usize * step.y.stride as usize..];
+            for (image, rows, before) in by_image(rows.clone(), height) {
+                let part = ImageRows { chunk, image, rows };
+                let y = &mut y[before * step.y.width as usize * step.y.stride as usize..];
                 part.run(isa, step, &memory, taps, x, y, constants, rounding, scratch);
-                done = end;
             }
             // SAFETY: constants are packed chunk after chunk.
             #[allow(unsafe_code)]

@@ -1,7 +1,7 @@
 //! The walk of a general convolution, int8 or f32: down the output rows, and through the groups of each.
 
 use super::layout::{MAX_RUNS, Segments};
-use super::ring::{RowLayout, RowRing, Source};
+use super::ring::{RowLayout, RowRing, Source, by_image};
 use crate::kernels::ConvolutionShape;
 use crate::plan::view::{Image, Window};
 use core::ops::Range;
@@ -47,15 +47,12 @@ impl<T: Copy> General<'_, T> {
         let (channels, groups) = (self.x.channels as usize, self.shape.groups as usize);
         let [stride, dilation] = [window.stride, window.dilation].map(|pair| pair.map(|n| n as usize));
         let segments = Segments::of(self.shape);
-        let mut done = rows.start;
-        while done < rows.end {
-            // The rows of one image.
-            let image = done / places;
-            let end = rows.end.min((image + 1) * places);
+        for (image, of_image, before) in by_image(rows, places) {
+            let top = of_image.start;
             let mut ring = RowRing::new(scratch, layout, height, [window.pad[0], window.pad[1]], self.padding);
             let source = Source::new(x, self.x, image, 0..channels);
-            for row in done..end {
-                let first = (row - image * places) * stride[0];
+            for row in of_image {
+                let first = row * stride[0];
                 ring.fill(&source, first..first + layout.rows);
                 for group in 0..groups {
                     let mut starts = [core::ptr::null(); MAX_RUNS];
@@ -65,10 +62,9 @@ impl<T: Copy> General<'_, T> {
                         let at = ring.row(first + tap_row * dilation[0], height) + tap * dilation[1] * layout.pitch;
                         *start = ring.elements()[at + group * (channels / groups)..].as_ptr();
                     }
-                    compute(row - rows.start, group, starts);
+                    compute(before + row - top, group, starts);
                 }
             }
-            done = end;
         }
     }
 }

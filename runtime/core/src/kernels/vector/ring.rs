@@ -6,6 +6,16 @@
 use crate::plan::view::{Image, Window};
 use core::ops::Range;
 
+/// Divides rows, those of all images of `height` rows counted through, by image: which image, which rows of it, and how
+/// many rows came before.
+pub fn by_image(rows: Range<usize>, height: usize) -> impl Iterator<Item = (usize, Range<usize>, usize)> {
+    (rows.start / height..rows.end.div_ceil(height)).map(move |image| {
+        let first = image * height;
+        let (start, end) = (rows.start.max(first), rows.end.min(first + height));
+        (image, start - first..end - first, start - rows.start)
+    })
+}
+
 /// How rows are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowLayout {
@@ -148,6 +158,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::vec;
+
+    #[test]
+    fn rows_are_divided_at_the_ends_of_images() {
+        let divided = |rows, height| by_image(rows, height).collect::<vec::Vec<_>>();
+        assert_eq!(divided(0..3, 3), [(0, 0..3, 0)]);
+        assert_eq!(divided(2..7, 3), [(0, 2..3, 0), (1, 0..3, 1), (2, 0..1, 4)]);
+        assert_eq!(divided(4..5, 3), [(1, 1..2, 0)]);
+    }
 
     proptest! {
         #[test]
