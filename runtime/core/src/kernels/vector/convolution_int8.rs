@@ -4,8 +4,10 @@ use super::depthwise_3x3::Depthwise3x3;
 use super::depthwise_int8::Depthwise;
 use super::general::{General, elements};
 use super::int8::Int8;
-use super::layout::{Segments, VectorPacking, is_covered, padded_channels, slides};
-use super::product::{Constants, Runs, Target, multiply};
+use super::layout::{
+    GATHERED, VectorPacking, fours, has_extremes, is_covered, is_gathered, padded_channels, runs, slides,
+};
+use super::product::{Constants, Runs, Target};
 use super::{Tables, Task, scratch};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Table, Work, portable};
 use crate::plan::check;
@@ -17,7 +19,7 @@ pub fn name_of<I: Int8>(step: &ConvolutionInt8) -> &'static str {
     let shape = ConvolutionShape::of_int8(step);
     match step.form {
         _ if !is_covered(&shape, step.wide) => "portable/convolution_int8",
-        ConvolutionForm::Pointwise => "vector/product",
+        ConvolutionForm::Pointwise => I::PRODUCT,
         ConvolutionForm::Depthwise if slides(&shape, I::MANY_REGISTERS) => "vector/depthwise_3x3",
         ConvolutionForm::Depthwise => "vector/depthwise_int8",
         ConvolutionForm::General => "vector/convolution_int8 (general)",
@@ -79,7 +81,7 @@ pub fn convolution_int8<I: Int8, T: Tables>(
         }),
         // Its multiplications are few, but there is more to do for each.
         ConvolutionForm::Depthwise => work.rows(rows, macs.saturating_mul(4), pitch * width, y, &|rows, y, scratch| {
-            let (pixels, constants) = (rows.len() * width, convolution.constants());
+            let (pixels, constants) = (rows.len() * width, convolution.constants::<I>());
             let depthwise = Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch };
             if slides(&convolution.shape, I::MANY_REGISTERS) {
                 isa.invoke(Depthwise3x3(depthwise));
@@ -110,8 +112,9 @@ struct Convolution<'c> {
 }
 
 impl Convolution<'_> {
-    fn constants(&self) -> Constants {
+    fn constants<I: Int8>(&self) -> Constants {
         Constants {
+            extreme: has_extremes(self.packed.weights, I::UNIT == 16),
             weights: self.packed.weights.as_ptr(),
             bias: self.packed.bias.as_ptr().cast(),
             multiplier: self.packed.multiplier.as_ptr().cast(),
@@ -170,16 +173,16 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
         let start = convolution.x[pixels.start * stride..].as_ptr();
         let runs = Runs { starts: &[start], offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride };
         let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: channels.len() };
-        let mut constants = convolution.constants();
+        let mut constants = convolution.constants::<I>();
         // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these pixels and channels; the
         // constants of whole blocks lie in front of those of these; inputs that do not make up a four are read one by one.
         #[allow(unsafe_code)]
         unsafe {
-            let dots = channels.start / I::LANES * inputs.div_ceil(4);
+            let dots = channels.start / I::LANES * fours(inputs, I::UNIT);
             constants.weights = constants.weights.add(dots * I::WEIGHT_BYTES);
             constants.bias = constants.bias.add(channels.start);
             constants.multiplier = constants.multiplier.add(channels.start);
-            multiply(isa, runs, pixels.len(), constants, convolution.rounding(isa), to);
+            isa.multiply(runs, pixels.len(), constants, convolution.rounding(isa), to);
         }
     }
 }
@@ -197,28 +200,68 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
     fn run(self, isa: I) {
         let GeneralRows { convolution, rows, y, scratch } = self;
         let (step, shape) = (convolution.step, &convolution.shape);
-        let (layout, padding) = (scratch::general(step), step.x_zero as u8);
+        let (layout, padding) = (scratch::general(step, I::GATHERS), step.x_zero as u8);
         let general = General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding };
-        let (fours, rounding) = (Segments::of(shape).fours(), convolution.rounding(isa));
+        let (count, len) = runs(shape, I::GATHERS);
+        let (fours, rounding) = (fours(len, I::UNIT), convolution.rounding(isa));
         let outputs = step.y.channels as usize / step.groups as usize;
         let padded = padded_channels(outputs, I::LANES);
         let (width, stride) = (step.y.width as usize, step.y.stride as usize);
-        general.for_each(convolution.x, rows, scratch, |row, group, starts| {
-            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step() };
+        let is_gathered = is_gathered(shape, I::GATHERS);
+        let (ring, patches) = scratch.split_at_mut(layout.ring_len(step.x.height as usize));
+        let of_patches = scratch::Patches::new(step);
+        general.for_each(convolution.x, rows, ring, |row, group, starts| {
+            let mut runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step() };
+            let gathered = [patches.as_ptr()];
+            if is_gathered {
+                gather(
+                    starts,
+                    len / starts.len(),
+                    general.step(),
+                    width,
+                    &mut patches[..of_patches.len],
+                    of_patches.pitch,
+                );
+                runs = Runs { starts: &gathered, step: of_patches.pitch, ..runs };
+            }
             let y = &mut y[row * width * stride + group * outputs..];
             assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
             let to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
-            let mut constants = convolution.constants();
-            // SAFETY: the runs can be read at every place, and the last four inputs of a row because of its slack; the
+            let mut constants = convolution.constants::<I>();
+            // SAFETY: the runs can be read at every place, and the last inputs of a row because of its slack, or the gathered
+            // patches, which are filled up; the
             // constants are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]
             unsafe {
-                let weights = group * starts.len() * fours * padded;
+                let weights = group * count * fours * padded;
                 constants.weights = constants.weights.add(weights * I::WEIGHT_BYTES / I::LANES);
                 constants.bias = constants.bias.add(group * padded);
                 constants.multiplier = constants.multiplier.add(group * padded);
-                multiply(isa, runs, width, constants, rounding, to);
+                isa.multiply(runs, width, constants, rounding, to);
             }
         });
+    }
+}
+
+/// Brings the inputs of each of `pixels` output pixels together: runs of `len` bytes each, which begin at `starts` for the
+/// first pixel and `step` bytes further for each next one. Patches begin `pitch` bytes apart; what follows each in its last
+/// vector is arbitrary.
+#[inline(always)]
+fn gather(starts: &[*const u8], len: usize, step: usize, pixels: usize, to: &mut [u8], pitch: usize) {
+    assert!(pixels * pitch + GATHERED <= to.len() && starts.len() * len <= pitch, "patches");
+    for pixel in 0..pixels {
+        let mut at = pixel * pitch;
+        for &start in starts {
+            for done in (0..len).step_by(GATHERED) {
+                // SAFETY: the rows that the runs lie in have a vector of slack behind them, and the patches too. What is written
+                // behind a run is overwritten by the next one.
+                #[allow(unsafe_code)]
+                unsafe {
+                    let from = start.add(pixel * step + done).cast::<[u8; GATHERED]>();
+                    to.as_mut_ptr().add(at + done).cast::<[u8; GATHERED]>().write_unaligned(from.read_unaligned());
+                }
+            }
+            at += len;
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The vector operations that integer convolutions are made of.
 
 use super::Isa;
+use super::product::{self, Constants, Runs, Target};
 
 /// An instruction set's integer vectors: *lanes* of i32 sums, and *bytes*, four times as many u8.
 ///
@@ -23,7 +24,7 @@ pub unsafe trait Int8: Isa {
     /// The same instructions on vectors of half the length, where these have 16 lanes; else this very instruction set.
     type Half: Int8;
 
-    /// Sums of a vector: 16 or 8.
+    /// Sums of a vector: 16, 8 or 4.
     const LANES: usize;
 
     /// Vectors of sums that a tile may hold in registers: 24 of 32, 12 of 16, or fewer where [`dot`](Self::dot) needs some.
@@ -32,8 +33,28 @@ pub unsafe trait Int8: Isa {
     /// Whether registers are so many that a column of three rows, or the sums of two tiles, can stay in them: 32.
     const MANY_REGISTERS: bool;
 
+    /// Whether rounding the sums of one tile while those of the next are added up pays.
+    const RELAYS: bool;
+
+    /// Whether [`dot_lane`](Self::dot_lane) is there, which needs no [`splat`](Self::splat).
+    const BY_LANE: bool;
+
+    /// What bytes are XORed with before they are multiplied: 0x80 where only signed bytes can be, else 0. Whoever packs
+    /// weights makes good for it in the bias.
+    const FLIP: u8;
+
+    /// Whether patches are gathered; see [`is_gathered`](super::layout::is_gathered).
+    const GATHERS: bool;
+
     /// Bytes that the weights of one [`dot`](Self::dot) take in memory.
     const WEIGHT_BYTES: usize;
+
+    /// Inputs that packed weights of a product are filled up to a multiple of, channel by channel: 4 where they are in the
+    /// order of [`product`](super::product).
+    const UNIT: usize;
+
+    /// The file under `kernels/` that [`multiply`](Self::multiply) is in.
+    const PRODUCT: &'static str;
 
     /// The token of [`Half`](Self::Half), and how that rounds.
     fn half(self, rounding: Self::Rounding) -> (Self::Half, <Self::Half as Int8>::Rounding);
@@ -53,8 +74,34 @@ pub unsafe trait Int8: Isa {
     /// The four bytes of `four`, first in memory first, in every lane.
     fn splat(self, four: u32) -> Self::Bytes;
 
-    /// Adds to each sum the products of its four bytes with its four weights.
+    /// Bytes as [`dot`](Self::dot) wants them: XORed with [`FLIP`](Self::FLIP).
+    fn flip(self, bytes: Self::Bytes) -> Self::Bytes;
+
+    /// Adds to each sum the products of its four bytes, flipped, with its four weights.
     fn dot(self, sums: Self::Sums, bytes: Self::Bytes, weights: Self::Weights) -> Self::Sums;
+
+    /// As [`dot`](Self::dot), with bytes `4 · LANE` to `4 · LANE + 3` for every sum. Only where [`BY_LANE`](Self::BY_LANE).
+    fn dot_lane<const LANE: i32>(self, sums: Self::Sums, bytes: Self::Bytes, weights: Self::Weights) -> Self::Sums {
+        let _ = (bytes, weights, sums);
+        unreachable!("there is no such instruction")
+    }
+
+    /// Computes a matrix product of pixels and weights that are packed with [`UNIT`](Self::UNIT).
+    ///
+    /// # Safety
+    /// As [`product::multiply`].
+    #[inline(always)]
+    unsafe fn multiply(
+        self,
+        runs: Runs<'_>,
+        pixels: usize,
+        constants: Constants,
+        rounding: Self::Rounding,
+        to: Target,
+    ) {
+        // SAFETY: as the caller says.
+        unsafe { product::multiply(self, runs, pixels, constants, rounding, to) }
+    }
 
     /// Weights that treat bytes 1 to 3 of each lane as `weights` treats bytes 0 to 2, and ignore byte 0. The fourth weight
     /// must be 0.

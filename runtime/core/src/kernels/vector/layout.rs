@@ -2,15 +2,17 @@
 //!
 //! | form | weights | bias, multiplier |
 //! |---|---|---|
-//! | pointwise, general | `[group][block][segment][four inputs][vector][lane][4 weights]` | `[group][block][vector][lane]` |
+//! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
 //!
-//! A *segment* is a run of inputs that lie side by side in memory (see [`Segments`]), filled up with zeros to fours. A
-//! *block* is up to four vectors of output channels (see [`blocks`]), a *chunk* the channels that a depthwise
+//! A *segment* is a run of inputs that lie side by side in memory (see [`Segments`]), filled up with zeros to a multiple of
+//! a unit: four inputs, or as many as an instruction set multiplies at a time; where patches are gathered
+//! ([`is_gathered`]), all inputs are one segment. A *block* is up to four vectors of output channels (see [`blocks`]), a *chunk* the channels that a depthwise
 //! convolution works on at a time (see [`chunks`]). Instruction sets without byte products take the four weights as
 //! 16-bit numbers, the first and third of every lane in one vector, the second and fourth in the next.
 //!
-//! Every bias has −x_zero · Σw folded in, because these kernels see padding as bytes of value x_zero. What they do not
+//! Every bias has −x_zero · Σw folded in, because these kernels see padding as bytes of value x_zero, and where bytes are
+//! multiplied as signed ones, 128 less than they are, 128 · Σw as well. What they do not
 //! cover ([`is_covered`]) is packed as the portable kernels want it, and run by them.
 
 use super::{layout_f32, scratch};
@@ -28,7 +30,28 @@ pub struct VectorPacking {
     wide: bool,
     /// Whether there are 32 registers.
     many_registers: bool,
+    /// Inputs of a unit.
+    unit: usize,
+    /// The most vectors of a block.
+    block: usize,
+    /// Whether bytes are multiplied as signed ones.
+    flips: bool,
+    /// Whether patches are gathered.
+    gathers: bool,
 }
+
+/// Bytes behind the weights of a product whose products of bytes are added up in 16 bits, two of them: the first is 1 if any
+/// two may not fit.
+const NOTE: usize = 16;
+
+/// Whether weights are such that two products of them with signed bytes, added up, can leave 16 bits: 2 · (−128) · (−128) is
+/// 2¹⁵. Quantisers hardly ever use −128. `weights` are packed, with a note behind them if `in_pairs`.
+pub fn has_extremes(weights: &[u8], in_pairs: bool) -> bool {
+    in_pairs && weights.len() >= NOTE && weights[weights.len() - NOTE] != 0
+}
+
+/// What processors with vectors of 16 bytes read at a time.
+pub const GATHERED: usize = 16;
 
 /// The most runs of inputs, or groups of four taps, that kernels keep the places of.
 pub const MAX_RUNS: usize = 64;
@@ -44,13 +67,13 @@ pub struct Block {
     pub lanes: usize,
 }
 
-/// Divides the output channels of a group into blocks.
-pub fn blocks(channels: usize, lanes: usize) -> impl Iterator<Item = Block> {
+/// Divides the output channels of a group into blocks of up to `most` vectors.
+pub fn blocks(channels: usize, lanes: usize, most: usize) -> impl Iterator<Item = Block> {
     let (whole, padded) = (channels.next_multiple_of(lanes), padded_channels(channels, lanes));
     // What whole vectors hold where the last one is cut in half.
     let in_whole = if padded < whole { whole - lanes } else { whole };
-    let of_whole = (0..in_whole).step_by(4 * lanes).map(move |start| {
-        let vectors = ((in_whole - start) / lanes).min(4);
+    let of_whole = (0..in_whole).step_by(most * lanes).map(move |start| {
+        let vectors = ((in_whole - start) / lanes).min(most);
         Block { start, vectors, lanes }
     });
     let half = Block { start: in_whole, vectors: 1, lanes: lanes / 2 };
@@ -115,11 +138,23 @@ impl Segments {
             Segments { per_row: taps, len: inputs }
         }
     }
+}
 
-    /// Groups of four inputs in a run, the last filled up.
-    pub fn fours(&self) -> usize {
-        self.len.div_ceil(4)
-    }
+/// Groups of four inputs in a run of `len`, filled up to a multiple of `unit` inputs.
+pub fn fours(len: usize, unit: usize) -> usize {
+    len.div_ceil(unit) * unit / 4
+}
+
+/// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied:
+/// where they lie in runs that do not fill vectors. Only by instruction sets that gather at all.
+pub fn is_gathered(shape: &ConvolutionShape, gathers: bool) -> bool {
+    gathers && shape.form == ConvolutionForm::General && Segments::of(shape).len % GATHERED != 0
+}
+
+/// How many runs of how many inputs there are behind an output of a pointwise or general convolution.
+pub fn runs(shape: &ConvolutionShape, gathers: bool) -> (usize, usize) {
+    let (segments, depth) = (Segments::of(shape), shape.depth() as usize);
+    if is_gathered(shape, gathers) { (1, depth) } else { (depth / segments.len, segments.len) }
 }
 
 /// Channels that a depthwise convolution works on at a time.
@@ -158,13 +193,43 @@ pub fn bytes(count: u64, size: u64) -> u32 {
 
 impl VectorPacking {
     /// For [`KernelSet::Avx2`].
-    pub const AVX2: VectorPacking = VectorPacking { set: KernelSet::Avx2, lanes: 8, wide: true, many_registers: false };
+    pub const AVX2: VectorPacking = VectorPacking {
+        set: KernelSet::Avx2,
+        lanes: 8,
+        wide: true,
+        many_registers: false,
+        unit: 4,
+        block: 4,
+        flips: false,
+        gathers: false,
+    };
     /// For [`KernelSet::AvxVnni`].
-    pub const AVX_VNNI: VectorPacking =
-        VectorPacking { set: KernelSet::AvxVnni, lanes: 8, wide: false, many_registers: false };
+    pub const AVX_VNNI: VectorPacking = VectorPacking { set: KernelSet::AvxVnni, wide: false, ..VectorPacking::AVX2 };
     /// For [`KernelSet::Avx512Vnni`].
     pub const AVX512_VNNI: VectorPacking =
-        VectorPacking { set: KernelSet::Avx512Vnni, lanes: 16, wide: false, many_registers: true };
+        VectorPacking { set: KernelSet::Avx512Vnni, lanes: 16, many_registers: true, ..VectorPacking::AVX_VNNI };
+    /// For [`KernelSet::NeonDotprod`].
+    pub const NEON_DOTPROD: VectorPacking = VectorPacking {
+        set: KernelSet::NeonDotprod,
+        lanes: 4,
+        wide: false,
+        many_registers: true,
+        unit: 4,
+        block: 4,
+        flips: true,
+        gathers: true,
+    };
+    /// For [`KernelSet::Neon`].
+    pub const NEON: VectorPacking =
+        VectorPacking { set: KernelSet::Neon, unit: 16, block: 2, ..VectorPacking::NEON_DOTPROD };
+    /// For [`KernelSet::NeonI8mm`].
+    pub const NEON_I8MM: VectorPacking =
+        VectorPacking { set: KernelSet::NeonI8mm, unit: 8, flips: false, ..VectorPacking::NEON_DOTPROD };
+
+    /// Whether two products of bytes are added up in 16 bits.
+    fn in_pairs(&self) -> bool {
+        self.unit == 16
+    }
 
     /// Bytes of the weights of one dot product.
     fn weight_bytes(&self) -> usize {
@@ -186,7 +251,7 @@ impl VectorPacking {
 
     /// The order in which sums lie in packed biases and multipliers: for each, the channel, or `None` for filling.
     fn channels(&self, shape: &ConvolutionShape) -> impl Iterator<Item = Option<usize>> {
-        let (lanes, outputs) = (self.lanes, shape.out_channels as usize);
+        let (lanes, most, outputs) = (self.lanes, self.block, shape.out_channels as usize);
         let depthwise = shape.form == ConvolutionForm::Depthwise;
         let slides = slides(shape, self.many_registers);
         let in_chunks = chunks(if depthwise { outputs } else { 0 }, lanes).flat_map(move |chunk| {
@@ -199,7 +264,7 @@ impl VectorPacking {
         let groups = if depthwise { 0 } else { shape.groups.max(1) as usize };
         let of_group = outputs / groups.max(1);
         let in_groups = (0..groups).flat_map(move |group| {
-            blocks(of_group, lanes).flat_map(move |block| {
+            blocks(of_group, lanes, most).flat_map(move |block| {
                 (0..block.vectors * block.lanes).map(move |i| {
                     let (vector, lane) = (i / block.lanes, i % block.lanes);
                     let channel = block.start + lane_channel(block.vectors, vector, lane, block.lanes);
@@ -211,30 +276,28 @@ impl VectorPacking {
     }
 
     fn pack_product(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
-        let segments = Segments::of(shape);
+        let (runs, len) = runs(shape, self.gathers);
         let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
         let (of_group, depth) = (outputs / groups, shape.depth() as usize);
-        let runs = depth / segments.len;
+        let (fours, units) = (self.unit / 4, len.div_ceil(self.unit));
         let mut rest = packed;
         for group in 0..groups {
-            for block in blocks(of_group, self.lanes) {
-                for four in 0..runs * segments.fours() {
-                    let (run, at) = (four / segments.fours(), four % segments.fours() * 4);
+            for block in blocks(of_group, self.lanes, self.block) {
+                for step in 0..runs * units {
+                    let (run, first) = (step / units, step % units * self.unit);
                     for vector in 0..block.vectors {
-                        let Some((dot, behind)) =
-                            rest.split_at_mut_checked(self.weight_bytes() / self.lanes * block.lanes)
-                        else {
-                            return;
-                        };
+                        let len_of_vector = self.weight_bytes() / self.lanes * block.lanes * fours;
+                        let Some((dots, behind)) = rest.split_at_mut_checked(len_of_vector) else { return };
                         rest = behind;
-                        for lane in 0..block.lanes {
+                        for (lane, four) in (0..block.lanes).flat_map(|lane| (0..fours).map(move |four| (lane, four))) {
                             let channel = block.start + lane_channel(block.vectors, vector, lane, block.lanes);
+                            let at = first + four * 4;
                             let weight = |i: usize| {
-                                let inside = channel < of_group && at + i < segments.len;
-                                let index = || (group * of_group + channel) * depth + run * segments.len + at + i;
+                                let inside = channel < of_group && at + i < len;
+                                let index = || (group * of_group + channel) * depth + run * len + at + i;
                                 if inside { weights.at(index()) as i8 } else { 0 }
                             };
-                            self.put(dot, lane, core::array::from_fn(weight));
+                            self.put(dots, lane * fours + four, core::array::from_fn(weight));
                         }
                     }
                 }
@@ -290,14 +353,18 @@ impl Packing for VectorPacking {
             (chunks * 4 * lanes, taps.saturating_mul(chunks * 4 * lanes))
         } else {
             let groups = u64::from(shape.groups.max(1));
-            let segments = Segments::of(shape);
-            let fours = u64::from(shape.kernel[0])
-                .saturating_mul((segments.per_row as u64).saturating_mul(segments.fours() as u64));
+            let (runs, len) = runs(shape, self.gathers);
+            let fours = (runs as u64).saturating_mul(fours(len, self.unit) as u64);
             let sums = padded_channels((outputs / groups) as usize, self.lanes) as u64 * groups;
             (sums, fours.saturating_mul(sums))
         };
         let weight = (self.weight_bytes() / self.lanes) as u64;
-        PackedLen { weights: bytes(weights, weight), bias: bytes(sums, 4), multiplier: bytes(sums, 4) }
+        let note = if self.in_pairs() && shape.form != ConvolutionForm::Depthwise { NOTE as u64 / weight } else { 0 };
+        PackedLen {
+            weights: bytes(weights.saturating_add(note), weight),
+            bias: bytes(sums, 4),
+            multiplier: bytes(sums, 4),
+        }
     }
 
     fn pack_int8(
@@ -319,14 +386,21 @@ impl Packing for VectorPacking {
             self.pack_depthwise(shape, weights, packed.weights);
         } else {
             self.pack_product(shape, weights, packed.weights);
+            if self.in_pairs() {
+                // Any two of them rather than the very pairs: it takes one to be rare.
+                let count = (0..weights.len()).filter(|&index| weights.at(index) == -128).count();
+                let note = packed.weights.len() - NOTE;
+                packed.weights[note..].fill(u8::from(count > 1));
+            }
         }
+        let flip = if self.flips { 128 } else { 0 };
         let slots = packed.bias.chunks_exact_mut(4).zip(packed.multiplier.chunks_exact_mut(4));
         for ((to_bias, to_multiplier), channel) in slots.zip(self.channels(shape)) {
             let (bias, multiplier) = channel.map_or((0, 0.0), |channel| {
                 // Integer sums wrap around, so that folding the zero point in is exact whatever the weights are.
                 let inputs = channel * depth..(channel + 1) * depth;
                 let sum = inputs.fold(0i32, |sum, i| sum.wrapping_add(weights.at(i).into()));
-                (bias[channel].wrapping_sub(x_zero.wrapping_mul(sum)), multiplier[channel])
+                (bias[channel].wrapping_sub((x_zero - flip).wrapping_mul(sum)), multiplier[channel])
             });
             to_bias.copy_from_slice(&bias.to_le_bytes());
             to_multiplier.copy_from_slice(&multiplier.to_le_bytes());
@@ -342,7 +416,7 @@ impl Packing for VectorPacking {
     }
 
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32 {
-        scratch::int8(step, self.lanes, self.many_registers)
+        scratch::int8(step, self.lanes, self.many_registers, self.gathers)
     }
 
     fn scratch_f32(&self, step: &ConvolutionF32) -> u32 {

@@ -12,11 +12,11 @@
 //! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
 //! | how weights lie | `layout` | `layout_f32` |
 //!
-//! What is neither, `elements` compiles once more from the portable code.
+//! What is neither, `elements` compiles once more from the portable code. `set` makes a kernel set of it all.
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 // Where no instruction set has these operations, plans are still packed for processors that do.
-#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_imports))]
+#![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, unused_imports))]
 
 mod activation;
 mod convolution_f32;
@@ -36,14 +36,17 @@ mod product_f32;
 mod quads;
 mod ring;
 mod scratch;
+mod set;
 
 pub use convolution_f32::{convolution_f32, name_of as name_of_convolution_f32};
 pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8};
 pub use elements::Tables;
 pub use float::Float;
 pub use int8::Int8;
-pub use layout::VectorPacking;
+pub use layout::{VectorPacking, blocks};
 pub use peak::{dots, multiply_adds, read};
+pub use product::{Constants, Runs, Target, multiply};
+pub use set::VectorKernels;
 
 /// An instruction set that the processor has. Holding one is proof of that.
 pub trait Isa: Copy + Send + Sync + 'static {

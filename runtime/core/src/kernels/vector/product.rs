@@ -39,6 +39,8 @@ pub struct Constants {
     pub weights: *const u8,
     pub bias: *const i32,
     pub multiplier: *const f32,
+    /// Whether sums of two products may leave 16 bits; see [`layout::has_extremes`](super::layout::has_extremes).
+    pub extreme: bool,
 }
 
 /// Where results go.
@@ -68,7 +70,7 @@ pub unsafe fn multiply<I: Int8>(
 ) {
     let fours = runs.starts.len() * (runs.fours + usize::from(runs.rest > 0));
     let mut done = 0;
-    for block in blocks(to.channels, I::LANES) {
+    for block in blocks(to.channels, I::LANES, 4) {
         let channels = (to.channels - block.start).min(block.vectors * block.lanes);
         // SAFETY: constants are packed block after block, and the channels of a block are some of those that can be written.
         unsafe {
@@ -77,6 +79,7 @@ pub unsafe fn multiply<I: Int8>(
                 weights: constants.weights.add(fours * done * I::WEIGHT_BYTES / I::LANES),
                 bias: constants.bias.add(done),
                 multiplier: constants.multiplier.add(done),
+                ..constants
             };
             if block.lanes < I::LANES {
                 let (half, rounding) = isa.half(rounding);
@@ -109,7 +112,7 @@ impl<I: Int8, const N: usize> Task<I> for Sweep<'_, I, N> {
     fn run(mut self, isa: I) {
         // SAFETY: the caller of `multiply` says that the pixels can be read and written; each call does the next ones.
         unsafe {
-            if I::MANY_REGISTERS {
+            if I::RELAYS {
                 match N {
                     1 => self.relay::<12>(isa),
                     2 => self.relay::<6>(isa),
@@ -217,6 +220,12 @@ impl<I: Int8, const N: usize> Sweep<'_, I, N> {
                         }
                     });
                 }
+                while I::BY_LANE && left >= 4 {
+                    self.add_by_lane(isa, &mut sums, x, weights);
+                    x = x.add(16);
+                    weights = weights.add(4 * N * I::WEIGHT_BYTES);
+                    left -= 4;
+                }
                 while left > 0 {
                     self.add(isa, &mut sums, x, 4, weights);
                     x = x.add(4);
@@ -252,10 +261,46 @@ impl<I: Int8, const N: usize> Sweep<'_, I, N> {
             for m in 0..M {
                 let x = x.add(m * self.runs.step);
                 let four = isa.splat(if count == 4 { x.cast::<u32>().read_unaligned() } else { few(x, count) });
+                let four = isa.flip(four);
                 for v in 0..N {
                     sums[m][v] = isa.dot(sums[m][v], four, w[v]);
                 }
             }
+        }
+    }
+
+    /// Adds the products of 16 inputs of M pixels.
+    ///
+    /// # Safety
+    /// The inputs of every pixel, and their weights, can be read.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn add_by_lane<const M: usize>(
+        &self,
+        isa: I,
+        sums: &mut [[I::Sums; N]; M],
+        x: *const u8,
+        weights: *const u8,
+    ) {
+        // SAFETY: as the caller says.
+        unsafe {
+            let mut inputs = [isa.flip(isa.bytes(x)); M];
+            for m in 1..M {
+                inputs[m] = isa.flip(isa.bytes(x.add(m * self.runs.step)));
+            }
+            unrolled!(lane in 0 1 2 3 {
+                for v in 0..N {
+                    let w = isa.weights(weights.add((lane * N + v) * I::WEIGHT_BYTES));
+                    for m in 0..M {
+                        sums[m][v] = match lane {
+                            0 => isa.dot_lane::<0>(sums[m][v], inputs[m], w),
+                            1 => isa.dot_lane::<1>(sums[m][v], inputs[m], w),
+                            2 => isa.dot_lane::<2>(sums[m][v], inputs[m], w),
+                            _ => isa.dot_lane::<3>(sums[m][v], inputs[m], w),
+                        };
+                    }
+                }
+            });
         }
     }
 

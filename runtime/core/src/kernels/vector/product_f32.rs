@@ -133,7 +133,14 @@ unsafe fn tile<I: Float, const M: usize, const N: usize>(
         let mut weights = constants.weights;
         for &start in runs.starts {
             let mut x = start.add(offset);
-            for _ in 0..runs.len {
+            let mut left = runs.len;
+            while I::BY_LANE && left >= I::LANES {
+                add_by_lane(isa, &mut sums, x, runs.step, weights);
+                x = x.add(I::LANES);
+                weights = weights.add(I::LANES * N * I::LANES);
+                left -= I::LANES;
+            }
+            for _ in 0..left {
                 let mut w = [isa.splat(0.0); N];
                 for (v, w) in w.iter_mut().enumerate() {
                     *w = isa.load(weights.add(v * I::LANES));
@@ -164,4 +171,39 @@ unsafe fn tile<I: Float, const M: usize, const N: usize>(
         }
     }
     M
+}
+
+/// Adds the products of four inputs of M pixels.
+///
+/// # Safety
+/// The inputs of every pixel, and their weights, can be read.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn add_by_lane<I: Float, const M: usize, const N: usize>(
+    isa: I,
+    sums: &mut [[I::Vector; N]; M],
+    x: *const f32,
+    step: usize,
+    weights: *const f32,
+) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut inputs = [isa.load(x); M];
+        for m in 1..M {
+            inputs[m] = isa.load(x.add(m * step));
+        }
+        for lane in 0..4 {
+            for v in 0..N {
+                let w = isa.load(weights.add((lane * N + v) * I::LANES));
+                for m in 0..M {
+                    sums[m][v] = match lane {
+                        0 => isa.mul_add_lane::<0>(inputs[m], w, sums[m][v]),
+                        1 => isa.mul_add_lane::<1>(inputs[m], w, sums[m][v]),
+                        2 => isa.mul_add_lane::<2>(inputs[m], w, sums[m][v]),
+                        _ => isa.mul_add_lane::<3>(inputs[m], w, sums[m][v]),
+                    };
+                }
+            }
+        }
+    }
 }

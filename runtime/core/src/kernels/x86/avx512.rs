@@ -76,6 +76,12 @@ unsafe impl Int8 for Avx512Vnni {
     const LANES: usize = 16;
     const TILE: usize = 24;
     const MANY_REGISTERS: bool = true;
+    const RELAYS: bool = true;
+    const BY_LANE: bool = false;
+    const FLIP: u8 = 0;
+    const GATHERS: bool = false;
+    const UNIT: usize = 4;
+    const PRODUCT: &'static str = "vector/product";
     const WEIGHT_BYTES: usize = 64;
 
     #[inline(always)]
@@ -112,6 +118,11 @@ unsafe impl Int8 for Avx512Vnni {
     #[inline(always)]
     fn splat(self, four: u32) -> __m512i {
         unsafe { _mm512_set1_epi32(four as i32) }
+    }
+
+    #[inline(always)]
+    fn flip(self, bytes: __m512i) -> __m512i {
+        bytes
     }
 
     #[inline(always)]

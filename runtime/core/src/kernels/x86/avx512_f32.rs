@@ -18,6 +18,7 @@ unsafe impl Float for Avx512Vnni {
 
     const LANES: usize = 16;
     const TILE: usize = 24;
+    const BY_LANE: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {

@@ -124,6 +124,12 @@ macro_rules! int8 {
             const LANES: usize = 8;
             const TILE: usize = 12;
             const MANY_REGISTERS: bool = false;
+            const RELAYS: bool = false;
+            const BY_LANE: bool = false;
+            const FLIP: u8 = 0;
+            const GATHERS: bool = false;
+            const UNIT: usize = 4;
+            const PRODUCT: &'static str = "vector/product";
             const WEIGHT_BYTES: usize = size_of::<$weights>();
 
             #[inline(always)]
@@ -154,6 +160,11 @@ macro_rules! int8 {
             #[inline(always)]
             fn splat(self, four: u32) -> __m256i {
                 unsafe { _mm256_set1_epi32(four as i32) }
+            }
+
+            #[inline(always)]
+            fn flip(self, bytes: __m256i) -> __m256i {
+                bytes
             }
 
             #[inline(always)]

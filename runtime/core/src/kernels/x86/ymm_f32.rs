@@ -20,6 +20,7 @@ unsafe impl Float for Avx2 {
 
     const LANES: usize = 8;
     const TILE: usize = 12;
+    const BY_LANE: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m256 {
