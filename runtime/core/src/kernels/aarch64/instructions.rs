@@ -64,10 +64,6 @@ product!(
     /// Adds to sum i the products of bytes 4i to 4i + 3, unsigned, with the weights there.
     usdot, "i8mm", "usdot {s:v}.4s, {b:v}.16b, {w:v}.16b", uint8x16_t
 );
-product_by_lane!(
-    /// Adds to sum i the products of bytes 4 · LANE to 4 · LANE + 3, unsigned, with weights 4i to 4i + 3.
-    sudot_lane, "i8mm", "sudot {s:v}.4s, {w:v}.16b, {b:v}.4b[{lane}]", uint8x16_t
-);
 product!(
     /// Adds to sum 2i + j the products of bytes 8i to 8i + 7, unsigned, with weights 8j to 8j + 7.
     usmmla, "i8mm", "usmmla {s:v}.4s, {b:v}.16b, {w:v}.16b", uint8x16_t

@@ -3,7 +3,7 @@
 //! | kernel set | boards | integer products |
 //! |---|---|---|
 //! | `neon` | Cortex-A53 (Pi 3, Zero 2 W), A72 (Pi 4) | SMULL, SMLAL, SADALP in `product_rows` |
-//! | `neon-dotprod` | Cortex-A55, A76 (Pi 5) | SDOT by lane, in `vector::product` |
+//! | `neon-dotprod` | Cortex-A55, A76 (Pi 5) | SDOT by lane, in `product_lanes` |
 //! | `neon-i8mm` | Cortex-A510, A710 and later | USMMLA in `product_matrix` |
 //!
 //! Base NEON and SDOT multiply signed bytes only: bytes are flipped (less 128) as they are read, which costs one operation
@@ -12,12 +12,16 @@
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 
+mod finish;
 mod instructions;
 mod lookup;
 mod neon;
 mod neon_f32;
+mod product_lanes;
 mod product_matrix;
 mod product_rows;
+mod tile_lanes;
+mod tile_rows;
 
 use super::Kernels;
 use super::vector::{VectorKernels, VectorPacking};

@@ -2,7 +2,7 @@
 //!
 //! The three instruction sets differ in how bytes are multiplied, and share everything else.
 
-use super::instructions::{sdot, sdot_lane, sudot_lane, usdot};
+use super::instructions::{sdot, usdot};
 use crate::kernels::vector::{Constants, Int8, Isa, Runs, Target, Task};
 use core::arch::aarch64::*;
 
@@ -75,10 +75,8 @@ isa!(NeonI8mm, "neon,dotprod,i8mm");
 /// How sums become bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Rounding {
-    /// Whether products may be NaN, besides leaving the range of i32.
-    may_overflow: bool,
-    /// Whether the bounds are any narrower than bytes are.
-    clamps: bool,
+    /// Whether products cannot be NaN, and the bounds are no narrower than bytes are.
+    is_plain: bool,
     /// The zero point.
     zero: int16x8_t,
     /// The bounds.
@@ -93,8 +91,7 @@ impl Rounding {
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
             Rounding {
-                may_overflow,
-                clamps: low > 0 || high < 255,
+                is_plain: !may_overflow && low <= 0 && high >= 255,
                 zero: vdupq_n_s16(zero as i16),
                 low: vdupq_n_u8(low as u8),
                 high: vdupq_n_u8(high as u8),
@@ -102,17 +99,23 @@ impl Rounding {
         }
     }
 
+    /// Whether rounding may be PLAIN: no product is NaN, and the bounds are those of bytes.
+    #[inline(always)]
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
     /// Sums times their multipliers, rounded half to even, as i16 with the zero point added.
     #[inline(always)]
     #[allow(unsafe_code)]
-    pub fn scale(&self, sums: [int32x4_t; 2], by: [float32x4_t; 2]) -> int16x8_t {
+    pub fn scale<const PLAIN: bool>(&self, sums: [int32x4_t; 2], by: [float32x4_t; 2]) -> int16x8_t {
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
             let mut products = by;
             for i in 0..2 {
                 products[i] = vmulq_f32(vcvtq_f32_s32(sums[i]), by[i]);
             }
-            if self.may_overflow {
+            if !PLAIN {
                 // What overflows saturates when it is converted, but NaN would become 0 and not the lower bound.
                 for i in 0..2 {
                     products[i] = vmaxnmq_f32(products[i], vdupq_n_f32(-1e9));
@@ -126,11 +129,11 @@ impl Rounding {
     /// Bytes from two vectors that [`scale`](Self::scale) made.
     #[inline(always)]
     #[allow(unsafe_code)]
-    pub fn bytes(&self, first: int16x8_t, second: int16x8_t) -> uint8x16_t {
+    pub fn bytes<const PLAIN: bool>(&self, first: int16x8_t, second: int16x8_t) -> uint8x16_t {
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
             let bytes = vqmovun_high_s16(vqmovun_s16(first), second);
-            if self.clamps { vminq_u8(vmaxq_u8(bytes, self.low), self.high) } else { bytes }
+            if PLAIN { bytes } else { vminq_u8(vmaxq_u8(bytes, self.low), self.high) }
         }
     }
 }
@@ -180,10 +183,43 @@ unsafe fn store_odd(bytes: uint8x16_t, mut to: *mut u8, mut len: usize) {
     }
 }
 
+/// Bytes less 128.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub fn flipped(bytes: uint8x16_t) -> int8x16_t {
+    // SAFETY: every aarch64 processor has NEON.
+    unsafe { vreinterpretq_s8_u8(veorq_u8(bytes, vdupq_n_u8(0x80))) }
+}
+
+/// The first `len` bytes, 1 to 15; the others are arbitrary.
+///
+/// # Safety
+/// They can be read.
+#[cold]
+#[inline(never)]
+#[allow(unsafe_code)]
+pub unsafe fn some(from: *const u8, len: usize) -> uint8x16_t {
+    let mut bytes = [0u8; 16];
+    // SAFETY: as the caller says.
+    unsafe {
+        if len >= 8 {
+            // Two halves, which may overlap.
+            bytes.as_mut_ptr().cast::<u64>().write_unaligned(from.cast::<u64>().read_unaligned());
+            let rest = from.add(len - 8).cast::<u64>().read_unaligned();
+            bytes.as_mut_ptr().add(len - 8).cast::<u64>().write_unaligned(rest);
+        } else {
+            for (index, byte) in bytes.iter_mut().enumerate().take(len) {
+                *byte = *from.add(index);
+            }
+        }
+        vld1q_u8(bytes.as_ptr())
+    }
+}
+
 macro_rules! int8 {
     (
-        $isa:ident, by_lane: $by_lane:literal, flip: $flip:literal, unit: $unit:literal, product: $product:literal,
-        |$sums:ident, $x:ident, $by:ident| $dot:expr, $lane:ident: $dot_lane:expr, multiply: $multiply:path
+        $isa:ident, flip: $flip:literal, unit: $unit:literal, product: $product:literal,
+        |$sums:ident, $x:ident, $by:ident| $dot:expr, multiply: $multiply:path
     ) => {
         // SAFETY: every operation touches the memory that the trait says, and the token proves that the processor has the
         // instructions.
@@ -197,10 +233,9 @@ macro_rules! int8 {
             type Half = Self;
 
             const LANES: usize = 4;
-            const TILE: usize = 24;
+            const PIXELS: [usize; 4] = [12, 8, 6, 6];
             const MANY_REGISTERS: bool = true;
             const RELAYS: bool = false;
-            const BY_LANE: bool = $by_lane;
             const FLIP: u8 = $flip;
             const GATHERS: bool = true;
             const UNIT: usize = $unit;
@@ -245,11 +280,6 @@ macro_rules! int8 {
             #[inline(always)]
             fn dot(self, $sums: int32x4_t, $x: uint8x16_t, $by: int8x16_t) -> int32x4_t {
                 unsafe { $dot }
-            }
-
-            #[inline(always)]
-            fn dot_lane<const $lane: i32>(self, $sums: int32x4_t, $x: uint8x16_t, $by: int8x16_t) -> int32x4_t {
-                $dot_lane
             }
 
             #[inline(always)]
@@ -314,8 +344,13 @@ macro_rules! int8 {
                 by: [float32x4_t; 4],
                 rounding: Rounding,
             ) -> uint8x16_t {
-                let first = rounding.scale([sums[0], sums[1]], [by[0], by[1]]);
-                rounding.bytes(first, rounding.scale([sums[2], sums[3]], [by[2], by[3]]))
+                let (low, by_low) = ([sums[0], sums[1]], [by[0], by[1]]);
+                let (high, by_high) = ([sums[2], sums[3]], [by[2], by[3]]);
+                if rounding.is_plain {
+                    rounding.bytes::<true>(rounding.scale::<true>(low, by_low), rounding.scale::<true>(high, by_high))
+                } else {
+                    rounding.bytes::<false>(rounding.scale::<false>(low, by_low), rounding.scale::<false>(high, by_high))
+                }
             }
 
             #[inline(always)]
@@ -338,25 +373,22 @@ macro_rules! int8 {
 }
 
 int8!(
-    Neon, by_lane: false, flip: 0x80, unit: 16, product: "aarch64/product_rows",
+    Neon, flip: 0x80, unit: 16, product: "aarch64/product_rows",
     |sums, x, by| {
         let x = vreinterpretq_s8_u8(x);
         let low = vpaddlq_s16(vmull_s8(vget_low_s8(x), vget_low_s8(by)));
         let high = vpaddlq_s16(vmull_high_s8(x, by));
         vaddq_s32(sums, vpaddq_s32(low, high))
     },
-    LANE: { let _ = (x, by, sums); unreachable!("there is no such instruction") },
     multiply: super::product_rows::multiply
 );
 int8!(
-    NeonDotprod, by_lane: true, flip: 0x80, unit: 4, product: "vector/product",
+    NeonDotprod, flip: 0x80, unit: 4, product: "aarch64/product_lanes",
     |sums, x, by| sdot(sums, vreinterpretq_s8_u8(x), by),
-    LANE: unsafe { sdot_lane::<LANE>(sums, vreinterpretq_s8_u8(x), by) },
-    multiply: crate::kernels::vector::multiply
+    multiply: super::product_lanes::multiply
 );
 int8!(
-    NeonI8mm, by_lane: true, flip: 0, unit: 8, product: "aarch64/product_matrix",
+    NeonI8mm, flip: 0, unit: 8, product: "aarch64/product_matrix",
     |sums, x, by| usdot(sums, x, by),
-    LANE: unsafe { sudot_lane::<LANE>(sums, x, by) },
     multiply: super::product_matrix::multiply
 );

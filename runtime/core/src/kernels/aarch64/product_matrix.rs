@@ -5,15 +5,15 @@
 //! Weights: `[block of 16 channels, the last of as many vectors as it takes][8 inputs][channel][input]`.
 
 use super::instructions::usmmla;
-use super::neon::{NeonI8mm, Rounding, store_some};
-use super::product_rows::some;
+use super::finish::finish;
+use super::neon::{NeonI8mm, Rounding, some};
 use crate::kernels::vector::{Constants, Isa, Runs, Target, Task, blocks};
 use core::arch::aarch64::*;
 
 /// Inputs multiplied at a time.
 const UNIT: usize = 8;
 
-/// Computes `pixels` pixels.
+/// Computes `pixels` pixels, whose inputs are one run.
 ///
 /// # Safety
 /// As [`Int8::multiply`](crate::kernels::vector::Int8::multiply).
@@ -27,7 +27,7 @@ pub unsafe fn multiply(
     rounding: Rounding,
     to: Target,
 ) {
-    let inputs = runs.starts.len() * (runs.fours * 4 + runs.rest).next_multiple_of(UNIT);
+    let inputs = (runs.fours * 4 + runs.rest).next_multiple_of(UNIT);
     for block in blocks(to.channels, 4, 4) {
         let channels = (to.channels - block.start).min(block.vectors * 4);
         // SAFETY: constants are packed block after block, and the channels of a block are some of those that can be written.
@@ -84,85 +84,73 @@ impl<const N: usize> Sweep<'_, N> {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn tile<const P: usize>(&mut self) {
-        let Runs { starts, offset, fours, rest, step } = self.runs;
+        let Runs { starts, offset, fours, rest, step, .. } = self.runs;
         let pixels = self.pixels.min(2 * P);
         let even = pixels == 2 * P;
         // SAFETY: reads and writes are those that the caller allows; a second pixel that is not there is the first once more.
         unsafe {
             let mut sums = [[[vdupq_n_s32(0); 2]; N]; P];
             let mut weights = self.constants.weights.cast::<i8>();
-            for &start in starts {
-                let mut x = start.add(offset);
-                for _ in 0..fours / 2 {
-                    let mut inputs = [vdupq_n_u8(0); P];
-                    for p in 0..P {
-                        let first = x.add(2 * p * step);
-                        let second = if p + 1 < P || even { first.add(step) } else { first };
-                        inputs[p] = vcombine_u8(vld1_u8(first), vld1_u8(second));
-                    }
-                    add(&mut sums, inputs, weights);
-                    x = x.add(UNIT);
-                    weights = weights.add(N * 4 * UNIT);
+            let mut x = starts[0].add(offset);
+            for _ in 0..fours / 2 {
+                let mut inputs = [vdupq_n_u8(0); P];
+                for p in 0..P {
+                    let first = x.add(2 * p * step);
+                    let second = if p + 1 < P || even { first.add(step) } else { first };
+                    inputs[p] = vcombine_u8(vld1_u8(first), vld1_u8(second));
                 }
-                let left = fours % 2 * 4 + rest;
-                if left > 0 {
-                    let mut inputs = [vdupq_n_u8(0); P];
-                    for p in 0..P {
-                        let first = x.add(2 * p * step);
-                        let second = if p + 1 < P || even { first.add(step) } else { first };
-                        inputs[p] = vcombine_u8(vget_low_u8(some(first, left)), vget_low_u8(some(second, left)));
-                    }
-                    add(&mut sums, inputs, weights);
-                    weights = weights.add(N * 4 * UNIT);
+                add(&mut sums, inputs, weights);
+                x = x.add(UNIT);
+                weights = weights.add(N * 4 * UNIT);
+            }
+            let left = fours % 2 * 4 + rest;
+            if left > 0 {
+                let mut inputs = [vdupq_n_u8(0); P];
+                for p in 0..P {
+                    let first = x.add(2 * p * step);
+                    let second = if p + 1 < P || even { first.add(step) } else { first };
+                    inputs[p] = vcombine_u8(vget_low_u8(some(first, left)), vget_low_u8(some(second, left)));
                 }
+                add(&mut sums, inputs, weights);
             }
-            for p in 0..P {
-                self.round(sums[p], p, p + 1 < P || even);
-            }
+            self.round::<P>(sums, even);
         }
         self.runs.offset += pixels * step;
         self.to.first = self.to.first.wrapping_add(pixels * self.to.step);
         self.pixels -= pixels;
     }
 
-    /// Rounds and writes the sums of pair `pair`, of both its pixels or the first.
+    /// Rounds and writes the sums of P pairs of pixels, or all but the last pixel.
     ///
     /// # Safety
     /// There are so many.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn round(&self, sums: [[int32x4_t; 2]; N], pair: usize, both: bool) {
+    unsafe fn round<const P: usize>(&self, sums: [[[int32x4_t; 2]; N]; P], even: bool) {
         let Constants { bias, multiplier, .. } = self.constants;
         // SAFETY: as the caller says; a block has as many biases and multipliers.
         unsafe {
-            let (mut by, mut first) = ([vdupq_n_f32(0.0); 4], [vdupq_n_s32(0); 4]);
-            let mut second = first;
+            let (mut by, mut start) = ([vdupq_n_f32(0.0); N], [vdupq_n_s32(0); N]);
             for v in 0..N {
                 by[v] = vld1q_f32(multiplier.add(v * 4));
-                let start = vld1q_s32(bias.add(v * 4));
-                let [a, b] = [vreinterpretq_s64_s32(sums[v][0]), vreinterpretq_s64_s32(sums[v][1])];
-                first[v] = vaddq_s32(start, vreinterpretq_s32_s64(vzip1q_s64(a, b)));
-                second[v] = vaddq_s32(start, vreinterpretq_s32_s64(vzip2q_s64(a, b)));
+                start[v] = vld1q_s32(bias.add(v * 4));
             }
-            let to = self.to.first.add(2 * pair * self.to.step);
-            self.write(first, by, to);
-            if both {
-                self.write(second, by, to.add(self.to.step));
+            for p in 0..P {
+                let mut pair = [start; 2];
+                for v in 0..N {
+                    let [a, b] = [vreinterpretq_s64_s32(sums[p][v][0]), vreinterpretq_s64_s32(sums[p][v][1])];
+                    pair[0][v] = vaddq_s32(start[v], vreinterpretq_s32_s64(vzip1q_s64(a, b)));
+                    pair[1][v] = vaddq_s32(start[v], vreinterpretq_s32_s64(vzip2q_s64(a, b)));
+                }
+                let to = Target { first: self.to.first.add(2 * p * self.to.step), ..self.to };
+                match (p + 1 < P || even, self.rounding.is_plain()) {
+                    (true, true) => finish::<2, N, true>(pair, by, &self.rounding, to),
+                    (true, false) => finish::<2, N, false>(pair, by, &self.rounding, to),
+                    (false, true) => finish::<1, N, true>([pair[0]], by, &self.rounding, to),
+                    (false, false) => finish::<1, N, false>([pair[0]], by, &self.rounding, to),
+                }
             }
         }
-    }
-
-    /// Rounds and writes the sums of a pixel.
-    ///
-    /// # Safety
-    /// It can be written.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn write(&self, sums: [int32x4_t; 4], by: [float32x4_t; 4], to: *mut u8) {
-        let low = self.rounding.scale([sums[0], sums[1]], [by[0], by[1]]);
-        let high = if N > 2 { self.rounding.scale([sums[2], sums[3]], [by[2], by[3]]) } else { low };
-        // SAFETY: as the caller says.
-        unsafe { store_some(self.rounding.bytes(low, high), to, self.to.channels) };
     }
 }
 

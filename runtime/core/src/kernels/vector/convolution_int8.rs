@@ -5,9 +5,10 @@ use super::depthwise_int8::Depthwise;
 use super::general::{General, elements};
 use super::int8::Int8;
 use super::layout::{
-    GATHERED, VectorPacking, fours, has_extremes, is_covered, is_gathered, padded_channels, runs, slides,
+    GATHERED, VectorPacking, fours, has_extremes, is_covered, padded_channels, runs, slides,
 };
 use super::product::{Constants, Runs, Target};
+use super::scratch::{PATCHES, patch_pitch};
 use super::{Tables, Task, scratch};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Table, Work, portable};
 use crate::plan::check;
@@ -170,8 +171,9 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
         let Pointwise { convolution, pixels, channels, y } = self;
         let step = convolution.step;
         let (inputs, stride) = (step.x.channels as usize, step.x.stride as usize);
-        let start = convolution.x[pixels.start * stride..].as_ptr();
-        let runs = Runs { starts: &[start], offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride };
+        let x = &convolution.x[pixels.start * stride..];
+        let (starts, readable) = ([x.as_ptr()], x.len());
+        let runs = Runs { starts: &starts, offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride, readable };
         let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: channels.len() };
         let mut constants = convolution.constants::<I>();
         // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these pixels and channels; the
@@ -207,61 +209,66 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
         let outputs = step.y.channels as usize / step.groups as usize;
         let padded = padded_channels(outputs, I::LANES);
         let (width, stride) = (step.y.width as usize, step.y.stride as usize);
-        let is_gathered = is_gathered(shape, I::GATHERS);
         let (ring, patches) = scratch.split_at_mut(layout.ring_len(step.x.height as usize));
-        let of_patches = scratch::Patches::new(step);
         general.for_each(convolution.x, rows, ring, |row, group, starts| {
-            let mut runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step() };
-            let gathered = [patches.as_ptr()];
-            if is_gathered {
-                gather(
-                    starts,
-                    len / starts.len(),
-                    general.step(),
-                    width,
-                    &mut patches[..of_patches.len],
-                    of_patches.pitch,
-                );
-                runs = Runs { starts: &gathered, step: of_patches.pitch, ..runs };
-            }
             let y = &mut y[row * width * stride + group * outputs..];
             assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
-            let to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
+            let mut to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
             let mut constants = convolution.constants::<I>();
+            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step(), readable: 0 };
             // SAFETY: the runs can be read at every place, and the last inputs of a row because of its slack, or the gathered
-            // patches, which are filled up; the
-            // constants are packed group after group; the row of results can be written.
+            // patches, which are filled up; the constants are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]
             unsafe {
                 let weights = group * count * fours * padded;
                 constants.weights = constants.weights.add(weights * I::WEIGHT_BYTES / I::LANES);
                 constants.bias = constants.bias.add(group * padded);
                 constants.multiplier = constants.multiplier.add(group * padded);
-                isa.multiply(runs, width, constants, rounding, to);
+                if !I::GATHERS {
+                    return isa.multiply(runs, width, constants, rounding, to);
+                }
+                let (pitch, readable) = (patch_pitch(len), patches.len());
+                for first in (0..width).step_by(PATCHES) {
+                    let pixels = PATCHES.min(width - first);
+                    gather(starts, len / starts.len(), first * general.step(), general.step(), pixels, patches, pitch);
+                    let gathered = [patches.as_ptr()];
+                    let runs = Runs { starts: &gathered, step: pitch, readable, ..runs };
+                    isa.multiply(runs, pixels, constants, rounding, to);
+                    to.first = to.first.wrapping_add(pixels * stride);
+                }
             }
         });
     }
 }
 
-/// Brings the inputs of each of `pixels` output pixels together: runs of `len` bytes each, which begin at `starts` for the
-/// first pixel and `step` bytes further for each next one. Patches begin `pitch` bytes apart; what follows each in its last
-/// vector is arbitrary.
+/// Brings the inputs of each of `pixels` output pixels together: runs of `len` bytes each, which begin `offset` bytes behind
+/// `starts` for the first pixel and `step` bytes further for each next one. Patches begin `pitch` bytes apart; what follows
+/// each in its last vector is arbitrary.
 #[inline(always)]
-fn gather(starts: &[*const u8], len: usize, step: usize, pixels: usize, to: &mut [u8], pitch: usize) {
+fn gather(
+    starts: &[*const u8],
+    len: usize,
+    offset: usize,
+    step: usize,
+    pixels: usize,
+    to: &mut [u8],
+    pitch: usize,
+) {
     assert!(pixels * pitch + GATHERED <= to.len() && starts.len() * len <= pitch, "patches");
-    for pixel in 0..pixels {
-        let mut at = pixel * pitch;
-        for &start in starts {
-            for done in (0..len).step_by(GATHERED) {
-                // SAFETY: the rows that the runs lie in have a vector of slack behind them, and the patches too. What is written
-                // behind a run is overwritten by the next one.
-                #[allow(unsafe_code)]
-                unsafe {
-                    let from = start.add(pixel * step + done).cast::<[u8; GATHERED]>();
-                    to.as_mut_ptr().add(at + done).cast::<[u8; GATHERED]>().write_unaligned(from.read_unaligned());
+    for (run, &start) in starts.iter().enumerate() {
+        for done in (0..len).step_by(GATHERED) {
+            // SAFETY: the rows that the runs lie in have a vector of slack behind them, and the patches too. What is written
+            // behind a run is overwritten by the next one.
+            #[allow(unsafe_code)]
+            unsafe {
+                let mut from = start.add(offset + done);
+                let mut to = to.as_mut_ptr().add(run * len + done);
+                for _ in 0..pixels {
+                    let vector = from.cast::<[u8; GATHERED]>().read_unaligned();
+                    to.cast::<[u8; GATHERED]>().write_unaligned(vector);
+                    (from, to) = (from.wrapping_add(step), to.wrapping_add(pitch));
                 }
             }
-            at += len;
         }
     }
 }

@@ -27,8 +27,8 @@ pub unsafe trait Int8: Isa {
     /// Sums of a vector: 16, 8 or 4.
     const LANES: usize;
 
-    /// Vectors of sums that a tile may hold in registers: 24 of 32, 12 of 16, or fewer where [`dot`](Self::dot) needs some.
-    const TILE: usize;
+    /// The most pixels of a tile of one, two, three and four vectors of channels, such that sums and operands stay in registers.
+    const PIXELS: [usize; 4];
 
     /// Whether registers are so many that a column of three rows, or the sums of two tiles, can stay in them: 32.
     const MANY_REGISTERS: bool;
@@ -36,14 +36,12 @@ pub unsafe trait Int8: Isa {
     /// Whether rounding the sums of one tile while those of the next are added up pays.
     const RELAYS: bool;
 
-    /// Whether [`dot_lane`](Self::dot_lane) is there, which needs no [`splat`](Self::splat).
-    const BY_LANE: bool;
-
     /// What bytes are XORed with before they are multiplied: 0x80 where only signed bytes can be, else 0. Whoever packs
     /// weights makes good for it in the bias.
     const FLIP: u8;
 
-    /// Whether patches are gathered; see [`is_gathered`](super::layout::is_gathered).
+    /// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied, so
+    /// that every product has one run.
     const GATHERS: bool;
 
     /// Bytes that the weights of one [`dot`](Self::dot) take in memory.
@@ -79,12 +77,6 @@ pub unsafe trait Int8: Isa {
 
     /// Adds to each sum the products of its four bytes, flipped, with its four weights.
     fn dot(self, sums: Self::Sums, bytes: Self::Bytes, weights: Self::Weights) -> Self::Sums;
-
-    /// As [`dot`](Self::dot), with bytes `4 · LANE` to `4 · LANE + 3` for every sum. Only where [`BY_LANE`](Self::BY_LANE).
-    fn dot_lane<const LANE: i32>(self, sums: Self::Sums, bytes: Self::Bytes, weights: Self::Weights) -> Self::Sums {
-        let _ = (bytes, weights, sums);
-        unreachable!("there is no such instruction")
-    }
 
     /// Computes a matrix product of pixels and weights that are packed with [`UNIT`](Self::UNIT).
     ///

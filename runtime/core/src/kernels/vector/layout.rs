@@ -6,8 +6,8 @@
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
 //!
 //! A *segment* is a run of inputs that lie side by side in memory (see [`Segments`]), filled up with zeros to a multiple of
-//! a unit: four inputs, or as many as an instruction set multiplies at a time; where patches are gathered
-//! ([`is_gathered`]), all inputs are one segment. A *block* is up to four vectors of output channels (see [`blocks`]), a *chunk* the channels that a depthwise
+//! a unit: four inputs, or as many as an instruction set multiplies at a time; where patches are gathered, all inputs are
+//! one segment. A *block* is up to four vectors of output channels (see [`blocks`]), a *chunk* the channels that a depthwise
 //! convolution works on at a time (see [`chunks`]). Instruction sets without byte products take the four weights as
 //! 16-bit numbers, the first and third of every lane in one vector, the second and fourth in the next.
 //!
@@ -36,7 +36,7 @@ pub struct VectorPacking {
     block: usize,
     /// Whether bytes are multiplied as signed ones.
     flips: bool,
-    /// Whether patches are gathered.
+    /// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied.
     gathers: bool,
 }
 
@@ -145,16 +145,10 @@ pub fn fours(len: usize, unit: usize) -> usize {
     len.div_ceil(unit) * unit / 4
 }
 
-/// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied:
-/// where they lie in runs that do not fill vectors. Only by instruction sets that gather at all.
-pub fn is_gathered(shape: &ConvolutionShape, gathers: bool) -> bool {
-    gathers && shape.form == ConvolutionForm::General && Segments::of(shape).len % GATHERED != 0
-}
-
 /// How many runs of how many inputs there are behind an output of a pointwise or general convolution.
 pub fn runs(shape: &ConvolutionShape, gathers: bool) -> (usize, usize) {
     let (segments, depth) = (Segments::of(shape), shape.depth() as usize);
-    if is_gathered(shape, gathers) { (1, depth) } else { (depth / segments.len, segments.len) }
+    if gathers { (1, depth) } else { (depth / segments.len, segments.len) }
 }
 
 /// Channels that a depthwise convolution works on at a time.

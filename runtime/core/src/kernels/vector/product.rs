@@ -31,6 +31,8 @@ pub struct Runs<'r> {
     pub rest: usize,
     /// Bytes from one pixel to the next.
     pub step: usize,
+    /// Bytes that can be read from the first run's start on.
+    pub readable: usize,
 }
 
 /// Packed constants of some output channels.
@@ -121,7 +123,7 @@ impl<I: Int8, const N: usize> Task<I> for Sweep<'_, I, N> {
                 }
             }
             while self.pixels > 0 {
-                match self.pixels.min(I::TILE / N) {
+                match self.pixels.min(const { I::PIXELS[N - 1] }) {
                     12.. => self.tile::<12>(isa),
                     6.. => self.tile::<6>(isa),
                     4.. => self.tile::<4>(isa),
@@ -220,12 +222,6 @@ impl<I: Int8, const N: usize> Sweep<'_, I, N> {
                         }
                     });
                 }
-                while I::BY_LANE && left >= 4 {
-                    self.add_by_lane(isa, &mut sums, x, weights);
-                    x = x.add(16);
-                    weights = weights.add(4 * N * I::WEIGHT_BYTES);
-                    left -= 4;
-                }
                 while left > 0 {
                     self.add(isa, &mut sums, x, 4, weights);
                     x = x.add(4);
@@ -266,41 +262,6 @@ impl<I: Int8, const N: usize> Sweep<'_, I, N> {
                     sums[m][v] = isa.dot(sums[m][v], four, w[v]);
                 }
             }
-        }
-    }
-
-    /// Adds the products of 16 inputs of M pixels.
-    ///
-    /// # Safety
-    /// The inputs of every pixel, and their weights, can be read.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn add_by_lane<const M: usize>(
-        &self,
-        isa: I,
-        sums: &mut [[I::Sums; N]; M],
-        x: *const u8,
-        weights: *const u8,
-    ) {
-        // SAFETY: as the caller says.
-        unsafe {
-            let mut inputs = [isa.flip(isa.bytes(x)); M];
-            for m in 1..M {
-                inputs[m] = isa.flip(isa.bytes(x.add(m * self.runs.step)));
-            }
-            unrolled!(lane in 0 1 2 3 {
-                for v in 0..N {
-                    let w = isa.weights(weights.add((lane * N + v) * I::WEIGHT_BYTES));
-                    for m in 0..M {
-                        sums[m][v] = match lane {
-                            0 => isa.dot_lane::<0>(sums[m][v], inputs[m], w),
-                            1 => isa.dot_lane::<1>(sums[m][v], inputs[m], w),
-                            2 => isa.dot_lane::<2>(sums[m][v], inputs[m], w),
-                            _ => isa.dot_lane::<3>(sums[m][v], inputs[m], w),
-                        };
-                    }
-                }
-            });
         }
     }
 

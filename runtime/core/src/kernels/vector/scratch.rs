@@ -1,6 +1,6 @@
 //! The working memory of integer convolutions: a ring of rows, or for depthwise ones rows interleaved by fours.
 
-use super::layout::{Chunk, GATHERED, chunks, is_covered, is_gathered, slides};
+use super::layout::{Chunk, GATHERED, chunks, is_covered, slides};
 use super::ring::RowLayout;
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, Packing};
@@ -16,22 +16,19 @@ pub fn general(step: &ConvolutionInt8, gathers: bool) -> RowLayout {
     RowLayout::new(&step.window, step.y.width as usize, 1, step.x.channels as usize, LINE, slack)
 }
 
-/// The gathered patches of a row of output pixels.
-#[derive(Clone, Copy, Debug)]
-pub struct Patches {
-    /// Bytes from one patch to the next.
-    pub pitch: usize,
-    /// Bytes of all of them, with slack for writing whole vectors; saturates.
-    pub len: usize,
+/// Output pixels whose patches are gathered at a time: few enough for any first-level cache, and a multiple of the pixels of
+/// a tile.
+pub const PATCHES: usize = 24;
+
+/// Bytes from one patch of `depth` inputs to the next.
+pub fn patch_pitch(depth: usize) -> usize {
+    depth.div_ceil(GATHERED).saturating_mul(GATHERED)
 }
 
-impl Patches {
-    /// Those of `step`.
-    pub fn new(step: &ConvolutionInt8) -> Self {
-        let depth = ConvolutionShape::of_int8(step).depth() as usize;
-        let pitch = depth.div_ceil(GATHERED).saturating_mul(GATHERED);
-        Patches { pitch, len: pitch.saturating_mul(step.y.width as usize).saturating_add(GATHERED) }
-    }
+/// Bytes of gathered patches, with slack for writing whole vectors; saturates.
+fn patches(step: &ConvolutionInt8) -> usize {
+    let pitch = patch_pitch(ConvolutionShape::of_int8(step).depth() as usize);
+    pitch.saturating_mul(PATCHES.min(step.y.width as usize)).saturating_add(GATHERED)
 }
 
 /// What a depthwise convolution needs for one chunk of channels.
@@ -95,7 +92,7 @@ pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool, gathers:
     let len = match step.form {
         ConvolutionForm::Pointwise => 0,
         ConvolutionForm::General => {
-            let patches = if is_gathered(&shape, gathers) { Patches::new(step).len } else { 0 };
+            let patches = if gathers { patches(step) } else { 0 };
             general(step, gathers).ring_len(step.x.height as usize).saturating_add(patches)
         }
         ConvolutionForm::Depthwise if slides(&shape, many_registers) => {

@@ -74,10 +74,9 @@ unsafe impl Int8 for Avx512Vnni {
     type Half = Avx512Ymm;
 
     const LANES: usize = 16;
-    const TILE: usize = 24;
+    const PIXELS: [usize; 4] = [12, 12, 6, 6];
     const MANY_REGISTERS: bool = true;
     const RELAYS: bool = true;
-    const BY_LANE: bool = false;
     const FLIP: u8 = 0;
     const GATHERS: bool = false;
     const UNIT: usize = 4;

@@ -122,10 +122,9 @@ macro_rules! int8 {
             type Half = Self;
 
             const LANES: usize = 8;
-            const TILE: usize = 12;
+            const PIXELS: [usize; 4] = [12, 6, 4, 3];
             const MANY_REGISTERS: bool = false;
             const RELAYS: bool = false;
-            const BY_LANE: bool = false;
             const FLIP: u8 = 0;
             const GATHERS: bool = false;
             const UNIT: usize = 4;
