@@ -12,6 +12,7 @@
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 
+mod depthwise_taps;
 mod finish;
 mod instructions;
 mod lookup;
@@ -20,6 +21,7 @@ mod neon_f32;
 mod product_lanes;
 mod product_matrix;
 mod product_rows;
+mod tile_f32;
 mod tile_lanes;
 mod tile_rows;
 

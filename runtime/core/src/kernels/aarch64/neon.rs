@@ -3,7 +3,8 @@
 //! The three instruction sets differ in how bytes are multiplied, and share everything else.
 
 use super::instructions::{sdot, usdot};
-use crate::kernels::vector::{Constants, Int8, Isa, Runs, Target, Task};
+use crate::kernels::ConvolutionShape;
+use crate::kernels::vector::{Constants, Depthwise, Int8, Isa, Runs, Target, Task};
 use core::arch::aarch64::*;
 
 /// NEON, as every aarch64 processor has it.
@@ -219,7 +220,7 @@ pub unsafe fn some(from: *const u8, len: usize) -> uint8x16_t {
 macro_rules! int8 {
     (
         $isa:ident, flip: $flip:literal, unit: $unit:literal, product: $product:literal,
-        |$sums:ident, $x:ident, $by:ident| $dot:expr, multiply: $multiply:path
+        |$sums:ident, $x:ident, $by:ident| $dot:expr, multiply: $multiply:path $(, $more:item)*
     ) => {
         // SAFETY: every operation touches the memory that the trait says, and the token proves that the processor has the
         // instructions.
@@ -293,6 +294,8 @@ macro_rules! int8 {
             ) {
                 unsafe { $multiply(self, runs, pixels, constants, rounding, to) }
             }
+
+            $($more)*
 
             #[inline(always)]
             fn delay(self, weights: int8x16_t) -> int8x16_t {
@@ -380,7 +383,14 @@ int8!(
         let high = vpaddlq_s16(vmull_high_s8(x, by));
         vaddq_s32(sums, vpaddq_s32(low, high))
     },
-    multiply: super::product_rows::multiply
+    multiply: super::product_rows::multiply,
+    #[inline(always)]
+    fn depthwise(self, depthwise: Depthwise<'_>) {
+        super::depthwise_taps::depthwise(self, depthwise);
+    },
+    fn name_of_depthwise(_: &ConvolutionShape) -> &'static str {
+        "aarch64/depthwise_taps"
+    }
 );
 int8!(
     NeonDotprod, flip: 0x80, unit: 4, product: "aarch64/product_lanes",

@@ -1,7 +1,8 @@
 //! Floats on vectors of four.
 
 use super::neon::Neon;
-use crate::kernels::vector::Float;
+use super::tile_f32::add_to_6_by_16;
+use crate::kernels::vector::{Float, add_units_by_lane};
 use core::arch::aarch64::*;
 
 // SAFETY: every operation touches the memory that the trait says, and every aarch64 processor has NEON.
@@ -12,6 +13,9 @@ unsafe impl Float for Neon {
     const LANES: usize = 4;
     const TILE: usize = 24;
     const BY_LANE: bool = true;
+    const PAIRS: bool = true;
+    // Sums, a vector of inputs for every pixel, and two of weights fill 32 registers at most.
+    const PIXELS: [usize; 4] = [12, 8, 6, 6];
 
     #[inline(always)]
     fn splat(self, value: f32) -> float32x4_t {
@@ -68,13 +72,41 @@ unsafe impl Float for Neon {
     }
 
     #[inline(always)]
+    unsafe fn add_units<const M: usize, const N: usize>(
+        self,
+        sums: &mut [[float32x4_t; N]; M],
+        x: *const f32,
+        step: usize,
+        weights: *const f32,
+        units: usize,
+    ) {
+        unsafe {
+            if M == 6 && N == 4 {
+                let mut tile = [[sums[0][0]; 4]; 6];
+                for m in 0..M {
+                    for v in 0..N {
+                        tile[m][v] = sums[m][v];
+                    }
+                }
+                let tile = add_to_6_by_16(tile, x, step, weights, units);
+                for m in 0..M {
+                    for v in 0..N {
+                        sums[m][v] = tile[m][v];
+                    }
+                }
+            } else {
+                add_units_by_lane(self, sums, x, step, weights, units);
+            }
+        }
+    }
+
+    #[inline(always)]
     fn max(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
-        // A comparison with NaN is false, so that NaN in either gives `b`.
-        unsafe { vbslq_f32(vcgtq_f32(a, b), a, b) }
+        unsafe { vmaxq_f32(a, b) }
     }
 
     #[inline(always)]
     fn min(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
-        unsafe { vbslq_f32(vcltq_f32(a, b), a, b) }
+        unsafe { vminq_f32(a, b) }
     }
 }

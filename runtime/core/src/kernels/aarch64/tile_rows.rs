@@ -11,7 +11,7 @@ use core::arch::asm;
 /// The three pixels' instructions alternate: each waits for one three instructions before it, which even a processor that
 /// executes in order (Cortex-A53) does with hardly a gap. Weights are loaded as soon as their register is free.
 macro_rules! channel {
-    ($w:literal, $a:literal, $b:literal, $c:literal, $between:literal) => {
+    ($add:literal, $w:literal, $a:literal, $b:literal, $c:literal, $between:literal) => {
         concat!(
             "smull {t0:v}.8h, {", $w, ":v}.8b, {x0:v}.8b\n",
             "smull {t1:v}.8h, {", $w, ":v}.8b, {x1:v}.8b\n",
@@ -20,19 +20,33 @@ macro_rules! channel {
             "smlal2 {t1:v}.8h, {", $w, ":v}.16b, {x1:v}.16b\n",
             "smlal2 {t2:v}.8h, {", $w, ":v}.16b, {x2:v}.16b\n",
             $between, "\n",
-            "sadalp {", $a, ":v}.4s, {t0:v}.8h\n",
-            "sadalp {", $b, ":v}.4s, {t1:v}.8h\n",
-            "sadalp {", $c, ":v}.4s, {t2:v}.8h"
+            $add, " {", $a, ":v}.4s, {t0:v}.8h\n",
+            $add, " {", $b, ":v}.4s, {t1:v}.8h\n",
+            $add, " {", $c, ":v}.4s, {t2:v}.8h"
         )
     };
 }
 
-/// Sets four sums to zero.
-macro_rules! clear {
-    ($a:literal, $b:literal, $c:literal, $d:literal) => {
+/// 16 inputs of all pixels and channels. `$add` is SADALP, or SADDLP for the first ones, which need no sums to add to.
+macro_rules! unit {
+    ($add:literal) => {
         concat!(
-            "movi {", $a, ":v}.2d, #0\n", "movi {", $b, ":v}.2d, #0\n",
-            "movi {", $c, ":v}.2d, #0\n", "movi {", $d, ":v}.2d, #0"
+            "ldr {x0:q}, [{p0}], #16\n",
+            "ldr {x1:q}, [{p1}], #16\n",
+            "ldr {x2:q}, [{p2}], #16\n",
+            "ldp {w0:q}, {w1:q}, [{w}], #128\n",
+            "movi {t0:v}.16b, #0x80\n",
+            "eor {x0:v}.16b, {x0:v}.16b, {t0:v}.16b\n",
+            "eor {x1:v}.16b, {x1:v}.16b, {t0:v}.16b\n",
+            "eor {x2:v}.16b, {x2:v}.16b, {t0:v}.16b\n",
+            channel!($add, "w0", "a0", "b0", "c0", ""), "\n",
+            channel!($add, "w1", "a1", "b1", "c1", "ldp {w0:q}, {w1:q}, [{w}, #-96]"), "\n",
+            channel!($add, "w0", "a2", "b2", "c2", ""), "\n",
+            channel!($add, "w1", "a3", "b3", "c3", "ldp {w0:q}, {w1:q}, [{w}, #-64]"), "\n",
+            channel!($add, "w0", "a4", "b4", "c4", ""), "\n",
+            channel!($add, "w1", "a5", "b5", "c5", "ldp {w0:q}, {w1:q}, [{w}, #-32]"), "\n",
+            channel!($add, "w0", "a6", "b6", "c6", "subs {units}, {units}, #1"), "\n",
+            channel!($add, "w1", "a7", "b7", "c7", "")
         )
     };
 }
@@ -65,27 +79,12 @@ pub unsafe fn tile_3_by_8(
     // SAFETY: it reads what the caller says, the bias on its stack, and writes its operands only.
     unsafe {
         asm!(
-            clear!("a0", "a1", "a2", "a3"), clear!("a4", "a5", "a6", "a7"),
-            clear!("b0", "b1", "b2", "b3"), clear!("b4", "b5", "b6", "b7"),
-            clear!("c0", "c1", "c2", "c3"), clear!("c4", "c5", "c6", "c7"),
+            unit!("saddlp"),
+            "b.eq 3f",
             "2:",
-            "ldr {x0:q}, [{p0}], #16",
-            "ldr {x1:q}, [{p1}], #16",
-            "ldr {x2:q}, [{p2}], #16",
-            "ldp {w0:q}, {w1:q}, [{w}], #128",
-            "movi {t0:v}.16b, #0x80",
-            "eor {x0:v}.16b, {x0:v}.16b, {t0:v}.16b",
-            "eor {x1:v}.16b, {x1:v}.16b, {t0:v}.16b",
-            "eor {x2:v}.16b, {x2:v}.16b, {t0:v}.16b",
-            channel!("w0", "a0", "b0", "c0", ""),
-            channel!("w1", "a1", "b1", "c1", "ldp {w0:q}, {w1:q}, [{w}, #-96]"),
-            channel!("w0", "a2", "b2", "c2", ""),
-            channel!("w1", "a3", "b3", "c3", "ldp {w0:q}, {w1:q}, [{w}, #-64]"),
-            channel!("w0", "a4", "b4", "c4", ""),
-            channel!("w1", "a5", "b5", "c5", "ldp {w0:q}, {w1:q}, [{w}, #-32]"),
-            channel!("w0", "a6", "b6", "c6", "subs {units}, {units}, #1"),
-            channel!("w1", "a7", "b7", "c7", ""),
+            unit!("sadalp"),
             "b.ne 2b",
+            "3:",
             "ldp {w0:q}, {w1:q}, [{bias}]",
             total!("a0", "a1", "a2", "a3", "w0"), total!("a4", "a5", "a6", "a7", "w1"),
             total!("b0", "b1", "b2", "b3", "w0"), total!("b4", "b5", "b6", "b7", "w1"),

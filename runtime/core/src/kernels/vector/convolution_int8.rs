@@ -1,11 +1,10 @@
 //! Int8 convolution on vectors: which algorithm a form takes, and how its rows are shared out among threads.
 
-use super::depthwise_3x3::Depthwise3x3;
 use super::depthwise_int8::Depthwise;
 use super::general::{General, elements};
 use super::int8::Int8;
 use super::layout::{
-    GATHERED, VectorPacking, fours, has_extremes, is_covered, padded_channels, runs, slides,
+    GATHERED, VectorPacking, fours, has_extremes, is_covered, padded_channels, runs,
 };
 use super::product::{Constants, Runs, Target};
 use super::scratch::{PATCHES, patch_pitch};
@@ -21,8 +20,7 @@ pub fn name_of<I: Int8>(step: &ConvolutionInt8) -> &'static str {
     match step.form {
         _ if !is_covered(&shape, step.wide) => "portable/convolution_int8",
         ConvolutionForm::Pointwise => I::PRODUCT,
-        ConvolutionForm::Depthwise if slides(&shape, I::MANY_REGISTERS) => "vector/depthwise_3x3",
-        ConvolutionForm::Depthwise => "vector/depthwise_int8",
+        ConvolutionForm::Depthwise => I::name_of_depthwise(&shape),
         ConvolutionForm::General => "vector/convolution_int8 (general)",
     }
 }
@@ -83,12 +81,7 @@ pub fn convolution_int8<I: Int8, T: Tables>(
         // Its multiplications are few, but there is more to do for each.
         ConvolutionForm::Depthwise => work.rows(rows, macs.saturating_mul(4), pitch * width, y, &|rows, y, scratch| {
             let (pixels, constants) = (rows.len() * width, convolution.constants::<I>());
-            let depthwise = Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch };
-            if slides(&convolution.shape, I::MANY_REGISTERS) {
-                isa.invoke(Depthwise3x3(depthwise));
-            } else {
-                isa.invoke(depthwise);
-            }
+            isa.depthwise(Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch });
             convolution.look_up(tables, y, pixels, step.y.channels as usize);
         }),
     }

@@ -1,6 +1,7 @@
 //! The vector operations that float convolutions are made of.
 
 use super::Isa;
+use super::product_f32::add_units_by_lane;
 
 /// An instruction set's vectors of f32.
 ///
@@ -16,6 +17,13 @@ pub unsafe trait Float: Isa {
 
     /// Vectors of sums that a tile may hold in registers: 24 of 32, or 12 of 16.
     const TILE: usize;
+
+    /// The most pixels of a tile of a product of one, two, three and four vectors of channels, such that sums and operands stay
+    /// in registers.
+    const PIXELS: [usize; 4];
+
+    /// Whether depthwise convolutions work on pairs of vectors, because short vectors can be read and written in pairs.
+    const PAIRS: bool;
 
     /// Whether [`mul_add_lane`](Self::mul_add_lane) is there, which needs no [`splat`](Self::splat).
     const BY_LANE: bool;
@@ -44,9 +52,27 @@ pub unsafe trait Float: Isa {
         unreachable!("there is no such instruction")
     }
 
-    /// The greater of both; `b` where either is NaN.
+    /// Adds the products of `units` times [`LANES`](Self::LANES) inputs of M pixels, `step` elements apart, to the sums of N
+    /// vectors of channels. Only where [`BY_LANE`](Self::BY_LANE).
+    ///
+    /// # Safety
+    /// The inputs of every pixel, and their weights, can be read.
+    #[inline(always)]
+    unsafe fn add_units<const M: usize, const N: usize>(
+        self,
+        sums: &mut [[Self::Vector; N]; M],
+        x: *const f32,
+        step: usize,
+        weights: *const f32,
+        units: usize,
+    ) {
+        // SAFETY: as the caller says.
+        unsafe { add_units_by_lane(self, sums, x, step, weights, units) }
+    }
+
+    /// The greater of both; `b` where that is NaN. `a` never is.
     fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 
-    /// The lesser of both; `b` where either is NaN.
+    /// The lesser of both; `b` where that is NaN. `a` never is.
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 }

@@ -1,7 +1,11 @@
 //! The vector operations that integer convolutions are made of.
 
 use super::Isa;
+use super::depthwise_3x3::Depthwise3x3;
+use super::depthwise_int8::Depthwise;
+use super::layout::slides;
 use super::product::{self, Constants, Runs, Target};
+use crate::kernels::ConvolutionShape;
 
 /// An instruction set's integer vectors: *lanes* of i32 sums, and *bytes*, four times as many u8.
 ///
@@ -93,6 +97,21 @@ pub unsafe trait Int8: Isa {
     ) {
         // SAFETY: as the caller says.
         unsafe { product::multiply(self, runs, pixels, constants, rounding, to) }
+    }
+
+    /// Computes a depthwise convolution.
+    #[inline(always)]
+    fn depthwise(self, depthwise: Depthwise<'_>) {
+        if slides(&ConvolutionShape::of_int8(depthwise.step), Self::MANY_REGISTERS) {
+            self.invoke(Depthwise3x3(depthwise));
+        } else {
+            self.invoke(depthwise);
+        }
+    }
+
+    /// The file under `kernels/` that [`depthwise`](Self::depthwise) computes such a convolution in.
+    fn name_of_depthwise(shape: &ConvolutionShape) -> &'static str {
+        if slides(shape, Self::MANY_REGISTERS) { "vector/depthwise_3x3" } else { "vector/depthwise_int8" }
     }
 
     /// Weights that treat bytes 1 to 3 of each lane as `weights` treats bytes 0 to 2, and ignore byte 0. The fourth weight

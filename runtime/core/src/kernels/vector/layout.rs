@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
+//! | depthwise, by taps | `[16 channels, or the last 8][tap][channel]` | `[channel]`, filled up to a multiple of 8 |
 //!
 //! A *segment* is a run of inputs that lie side by side in memory (see [`Segments`]), filled up with zeros to a multiple of
 //! a unit: four inputs, or as many as an instruction set multiplies at a time; where patches are gathered, all inputs are
@@ -30,6 +31,8 @@ pub struct VectorPacking {
     wide: bool,
     /// Whether there are 32 registers.
     many_registers: bool,
+    /// Whether depthwise convolutions go tap by tap.
+    taps: bool,
     /// Inputs of a unit.
     unit: usize,
     /// The most vectors of a block.
@@ -48,6 +51,13 @@ const NOTE: usize = 16;
 /// 2¹⁵. Quantisers hardly ever use −128. `weights` are packed, with a note behind them if `in_pairs`.
 pub fn has_extremes(weights: &[u8], in_pairs: bool) -> bool {
     in_pairs && weights.len() >= NOTE && weights[weights.len() - NOTE] != 0
+}
+
+/// Divides the channels of a depthwise convolution that goes tap by tap: where each chunk begins, and for how many channels
+/// it has weights, 16 or, the last, 8.
+pub fn tap_chunks(channels: usize) -> impl Iterator<Item = (usize, usize)> {
+    let padded = channels.next_multiple_of(8);
+    (0..padded).step_by(16).map(move |first| (first, (padded - first).min(16)))
 }
 
 /// What processors with vectors of 16 bytes read at a time.
@@ -192,6 +202,7 @@ impl VectorPacking {
         lanes: 8,
         wide: true,
         many_registers: false,
+        taps: false,
         unit: 4,
         block: 4,
         flips: false,
@@ -208,6 +219,7 @@ impl VectorPacking {
         lanes: 4,
         wide: false,
         many_registers: true,
+        taps: false,
         unit: 4,
         block: 4,
         flips: true,
@@ -215,7 +227,7 @@ impl VectorPacking {
     };
     /// For [`KernelSet::Neon`].
     pub const NEON: VectorPacking =
-        VectorPacking { set: KernelSet::Neon, unit: 16, block: 2, ..VectorPacking::NEON_DOTPROD };
+        VectorPacking { set: KernelSet::Neon, taps: true, unit: 16, block: 2, ..VectorPacking::NEON_DOTPROD };
     /// For [`KernelSet::NeonI8mm`].
     pub const NEON_I8MM: VectorPacking =
         VectorPacking { set: KernelSet::NeonI8mm, unit: 8, flips: false, ..VectorPacking::NEON_DOTPROD };
@@ -248,7 +260,9 @@ impl VectorPacking {
         let (lanes, most, outputs) = (self.lanes, self.block, shape.out_channels as usize);
         let depthwise = shape.form == ConvolutionForm::Depthwise;
         let slides = slides(shape, self.many_registers);
-        let in_chunks = chunks(if depthwise { outputs } else { 0 }, lanes).flat_map(move |chunk| {
+        let by_taps = if depthwise && self.taps { outputs } else { 0 };
+        let in_taps = (0..by_taps.next_multiple_of(8)).map(move |channel| Some(channel).filter(|&c| c < outputs));
+        let in_chunks = chunks(if depthwise && !self.taps { outputs } else { 0 }, lanes).flat_map(move |chunk| {
             (0..4 * lanes).map(move |i| {
                 Some(chunk_channel(chunk, slides, i / lanes, i % lanes, lanes))
                     .filter(|&c| c < chunk.channels)
@@ -266,7 +280,7 @@ impl VectorPacking {
                 })
             })
         });
-        in_chunks.chain(in_groups)
+        in_taps.chain(in_chunks).chain(in_groups)
     }
 
     fn pack_product(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
@@ -294,6 +308,19 @@ impl VectorPacking {
                             self.put(dots, lane * fours + four, core::array::from_fn(weight));
                         }
                     }
+                }
+            }
+        }
+    }
+
+    fn pack_taps(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
+        let (taps, channels) = (shape.depth() as usize, shape.out_channels as usize);
+        for (first, lanes) in tap_chunks(channels) {
+            for tap in 0..taps {
+                for lane in 0..lanes {
+                    let inside = first + lane < channels;
+                    let weight = if inside { weights.at((first + lane) * taps + tap) as i8 } else { 0 };
+                    packed[first * taps + tap * lanes + lane] = weight as u8;
                 }
             }
         }
@@ -334,7 +361,11 @@ impl Packing for VectorPacking {
             return Portable.packed_int8(shape, wide);
         }
         let (lanes, outputs) = (self.lanes as u64, u64::from(shape.out_channels));
-        let (sums, weights) = if shape.form == ConvolutionForm::Depthwise {
+        let (sums, weights) = if shape.form == ConvolutionForm::Depthwise && self.taps {
+            let channels = outputs.next_multiple_of(8);
+            // In fours, as all weights are counted here.
+            (channels, channels.saturating_mul(shape.depth()) / 4)
+        } else if shape.form == ConvolutionForm::Depthwise {
             // As `chunks` divides them, without walking through them all.
             let left = outputs % (4 * lanes);
             let rest = match left.div_ceil(lanes) {
@@ -353,7 +384,7 @@ impl Packing for VectorPacking {
             (sums, fours.saturating_mul(sums))
         };
         let weight = (self.weight_bytes() / self.lanes) as u64;
-        let note = if self.in_pairs() && shape.form != ConvolutionForm::Depthwise { NOTE as u64 / weight } else { 0 };
+        let note = if self.in_pairs() { NOTE as u64 / weight } else { 0 };
         PackedLen {
             weights: bytes(weights.saturating_add(note), weight),
             bias: bytes(sums, 4),
@@ -377,15 +408,19 @@ impl Packing for VectorPacking {
         assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
         assert_eq!((bias.len(), multiplier.len()), (outputs, outputs), "biases and multipliers");
         if shape.form == ConvolutionForm::Depthwise {
-            self.pack_depthwise(shape, weights, packed.weights);
+            if self.taps {
+                self.pack_taps(shape, weights, packed.weights);
+            } else {
+                self.pack_depthwise(shape, weights, packed.weights);
+            }
         } else {
             self.pack_product(shape, weights, packed.weights);
-            if self.in_pairs() {
-                // Any two of them rather than the very pairs: it takes one to be rare.
-                let count = (0..weights.len()).filter(|&index| weights.at(index) == -128).count();
-                let note = packed.weights.len() - NOTE;
-                packed.weights[note..].fill(u8::from(count > 1));
-            }
+        }
+        if self.in_pairs() {
+            // Any two of them rather than the very pairs: it takes one to be rare.
+            let count = (0..weights.len()).filter(|&index| weights.at(index) == -128).count();
+            let note = packed.weights.len() - NOTE;
+            packed.weights[note..].fill(u8::from(count > 1));
         }
         let flip = if self.flips { 128 } else { 0 };
         let slots = packed.bias.chunks_exact_mut(4).zip(packed.multiplier.chunks_exact_mut(4));
@@ -410,7 +445,7 @@ impl Packing for VectorPacking {
     }
 
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32 {
-        scratch::int8(step, self.lanes, self.many_registers, self.gathers)
+        scratch::int8(step, self.lanes, self.many_registers, self.gathers, self.taps)
     }
 
     fn scratch_f32(&self, step: &ConvolutionF32) -> u32 {

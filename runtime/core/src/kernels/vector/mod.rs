@@ -39,13 +39,17 @@ mod scratch;
 mod set;
 
 pub use convolution_f32::{convolution_f32, name_of as name_of_convolution_f32};
-pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8};
+pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8, rounding};
+pub use depthwise_int8::Depthwise;
 pub use elements::Tables;
 pub use float::Float;
 pub use int8::Int8;
-pub use layout::{VectorPacking, blocks};
+pub use layout::{MAX_RUNS, VectorPacking, blocks, tap_chunks};
 pub use peak::{dots, multiply_adds, read};
-pub use product::{Constants, Runs, Target, multiply};
+pub use product_f32::add_units_by_lane;
+pub use product::{Constants, Runs, Target};
+pub use ring::{RowRing, Source, by_image};
+pub use scratch::general as padded_rows;
 pub use set::VectorKernels;
 
 /// An instruction set that the processor has. Holding one is proof of that.

@@ -93,12 +93,21 @@ impl<'r, T: Copy> RowRing<'r, T> {
     /// Copies what is missing of `rows`, counted from the first row of padding on. Rows are asked for in ascending order,
     /// no more than the layout's `rows` at a time.
     pub fn fill(&mut self, source: &Source<'_, T>, rows: Range<usize>) {
+        self.fill_with(source, rows, |_| {});
+    }
+
+    /// As [`fill`](Self::fill); `copied` sees the pixels of each row that was copied, and may change them.
+    #[inline(always)]
+    pub fn fill_with(&mut self, source: &Source<'_, T>, rows: Range<usize>, copied: impl Fn(&mut [T])) {
         let first = rows.start.saturating_sub(self.pad[0]).max(self.next);
         let end = rows.end.saturating_sub(self.pad[0]).min(source.height);
         for row in first..end {
             let at = row % self.count * self.layout.len;
             let to = &mut self.slots[at..][..self.layout.len];
             copy_row(&self.layout, self.pad[1], source, row, to);
+            let first = (self.pad[1] * self.layout.pitch).min(to.len());
+            let pixels = self.layout.columns.saturating_sub(self.pad[1]).min(source.width) * self.layout.pitch;
+            copied(&mut to[first..][..pixels]);
         }
         self.next = end.max(self.next);
     }

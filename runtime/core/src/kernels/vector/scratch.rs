@@ -81,7 +81,7 @@ pub fn copied_rows(step: &ConvolutionInt8, chunk: Chunk) -> usize {
 }
 
 /// Bytes that `step` needs; `u32::MAX` where it would need more.
-pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool, gathers: bool) -> u32 {
+pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool, gathers: bool, taps: bool) -> u32 {
     let shape = ConvolutionShape::of_int8(step);
     if !is_covered(&shape, step.wide) {
         return Portable.scratch_int8(step);
@@ -95,6 +95,7 @@ pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool, gathers:
             let patches = if gathers { patches(step) } else { 0 };
             general(step, gathers).ring_len(step.x.height as usize).saturating_add(patches)
         }
+        ConvolutionForm::Depthwise if taps => general(step, true).ring_len(step.x.height as usize),
         ConvolutionForm::Depthwise if slides(&shape, many_registers) => {
             let last = chunks(channels % (4 * lanes), lanes).last();
             (1 + last.map_or(0, |chunk| copied_rows(step, chunk))).saturating_mul(spare_row_len(step, widest))
