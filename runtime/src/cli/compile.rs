@@ -14,7 +14,9 @@ use crate::model::InputKind;
 /// Pi 3, 4 and Zero 2 W, `neon-dotprod` for Raspberry Pi 5, `portable` for any. Image inputs become the bytes that the model's first QuantizeLinear makes,
 /// so that `detect` on a plan is as fast as on the ONNX file.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  retort compile student.onnx -o student.plan\n  retort compile student.onnx --isa neon -o student-pi4.plan")]
+#[command(
+    after_help = "Examples:\n  retort compile student.onnx -o student.plan\n  retort compile student.onnx --isa neon -o student-pi4.plan"
+)]
 pub struct Compile {
     #[command(flatten)]
     model: ModelArguments,

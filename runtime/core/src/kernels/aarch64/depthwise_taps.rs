@@ -7,68 +7,44 @@
 
 use super::finish::finish;
 use super::neon::{Neon, Rounding};
-use crate::kernels::vector::{
-    Constants, Depthwise, Isa, MAX_RUNS, RowRing, Source, Target, Task, by_image, padded_rows, rounding, tap_chunks,
-};
+use super::padded::for_each_row;
+use crate::kernels::vector::{Constants, Depthwise, Isa, MAX_RUNS, Target, Task, tap_chunks};
 use core::arch::aarch64::*;
 
 /// Computes some output rows.
 #[inline(always)]
-pub fn depthwise(isa: Neon, depthwise: Depthwise<'_>) {
-    let Depthwise { step, x, rows, y, packed, constants, scratch } = depthwise;
-    let rounding = rounding(isa, step, packed);
-    let (window, layout) = (&step.window, padded_rows(step, true));
-    let (height, places) = (step.x.height as usize, step.y.height as usize);
-    let (channels, pixels, y_step) = (step.y.channels as usize, step.y.width as usize, step.y.stride as usize);
-    let [kernel, stride, dilation] = [window.kernel, window.stride, window.dilation].map(|pair| pair.map(|n| n as usize));
-    let taps = kernel[0] * kernel[1];
-    let flip = |byte: u8| byte ^ 0x80;
-    for (image, of_image, before) in by_image(rows, places) {
-        let top = of_image.start;
-        let padding = flip(step.x_zero as u8);
-        let mut ring = RowRing::new(&mut *scratch, layout, height, [window.pad[0], window.pad[1]], padding);
-        let source = Source::new(x, &step.x, image, 0..channels);
-        for row in of_image {
-            let first = row * stride[0];
-            ring.fill_with(&source, first..first + layout.rows, |pixels| {
-                for byte in pixels {
-                    *byte = flip(*byte);
-                }
-            });
-            let mut starts = [core::ptr::null(); MAX_RUNS];
-            for (down, start) in starts.iter_mut().enumerate().take(kernel[0]) {
-                *start = ring.elements()[ring.row(first + down * dilation[0], height)..].as_ptr();
-            }
-            let y = &mut y[(before + row - top) * pixels * y_step..];
-            assert!((pixels - 1) * y_step + channels <= y.len(), "the output is too small");
-            for (from, lanes) in tap_chunks(channels) {
-                // SAFETY: the ring holds the window at every place, and slack behind it; constants are packed chunk after
-                // chunk; the row of results can be written.
-                #[allow(unsafe_code)]
-                unsafe {
-                    let constants = Constants {
-                        weights: constants.weights.add(from * taps),
-                        bias: constants.bias.add(from),
-                        multiplier: constants.multiplier.add(from),
-                        ..constants
-                    };
-                    let to = Target { first: y.as_mut_ptr().add(from), step: y_step, channels: lanes.min(channels - from) };
-                    let row = Row {
-                        starts: &starts[..kernel[0]],
-                        from,
-                        columns: kernel[1],
-                        column: dilation[1] * channels,
-                        step: stride[1] * channels,
-                        pixels,
-                        constants,
-                        rounding,
-                        to,
-                    };
-                    row.invoke(isa, lanes, stride[1] == 1 && dilation[1] == 1);
-                }
+pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
+    let (step, constants) = (depthwise.step, depthwise.constants);
+    let window = &step.window;
+    let (channels, kernel) = (step.y.channels as usize, window.kernel.map(|n| n as usize));
+    let (stride, dilation) = (window.stride[1] as usize, window.dilation[1] as usize);
+    for_each_row(depthwise, 0x80, |row| {
+        for (from, lanes) in tap_chunks(channels) {
+            // SAFETY: the rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the
+            // row of results can be written.
+            #[allow(unsafe_code)]
+            unsafe {
+                let constants = Constants {
+                    weights: constants.weights.add(from * kernel[0] * kernel[1]),
+                    bias: constants.bias.add(from),
+                    multiplier: constants.multiplier.add(from),
+                };
+                let channels_here = lanes.min(channels - from);
+                let row = Row {
+                    starts: row.starts,
+                    from,
+                    columns: kernel[1],
+                    column: dilation * channels,
+                    step: stride * channels,
+                    pixels: step.y.width as usize,
+                    constants,
+                    rounding,
+                    to: Target { first: row.y.add(from), step: step.y.stride as usize, channels: channels_here },
+                };
+                row.invoke(Neon, lanes, stride == 1 && dilation == 1);
             }
         }
-    }
+    });
 }
 
 /// An output row of a chunk of channels.
@@ -99,7 +75,7 @@ impl Row<'_> {
     #[allow(unsafe_code)]
     unsafe fn invoke(self, isa: Neon, lanes: usize, close: bool) {
         let plain = self.rounding.is_plain() && self.to.channels == lanes;
-        let usual = self.columns == 3 && self.starts.len() == 3 && !self.constants.extreme;
+        let usual = self.columns == 3 && self.starts.len() == 3 && !self.rounding.extreme();
         match (lanes, usual, close, plain) {
             (16, true, true, true) => isa.invoke(ThreeByThree::<4, true, true>(self)),
             (16, true, true, false) => isa.invoke(ThreeByThree::<4, true, false>(self)),
@@ -109,9 +85,9 @@ impl Row<'_> {
             (_, true, true, false) => isa.invoke(ThreeByThree::<2, true, false>(self)),
             (_, true, false, true) => isa.invoke(ThreeByThree::<2, false, true>(self)),
             (_, true, false, false) => isa.invoke(ThreeByThree::<2, false, false>(self)),
-            (16, ..) if !self.constants.extreme => isa.invoke(Any::<4, false>(self)),
+            (16, ..) if !self.rounding.extreme() => isa.invoke(Any::<4, false>(self)),
             (16, ..) => isa.invoke(Any::<4, true>(self)),
-            _ if !self.constants.extreme => isa.invoke(Any::<2, false>(self)),
+            _ if !self.rounding.extreme() => isa.invoke(Any::<2, false>(self)),
             _ => isa.invoke(Any::<2, true>(self)),
         }
     }
@@ -180,55 +156,76 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
         let Row { starts, from, columns, column, step, pixels, constants, rounding, to, .. } = self.0;
+        // Where each tap's input lies at the first place; an odd one out is multiplied by 0 once more.
+        let mut taps = [core::ptr::null(); MAX_TAPS];
+        let count = starts.len() * columns;
+        let mut slots = taps.iter_mut();
+        for &start in starts {
+            for (kx, slot) in slots.by_ref().take(columns).enumerate() {
+                *slot = start.wrapping_add(from + kx * column);
+            }
+        }
         // SAFETY: as who invoked it said.
         unsafe {
             let (bias, by) = constants_of::<N>(constants);
             let mut done = 0;
             while done < pixels {
-                // Four places share the weights they load.
-                let count = if pixels - done >= 4 { 4 } else { 1 };
-                let mut sums = [bias; 4];
-                let mut weights = constants.weights;
-                // The tap that waits for a second one.
-                let mut waiting = None;
-                for &row in starts {
-                    for kx in 0..columns {
-                        let x = row.add(from + done * step + kx * column);
-                        let w = load::<N>(weights);
-                        weights = weights.add(4 * N);
-                        let zero = vdupq_n_s8(0);
-                        let (other, v) = match waiting.take() {
-                            Some(tap) if !EXTREME => tap,
-                            _ if !EXTREME => {
-                                waiting = Some((x, w));
-                                continue;
-                            }
-                            _ => (x, zero),
-                        };
-                        if count == 4 {
-                            for m in 0..4 {
-                                let (a, b) = (load::<N>(x.add(m * step)), load::<N>(other.add(m * step)));
-                                sums[m] = add::<N>(sums[m], [a, b], [w, v]);
-                            }
-                        } else {
-                            sums[0] = add::<N>(sums[0], [load::<N>(x), load::<N>(other)], [w, v]);
-                        }
-                    }
-                }
-                if let Some((x, w)) = waiting {
-                    for m in 0..count {
-                        let a = load::<N>(x.add(m * step));
-                        sums[m] = add::<N>(sums[m], [a, a], [w, vdupq_n_s8(0)]);
-                    }
-                }
                 let to = Target { first: to.first.add(done * to.step), ..to };
-                if count == 4 {
+                let offset = done * step;
+                if pixels - done >= 4 {
+                    let mut sums = [bias; 4];
+                    each_pair::<N, EXTREME>(&taps[..count], constants.weights, |x, w| {
+                        for m in 0..4 {
+                            let at = offset + m * step;
+                            sums[m] = add::<N>(sums[m], [load::<N>(x[0].add(at)), load::<N>(x[1].add(at))], w);
+                        }
+                    });
                     finish::<4, N, false>(sums, by, &rounding, to);
+                    done += 4;
                 } else {
-                    finish::<1, N, false>([sums[0]], by, &rounding, to);
+                    let mut sums = bias;
+                    each_pair::<N, EXTREME>(&taps[..count], constants.weights, |x, w| {
+                        sums = add::<N>(sums, [load::<N>(x[0].add(offset)), load::<N>(x[1].add(offset))], w);
+                    });
+                    finish::<1, N, false>([sums], by, &rounding, to);
+                    done += 1;
                 }
-                done += count;
             }
+        }
+    }
+}
+
+/// The most taps of a window: [`MAX_RUNS`] groups of four rows of a column.
+const MAX_TAPS: usize = 4 * MAX_RUNS;
+
+/// Calls `add` with the inputs and the weights of every two taps; of every tap and nothing where EXTREME.
+///
+/// # Safety
+/// There are weights for so many taps.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn each_pair<const N: usize, const EXTREME: bool>(
+    taps: &[*const u8],
+    mut weights: *const u8,
+    mut add: impl FnMut([*const u8; 2], [int8x16_t; 2]),
+) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let nothing = vdupq_n_s8(0);
+        if EXTREME {
+            for &tap in taps {
+                add([tap, tap], [load::<N>(weights), nothing]);
+                weights = weights.add(4 * N);
+            }
+            return;
+        }
+        let (pairs, rest) = taps.as_chunks::<2>();
+        for &pair in pairs {
+            add(pair, [load::<N>(weights), load::<N>(weights.add(4 * N))]);
+            weights = weights.add(8 * N);
+        }
+        if let &[tap] = rest {
+            add([tap, tap], [load::<N>(weights), nothing]);
         }
     }
 }

@@ -12,12 +12,14 @@
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 
+mod depthwise_columns;
 mod depthwise_taps;
 mod finish;
 mod instructions;
 mod lookup;
 mod neon;
 mod neon_f32;
+mod padded;
 mod product_lanes;
 mod product_matrix;
 mod product_rows;

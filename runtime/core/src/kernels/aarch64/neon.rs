@@ -2,9 +2,10 @@
 //!
 //! The three instruction sets differ in how bytes are multiplied, and share everything else.
 
+use super::depthwise_columns::Dots;
 use super::instructions::{sdot, usdot};
 use crate::kernels::ConvolutionShape;
-use crate::kernels::vector::{Constants, Depthwise, Int8, Isa, Runs, Target, Task};
+use crate::kernels::vector::{Constants, Depthwise, Int8, Isa, Runs, Target, Task, slides};
 use core::arch::aarch64::*;
 
 /// NEON, as every aarch64 processor has it.
@@ -76,8 +77,10 @@ isa!(NeonI8mm, "neon,dotprod,i8mm");
 /// How sums become bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Rounding {
-    /// Whether products cannot be NaN, and the bounds are no narrower than bytes are.
+    /// Whether products stay within 16 bits, and the bounds are no narrower than bytes are.
     is_plain: bool,
+    /// Whether two products of bytes may leave 16 bits.
+    extreme: bool,
     /// The zero point.
     zero: int16x8_t,
     /// The bounds.
@@ -88,10 +91,11 @@ pub struct Rounding {
 impl Rounding {
     #[inline(always)]
     #[allow(unsafe_code)]
-    fn new(zero: i32, low: i32, high: i32, may_overflow: bool) -> Self {
+    fn new(zero: i32, low: i32, high: i32, may_overflow: bool, extreme: bool) -> Self {
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
             Rounding {
+                extreme,
                 is_plain: !may_overflow && low <= 0 && high >= 255,
                 zero: vdupq_n_s16(zero as i16),
                 low: vdupq_n_u8(low as u8),
@@ -100,7 +104,13 @@ impl Rounding {
         }
     }
 
-    /// Whether rounding may be PLAIN: no product is NaN, and the bounds are those of bytes.
+    /// Whether two products of bytes, added up, may leave 16 bits.
+    #[inline(always)]
+    pub fn extreme(&self) -> bool {
+        self.extreme
+    }
+
+    /// Whether rounding may be PLAIN: scaled sums stay within 16 bits, and the bounds are those of bytes.
     #[inline(always)]
     pub fn is_plain(&self) -> bool {
         self.is_plain
@@ -121,6 +131,11 @@ impl Rounding {
                 for i in 0..2 {
                     products[i] = vmaxnmq_f32(products[i], vdupq_n_f32(-1e9));
                 }
+            }
+            if PLAIN {
+                let [low, high] = [vcvtnq_s32_f32(products[0]), vcvtnq_s32_f32(products[1])];
+                let halves = vuzp1q_s16(vreinterpretq_s16_s32(low), vreinterpretq_s16_s32(high));
+                return vaddq_s16(halves, self.zero);
             }
             let low = vqmovn_s32(vcvtnq_s32_f32(products[0]));
             vqaddq_s16(vqmovn_high_s32(low, vcvtnq_s32_f32(products[1])), self.zero)
@@ -336,8 +351,8 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
-            fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Rounding {
-                Rounding::new(zero, low, high, may_overflow)
+            fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, extreme: bool) -> Rounding {
+                Rounding::new(zero, low, high, may_overflow, extreme)
             }
 
             #[inline(always)]
@@ -386,7 +401,8 @@ int8!(
     multiply: super::product_rows::multiply,
     #[inline(always)]
     fn depthwise(self, depthwise: Depthwise<'_>) {
-        super::depthwise_taps::depthwise(self, depthwise);
+        let rounding = crate::kernels::vector::rounding(self, depthwise.step, depthwise.packed);
+        super::depthwise_taps::depthwise(rounding, depthwise);
     },
     fn name_of_depthwise(_: &ConvolutionShape) -> &'static str {
         "aarch64/depthwise_taps"
@@ -395,10 +411,34 @@ int8!(
 int8!(
     NeonDotprod, flip: 0x80, unit: 4, product: "aarch64/product_lanes",
     |sums, x, by| sdot(sums, vreinterpretq_s8_u8(x), by),
-    multiply: super::product_lanes::multiply
+    multiply: super::product_lanes::multiply,
+    #[inline(always)]
+    fn depthwise(self, depthwise: Depthwise<'_>) {
+        if slides(&ConvolutionShape::of_int8(depthwise.step), true) {
+            return super::depthwise_columns::depthwise(self, depthwise);
+        }
+        let rounding = crate::kernels::vector::rounding(self, depthwise.step, depthwise.packed);
+        super::depthwise_taps::depthwise(rounding, depthwise);
+    },
+    fn name_of_depthwise(shape: &ConvolutionShape) -> &'static str {
+        if slides(shape, true) { "aarch64/depthwise_columns" } else { "aarch64/depthwise_taps" }
+    }
 );
 int8!(
     NeonI8mm, flip: 0, unit: 8, product: "aarch64/product_matrix",
     |sums, x, by| usdot(sums, x, by),
-    multiply: super::product_matrix::multiply
+    multiply: super::product_matrix::multiply,
+    #[inline(always)]
+    fn depthwise(self, depthwise: Depthwise<'_>) {
+        if slides(&ConvolutionShape::of_int8(depthwise.step), true) {
+            return super::depthwise_columns::depthwise(self, depthwise);
+        }
+        self.invoke(depthwise);
+    },
+    fn name_of_depthwise(shape: &ConvolutionShape) -> &'static str {
+        if slides(shape, true) { "aarch64/depthwise_columns" } else { "vector/depthwise_int8" }
+    }
 );
+
+impl Dots for NeonDotprod {}
+impl Dots for NeonI8mm {}

@@ -40,7 +40,6 @@ pub unsafe fn multiply(
                 weights: constants.weights.add(inputs * block.start),
                 bias: constants.bias.add(block.start),
                 multiplier: constants.multiplier.add(block.start),
-                ..constants
             };
             match (block.vectors, rounding.is_plain()) {
                 (1, true) => isa.invoke(Sweep::<1, true> { runs, pixels, constants, rounding, to }),

@@ -4,8 +4,8 @@
 //!
 //! Weights: `[block of 16 channels, the last of as many vectors as it takes][8 inputs][channel][input]`.
 
-use super::instructions::usmmla;
 use super::finish::finish;
+use super::instructions::usmmla;
 use super::neon::{NeonI8mm, Rounding, some};
 use crate::kernels::vector::{Constants, Isa, Runs, Target, Task, blocks};
 use core::arch::aarch64::*;
@@ -37,7 +37,6 @@ pub unsafe fn multiply(
                 weights: constants.weights.add(inputs * block.start),
                 bias: constants.bias.add(block.start),
                 multiplier: constants.multiplier.add(block.start),
-                ..constants
             };
             match block.vectors {
                 1 => isa.invoke(Sweep::<1> { runs, pixels, constants, rounding, to }),

@@ -23,14 +23,7 @@ pub const UNIT: usize = 16;
 /// As [`Int8::multiply`](crate::kernels::vector::Int8::multiply).
 #[inline(always)]
 #[allow(unsafe_code)]
-pub unsafe fn multiply(
-    isa: Neon,
-    runs: Runs<'_>,
-    pixels: usize,
-    constants: Constants,
-    rounding: Rounding,
-    to: Target,
-) {
+pub unsafe fn multiply(isa: Neon, runs: Runs<'_>, pixels: usize, constants: Constants, rounding: Rounding, to: Target) {
     let inputs = (runs.fours * 4 + runs.rest).next_multiple_of(UNIT);
     for block in blocks(to.channels, 4, 2) {
         let channels = (to.channels - block.start).min(block.vectors * 4);
@@ -41,9 +34,8 @@ pub unsafe fn multiply(
                 weights: constants.weights.add(inputs * block.start),
                 bias: constants.bias.add(block.start),
                 multiplier: constants.multiplier.add(block.start),
-                ..constants
             };
-            match (block.vectors, constants.extreme) {
+            match (block.vectors, rounding.extreme()) {
                 (2, false) => isa.invoke(Sweep::<2, false> { runs, pixels, constants, rounding, to }),
                 (_, false) => isa.invoke(Sweep::<1, false> { runs, pixels, constants, rounding, to }),
                 (2, true) => isa.invoke(Sweep::<2, true> { runs, pixels, constants, rounding, to }),

@@ -10,12 +10,48 @@ use core::arch::asm;
 macro_rules! lane {
     ($lane:literal, $w:literal, $v:literal) => {
         concat!(
-            "sdot {a", $v, ":v}.4s, {", $w, ":v}.16b, {x0:v}.4b[", $lane, "]\n",
-            "sdot {b", $v, ":v}.4s, {", $w, ":v}.16b, {x1:v}.4b[", $lane, "]\n",
-            "sdot {c", $v, ":v}.4s, {", $w, ":v}.16b, {x2:v}.4b[", $lane, "]\n",
-            "sdot {d", $v, ":v}.4s, {", $w, ":v}.16b, {x3:v}.4b[", $lane, "]\n",
-            "sdot {e", $v, ":v}.4s, {", $w, ":v}.16b, {x4:v}.4b[", $lane, "]\n",
-            "sdot {f", $v, ":v}.4s, {", $w, ":v}.16b, {x5:v}.4b[", $lane, "]"
+            "sdot {a",
+            $v,
+            ":v}.4s, {",
+            $w,
+            ":v}.16b, {x0:v}.4b[",
+            $lane,
+            "]\n",
+            "sdot {b",
+            $v,
+            ":v}.4s, {",
+            $w,
+            ":v}.16b, {x1:v}.4b[",
+            $lane,
+            "]\n",
+            "sdot {c",
+            $v,
+            ":v}.4s, {",
+            $w,
+            ":v}.16b, {x2:v}.4b[",
+            $lane,
+            "]\n",
+            "sdot {d",
+            $v,
+            ":v}.4s, {",
+            $w,
+            ":v}.16b, {x3:v}.4b[",
+            $lane,
+            "]\n",
+            "sdot {e",
+            $v,
+            ":v}.4s, {",
+            $w,
+            ":v}.16b, {x4:v}.4b[",
+            $lane,
+            "]\n",
+            "sdot {f",
+            $v,
+            ":v}.4s, {",
+            $w,
+            ":v}.16b, {x5:v}.4b[",
+            $lane,
+            "]"
         )
     };
 }
@@ -24,8 +60,18 @@ macro_rules! lane {
 macro_rules! begin {
     ($pixel:literal) => {
         concat!(
-            "mov {", $pixel, "0:v}.16b, {a0:v}.16b\n", "mov {", $pixel, "1:v}.16b, {a1:v}.16b\n",
-            "mov {", $pixel, "2:v}.16b, {a2:v}.16b\n", "mov {", $pixel, "3:v}.16b, {a3:v}.16b"
+            "mov {",
+            $pixel,
+            "0:v}.16b, {a0:v}.16b\n",
+            "mov {",
+            $pixel,
+            "1:v}.16b, {a1:v}.16b\n",
+            "mov {",
+            $pixel,
+            "2:v}.16b, {a2:v}.16b\n",
+            "mov {",
+            $pixel,
+            "3:v}.16b, {a3:v}.16b"
         )
     };
 }
@@ -43,9 +89,36 @@ pub unsafe fn tile_6_by_16(
     units: usize,
     bias: *const i32,
 ) -> [[int32x4_t; 4]; 6] {
-    let (a0, a1, a2, a3, b0, b1, b2, b3): (int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t);
-    let (c0, c1, c2, c3, d0, d1, d2, d3): (int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t);
-    let (e0, e1, e2, e3, f0, f1, f2, f3): (int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t, int32x4_t);
+    let (a0, a1, a2, a3, b0, b1, b2, b3): (
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+    );
+    let (c0, c1, c2, c3, d0, d1, d2, d3): (
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+    );
+    let (e0, e1, e2, e3, f0, f1, f2, f3): (
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+        int32x4_t,
+    );
     // SAFETY: it reads what the caller says, and writes its operands only.
     unsafe {
         asm!(

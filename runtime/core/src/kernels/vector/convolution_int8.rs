@@ -3,9 +3,7 @@
 use super::depthwise_int8::Depthwise;
 use super::general::{General, elements};
 use super::int8::Int8;
-use super::layout::{
-    GATHERED, VectorPacking, fours, has_extremes, is_covered, padded_channels, runs,
-};
+use super::layout::{GATHERED, Note, VectorPacking, fours, is_covered, padded_channels, runs};
 use super::product::{Constants, Runs, Target};
 use super::scratch::{PATCHES, patch_pitch};
 use super::{Tables, Task, scratch};
@@ -80,7 +78,7 @@ pub fn convolution_int8<I: Int8, T: Tables>(
         }),
         // Its multiplications are few, but there is more to do for each.
         ConvolutionForm::Depthwise => work.rows(rows, macs.saturating_mul(4), pitch * width, y, &|rows, y, scratch| {
-            let (pixels, constants) = (rows.len() * width, convolution.constants::<I>());
+            let (pixels, constants) = (rows.len() * width, convolution.constants());
             isa.depthwise(Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch });
             convolution.look_up(tables, y, pixels, step.y.channels as usize);
         }),
@@ -90,10 +88,14 @@ pub fn convolution_int8<I: Int8, T: Tables>(
 /// How the sums of `step` become bytes.
 #[inline(always)]
 pub fn rounding<I: Int8>(isa: I, step: &ConvolutionInt8, packed: Packed<'_>) -> I::Rounding {
+    if I::GATHERS {
+        let note = Note::of(packed.weights);
+        return isa.rounding(step.y_zero, step.low, step.high, !note.small, note.extreme);
+    }
     // A sum times less than 1 does not leave the range of i32.
     let is_small = |multiplier: &[u8; 4]| f32::from_le_bytes(*multiplier).abs() < 1.0;
     let small = packed.multiplier.as_chunks::<4>().0.iter().all(is_small);
-    isa.rounding(step.y_zero, step.low, step.high, !small)
+    isa.rounding(step.y_zero, step.low, step.high, !small, false)
 }
 
 /// What every form needs.
@@ -106,9 +108,8 @@ struct Convolution<'c> {
 }
 
 impl Convolution<'_> {
-    fn constants<I: Int8>(&self) -> Constants {
+    fn constants(&self) -> Constants {
         Constants {
-            extreme: has_extremes(self.packed.weights, I::UNIT == 16),
             weights: self.packed.weights.as_ptr(),
             bias: self.packed.bias.as_ptr().cast(),
             multiplier: self.packed.multiplier.as_ptr().cast(),
@@ -168,7 +169,7 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
         let (starts, readable) = ([x.as_ptr()], x.len());
         let runs = Runs { starts: &starts, offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride, readable };
         let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: channels.len() };
-        let mut constants = convolution.constants::<I>();
+        let mut constants = convolution.constants();
         // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these pixels and channels; the
         // constants of whole blocks lie in front of those of these; inputs that do not make up a four are read one by one.
         #[allow(unsafe_code)]
@@ -198,7 +199,8 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
         let (layout, padding) = (scratch::general(step, I::GATHERS), step.x_zero as u8);
         let general = General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding };
         let (count, len) = runs(shape, I::GATHERS);
-        let (fours, rounding) = (fours(len, I::UNIT), convolution.rounding(isa));
+        let unit = if I::GATHERS { GATHERED } else { I::UNIT };
+        let (fours, rounding) = (fours(len, unit), convolution.rounding(isa));
         let outputs = step.y.channels as usize / step.groups as usize;
         let padded = padded_channels(outputs, I::LANES);
         let (width, stride) = (step.y.width as usize, step.y.stride as usize);
@@ -207,7 +209,7 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
             let y = &mut y[row * width * stride + group * outputs..];
             assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
             let mut to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
-            let mut constants = convolution.constants::<I>();
+            let mut constants = convolution.constants();
             let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step(), readable: 0 };
             // SAFETY: the runs can be read at every place, and the last inputs of a row because of its slack, or the gathered
             // patches, which are filled up; the constants are packed group after group; the row of results can be written.
@@ -238,16 +240,8 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
 /// `starts` for the first pixel and `step` bytes further for each next one. Patches begin `pitch` bytes apart; what follows
 /// each in its last vector is arbitrary.
 #[inline(always)]
-fn gather(
-    starts: &[*const u8],
-    len: usize,
-    offset: usize,
-    step: usize,
-    pixels: usize,
-    to: &mut [u8],
-    pitch: usize,
-) {
-    assert!(pixels * pitch + GATHERED <= to.len() && starts.len() * len <= pitch, "patches");
+fn gather(starts: &[*const u8], len: usize, offset: usize, step: usize, pixels: usize, to: &mut [u8], pitch: usize) {
+    assert!(pixels * pitch + GATHERED <= to.len() && starts.len() * len + GATHERED - 1 <= pitch, "patches");
     for (run, &start) in starts.iter().enumerate() {
         for done in (0..len).step_by(GATHERED) {
             // SAFETY: the rows that the runs lie in have a vector of slack behind them, and the patches too. What is written

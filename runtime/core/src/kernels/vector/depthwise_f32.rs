@@ -161,12 +161,24 @@ impl Sweep {
             // SAFETY: as the caller says; in the interior all taps stand inside the row.
             unsafe {
                 match (vector.channels == vectors * I::LANES, vectors, interior) {
-                    (true, 2, true) => self.pixels::<I, M, 2, KERNEL, STRIDE, false, false>(isa, activation, &vector, place),
-                    (true, 2, false) => self.pixels::<I, M, 2, KERNEL, STRIDE, false, true>(isa, activation, &vector, place),
-                    (true, _, true) => self.pixels::<I, M, 1, KERNEL, STRIDE, false, false>(isa, activation, &vector, place),
-                    (true, _, false) => self.pixels::<I, M, 1, KERNEL, STRIDE, false, true>(isa, activation, &vector, place),
-                    (false, _, true) => self.pixels::<I, M, 1, KERNEL, STRIDE, true, false>(isa, activation, &vector, place),
-                    (false, _, false) => self.pixels::<I, M, 1, KERNEL, STRIDE, true, true>(isa, activation, &vector, place),
+                    (true, 2, true) => {
+                        self.pixels::<I, M, 2, KERNEL, STRIDE, false, false>(isa, activation, &vector, place)
+                    }
+                    (true, 2, false) => {
+                        self.pixels::<I, M, 2, KERNEL, STRIDE, false, true>(isa, activation, &vector, place)
+                    }
+                    (true, _, true) => {
+                        self.pixels::<I, M, 1, KERNEL, STRIDE, false, false>(isa, activation, &vector, place)
+                    }
+                    (true, _, false) => {
+                        self.pixels::<I, M, 1, KERNEL, STRIDE, false, true>(isa, activation, &vector, place)
+                    }
+                    (false, _, true) => {
+                        self.pixels::<I, M, 1, KERNEL, STRIDE, true, false>(isa, activation, &vector, place)
+                    }
+                    (false, _, false) => {
+                        self.pixels::<I, M, 1, KERNEL, STRIDE, true, true>(isa, activation, &vector, place)
+                    }
                 }
             }
             first += vectors * I::LANES;

@@ -126,8 +126,9 @@ pub unsafe trait Int8: Isa {
     fn interleave<const ORDERED: bool>(self, rows: [Self::Bytes; 4]) -> [Self::Bytes; 4];
 
     /// How to round: half to even, plus the zero point, clamped to `low..=high`. All three lie in 0..=255. `may_overflow`:
-    /// a sum times its multiplier may be 2³¹ or more, or NaN.
-    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Self::Rounding;
+    /// a sum times its multiplier may be 2³¹ or more, or NaN; where [`GATHERS`](Self::GATHERS), may leave 16 bits. `extreme`:
+    /// see [`Note`](super::layout::Note), which is there where [`GATHERS`](Self::GATHERS).
+    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, extreme: bool) -> Self::Rounding;
 
     /// The bytes of four vectors of sums: each sum as f32 times its multiplier, rounded. Byte `j · LANES + i` comes from
     /// lane i of vector j where the result is to be ORDERED, else byte [`lane_channel`](super::layout::lane_channel)`(4, j, i, LANES)` does.

@@ -31,8 +31,8 @@ pub struct VectorPacking {
     wide: bool,
     /// Whether there are 32 registers.
     many_registers: bool,
-    /// Whether depthwise convolutions go tap by tap.
-    taps: bool,
+    /// Which depthwise convolutions go tap by tap.
+    taps: Taps,
     /// Inputs of a unit.
     unit: usize,
     /// The most vectors of a block.
@@ -43,14 +43,42 @@ pub struct VectorPacking {
     gathers: bool,
 }
 
-/// Bytes behind the weights of a product whose products of bytes are added up in 16 bits, two of them: the first is 1 if any
-/// two may not fit.
+/// Which depthwise convolutions an instruction set computes tap by tap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taps {
+    Never,
+    /// All but those that it has dot products for.
+    Unless3x3,
+    Always,
+}
+
+/// Bytes that a [`Note`] takes.
 const NOTE: usize = 16;
 
-/// Whether weights are such that two products of them with signed bytes, added up, can leave 16 bits: 2 · (−128) · (−128) is
-/// 2¹⁵. Quantisers hardly ever use −128. `weights` are packed, with a note behind them if `in_pairs`.
-pub fn has_extremes(weights: &[u8], in_pairs: bool) -> bool {
-    in_pairs && weights.len() >= NOTE && weights[weights.len() - NOTE] != 0
+/// What is noted behind the weights of instruction sets that gather.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Whether two products of weights with signed bytes, added up, can leave 16 bits: 2 · (−128) · (−128) is 2¹⁵. Quantisers
+    /// hardly ever use −128.
+    pub extreme: bool,
+    /// Whether every sum that there can be, times its multiplier, stays within 16 bits, the zero point added.
+    pub small: bool,
+}
+
+impl Note {
+    /// Reads the note behind packed weights.
+    pub fn of(weights: &[u8]) -> Self {
+        let note = weights.last_chunk::<NOTE>().copied().unwrap_or([0; NOTE]);
+        Note { extreme: note[0] != 0, small: note[1] != 0 }
+    }
+
+    /// Writes it.
+    fn put(self, weights: &mut [u8]) {
+        if let Some(note) = weights.last_chunk_mut::<NOTE>() {
+            *note = [0; NOTE];
+            (note[0], note[1]) = (self.extreme.into(), self.small.into());
+        }
+    }
 }
 
 /// Divides the channels of a depthwise convolution that goes tap by tap: where each chunk begins, and for how many channels
@@ -180,6 +208,7 @@ pub fn chunks(channels: usize, lanes: usize) -> impl Iterator<Item = Chunk> {
         let left = channels - start;
         let pitch = match left.div_ceil(lanes) {
             0 => return None,
+            _ if lanes == 4 => 16,
             1 => lanes,
             2 | 3 => 2 * lanes,
             _ => 4 * lanes,
@@ -202,7 +231,7 @@ impl VectorPacking {
         lanes: 8,
         wide: true,
         many_registers: false,
-        taps: false,
+        taps: Taps::Never,
         unit: 4,
         block: 4,
         flips: false,
@@ -219,7 +248,7 @@ impl VectorPacking {
         lanes: 4,
         wide: false,
         many_registers: true,
-        taps: false,
+        taps: Taps::Unless3x3,
         unit: 4,
         block: 4,
         flips: true,
@@ -227,14 +256,28 @@ impl VectorPacking {
     };
     /// For [`KernelSet::Neon`].
     pub const NEON: VectorPacking =
-        VectorPacking { set: KernelSet::Neon, taps: true, unit: 16, block: 2, ..VectorPacking::NEON_DOTPROD };
+        VectorPacking { set: KernelSet::Neon, taps: Taps::Always, unit: 16, block: 2, ..VectorPacking::NEON_DOTPROD };
     /// For [`KernelSet::NeonI8mm`].
-    pub const NEON_I8MM: VectorPacking =
-        VectorPacking { set: KernelSet::NeonI8mm, unit: 8, flips: false, ..VectorPacking::NEON_DOTPROD };
+    pub const NEON_I8MM: VectorPacking = VectorPacking {
+        set: KernelSet::NeonI8mm,
+        taps: Taps::Never,
+        unit: 8,
+        flips: false,
+        ..VectorPacking::NEON_DOTPROD
+    };
 
-    /// Whether two products of bytes are added up in 16 bits.
-    fn in_pairs(&self) -> bool {
-        self.unit == 16
+    /// Whether a depthwise convolution of this shape goes tap by tap.
+    fn goes_by_taps(&self, shape: &ConvolutionShape) -> bool {
+        match self.taps {
+            Taps::Never => false,
+            Taps::Unless3x3 => !slides(shape, self.many_registers),
+            Taps::Always => true,
+        }
+    }
+
+    /// Inputs of a unit in the weights of such a convolution: gathered patches are whole vectors.
+    fn unit_of(&self, form: ConvolutionForm) -> usize {
+        if self.gathers && form == ConvolutionForm::General { GATHERED } else { self.unit }
     }
 
     /// Bytes of the weights of one dot product.
@@ -260,15 +303,16 @@ impl VectorPacking {
         let (lanes, most, outputs) = (self.lanes, self.block, shape.out_channels as usize);
         let depthwise = shape.form == ConvolutionForm::Depthwise;
         let slides = slides(shape, self.many_registers);
-        let by_taps = if depthwise && self.taps { outputs } else { 0 };
+        let by_taps = if depthwise && self.goes_by_taps(shape) { outputs } else { 0 };
         let in_taps = (0..by_taps.next_multiple_of(8)).map(move |channel| Some(channel).filter(|&c| c < outputs));
-        let in_chunks = chunks(if depthwise && !self.taps { outputs } else { 0 }, lanes).flat_map(move |chunk| {
-            (0..4 * lanes).map(move |i| {
-                Some(chunk_channel(chunk, slides, i / lanes, i % lanes, lanes))
-                    .filter(|&c| c < chunk.channels)
-                    .map(|c| chunk.start + c)
-            })
-        });
+        let in_chunks =
+            chunks(if depthwise && !self.goes_by_taps(shape) { outputs } else { 0 }, lanes).flat_map(move |chunk| {
+                (0..4 * lanes).map(move |i| {
+                    Some(chunk_channel(chunk, slides, i / lanes, i % lanes, lanes))
+                        .filter(|&c| c < chunk.channels)
+                        .map(|c| chunk.start + c)
+                })
+            });
         let groups = if depthwise { 0 } else { shape.groups.max(1) as usize };
         let of_group = outputs / groups.max(1);
         let in_groups = (0..groups).flat_map(move |group| {
@@ -287,7 +331,8 @@ impl VectorPacking {
         let (runs, len) = runs(shape, self.gathers);
         let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
         let (of_group, depth) = (outputs / groups, shape.depth() as usize);
-        let (fours, units) = (self.unit / 4, len.div_ceil(self.unit));
+        let unit = self.unit_of(shape.form);
+        let (fours, units) = (self.unit / 4, len.next_multiple_of(unit) / self.unit);
         let mut rest = packed;
         for group in 0..groups {
             for block in blocks(of_group, self.lanes, self.block) {
@@ -361,7 +406,7 @@ impl Packing for VectorPacking {
             return Portable.packed_int8(shape, wide);
         }
         let (lanes, outputs) = (self.lanes as u64, u64::from(shape.out_channels));
-        let (sums, weights) = if shape.form == ConvolutionForm::Depthwise && self.taps {
+        let (sums, weights) = if shape.form == ConvolutionForm::Depthwise && self.goes_by_taps(shape) {
             let channels = outputs.next_multiple_of(8);
             // In fours, as all weights are counted here.
             (channels, channels.saturating_mul(shape.depth()) / 4)
@@ -370,7 +415,7 @@ impl Packing for VectorPacking {
             let left = outputs % (4 * lanes);
             let rest = match left.div_ceil(lanes) {
                 0 => 0,
-                3 => 2,
+                3 if lanes > 4 => 2,
                 _ => 1,
             };
             let chunks = outputs / (4 * lanes) + rest;
@@ -379,12 +424,12 @@ impl Packing for VectorPacking {
         } else {
             let groups = u64::from(shape.groups.max(1));
             let (runs, len) = runs(shape, self.gathers);
-            let fours = (runs as u64).saturating_mul(fours(len, self.unit) as u64);
+            let fours = (runs as u64).saturating_mul(fours(len, self.unit_of(shape.form)) as u64);
             let sums = padded_channels((outputs / groups) as usize, self.lanes) as u64 * groups;
             (sums, fours.saturating_mul(sums))
         };
         let weight = (self.weight_bytes() / self.lanes) as u64;
-        let note = if self.in_pairs() { NOTE as u64 / weight } else { 0 };
+        let note = if self.gathers { NOTE as u64 / weight } else { 0 };
         PackedLen {
             weights: bytes(weights.saturating_add(note), weight),
             bias: bytes(sums, 4),
@@ -408,7 +453,7 @@ impl Packing for VectorPacking {
         assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
         assert_eq!((bias.len(), multiplier.len()), (outputs, outputs), "biases and multipliers");
         if shape.form == ConvolutionForm::Depthwise {
-            if self.taps {
+            if self.goes_by_taps(shape) {
                 self.pack_taps(shape, weights, packed.weights);
             } else {
                 self.pack_depthwise(shape, weights, packed.weights);
@@ -416,11 +461,16 @@ impl Packing for VectorPacking {
         } else {
             self.pack_product(shape, weights, packed.weights);
         }
-        if self.in_pairs() {
-            // Any two of them rather than the very pairs: it takes one to be rare.
-            let count = (0..weights.len()).filter(|&index| weights.at(index) == -128).count();
-            let note = packed.weights.len() - NOTE;
-            packed.weights[note..].fill(u8::from(count > 1));
+        if self.gathers {
+            let extreme = (0..weights.len()).any(|index| weights.at(index) == -128);
+            let small = (0..outputs).all(|channel| {
+                let weights = (channel * depth..(channel + 1) * depth).map(|index| i64::from(weights.at(index).abs()));
+                // Signed or unsigned, less the zero point or not: no byte counts for more than 383.
+                let most = i64::from(bias[channel].unsigned_abs()) + 383 * weights.sum::<i64>();
+                most < i64::from(i32::MAX)
+                    && most as f64 * f64::from(multiplier[channel].abs()) < f64::from(i16::MAX - 256)
+            });
+            Note { extreme, small }.put(packed.weights);
         }
         let flip = if self.flips { 128 } else { 0 };
         let slots = packed.bias.chunks_exact_mut(4).zip(packed.multiplier.chunks_exact_mut(4));
@@ -445,7 +495,9 @@ impl Packing for VectorPacking {
     }
 
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32 {
-        scratch::int8(step, self.lanes, self.many_registers, self.gathers, self.taps)
+        let shape = ConvolutionShape::of_int8(step);
+        let padded = self.gathers && (slides(&shape, self.many_registers) || self.goes_by_taps(&shape));
+        scratch::int8(step, self.lanes, self.many_registers, self.gathers, padded)
     }
 
     fn scratch_f32(&self, step: &ConvolutionF32) -> u32 {

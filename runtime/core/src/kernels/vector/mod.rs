@@ -39,18 +39,27 @@ mod scratch;
 mod set;
 
 pub use convolution_f32::{convolution_f32, name_of as name_of_convolution_f32};
-pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8, rounding};
-pub use depthwise_int8::Depthwise;
+pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8};
 pub use elements::Tables;
 pub use float::Float;
 pub use int8::Int8;
-pub use layout::{MAX_RUNS, VectorPacking, blocks, tap_chunks};
+pub use layout::VectorPacking;
 pub use peak::{dots, multiply_adds, read};
-pub use product_f32::add_units_by_lane;
-pub use product::{Constants, Runs, Target};
-pub use ring::{RowRing, Source, by_image};
-pub use scratch::general as padded_rows;
 pub use set::VectorKernels;
+
+/// What instruction sets with algorithms of their own need besides.
+#[cfg(target_arch = "aarch64")]
+mod own {
+    pub use super::convolution_int8::rounding;
+    pub use super::depthwise_int8::Depthwise;
+    pub use super::layout::{MAX_RUNS, blocks, chunks, slides, tap_chunks};
+    pub use super::product::{Constants, Runs, Target};
+    pub use super::product_f32::add_units_by_lane;
+    pub use super::ring::{RowRing, Source, by_image};
+    pub use super::scratch::general as padded_rows;
+}
+#[cfg(target_arch = "aarch64")]
+pub use own::*;
 
 /// An instruction set that the processor has. Holding one is proof of that.
 pub trait Isa: Copy + Send + Sync + 'static {

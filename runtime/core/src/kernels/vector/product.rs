@@ -32,6 +32,7 @@ pub struct Runs<'r> {
     /// Bytes from one pixel to the next.
     pub step: usize,
     /// Bytes that can be read from the first run's start on.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     pub readable: usize,
 }
 
@@ -41,8 +42,6 @@ pub struct Constants {
     pub weights: *const u8,
     pub bias: *const i32,
     pub multiplier: *const f32,
-    /// Whether sums of two products may leave 16 bits; see [`layout::has_extremes`](super::layout::has_extremes).
-    pub extreme: bool,
 }
 
 /// Where results go.
@@ -81,7 +80,6 @@ pub unsafe fn multiply<I: Int8>(
                 weights: constants.weights.add(fours * done * I::WEIGHT_BYTES / I::LANES),
                 bias: constants.bias.add(done),
                 multiplier: constants.multiplier.add(done),
-                ..constants
             };
             if block.lanes < I::LANES {
                 let (half, rounding) = isa.half(rounding);

@@ -20,9 +20,10 @@ pub fn general(step: &ConvolutionInt8, gathers: bool) -> RowLayout {
 /// a tile.
 pub const PATCHES: usize = 24;
 
-/// Bytes from one patch of `depth` inputs to the next.
+/// Bytes from one patch of `depth` inputs to the next: runs are copied a vector at a time, and what the last one's last vector
+/// has too many must not reach the next patch.
 pub fn patch_pitch(depth: usize) -> usize {
-    depth.div_ceil(GATHERED).saturating_mul(GATHERED)
+    depth.saturating_add(GATHERED - 1).div_ceil(GATHERED).saturating_mul(GATHERED)
 }
 
 /// Bytes of gathered patches, with slack for writing whole vectors; saturates.
@@ -80,8 +81,8 @@ pub fn copied_rows(step: &ConvolutionInt8, chunk: Chunk) -> usize {
     (chunk.pitch - chunk.channels).div_ceil(row)
 }
 
-/// Bytes that `step` needs; `u32::MAX` where it would need more.
-pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool, gathers: bool, taps: bool) -> u32 {
+/// Bytes that `step` needs; `u32::MAX` where it would need more. `padded`: a depthwise convolution reads padded rows.
+pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool, gathers: bool, padded: bool) -> u32 {
     let shape = ConvolutionShape::of_int8(step);
     if !is_covered(&shape, step.wide) {
         return Portable.scratch_int8(step);
@@ -95,7 +96,7 @@ pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool, gathers:
             let patches = if gathers { patches(step) } else { 0 };
             general(step, gathers).ring_len(step.x.height as usize).saturating_add(patches)
         }
-        ConvolutionForm::Depthwise if taps => general(step, true).ring_len(step.x.height as usize),
+        ConvolutionForm::Depthwise if padded => general(step, true).ring_len(step.x.height as usize),
         ConvolutionForm::Depthwise if slides(&shape, many_registers) => {
             let last = chunks(channels % (4 * lanes), lanes).last();
             (1 + last.map_or(0, |chunk| copied_rows(step, chunk))).saturating_mul(spare_row_len(step, widest))

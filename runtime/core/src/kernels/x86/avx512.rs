@@ -177,7 +177,7 @@ unsafe impl Int8 for Avx512Vnni {
     }
 
     #[inline(always)]
-    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Rounding {
+    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, _: bool) -> Rounding {
         unsafe {
             Rounding {
                 may_overflow,

@@ -215,7 +215,7 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
-            fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Rounding {
+            fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, _: bool) -> Rounding {
                 unsafe {
                     Rounding {
                         may_overflow,
