@@ -20,6 +20,7 @@ mod lookup;
 mod neon;
 mod neon_f32;
 mod padded;
+mod peak;
 mod product_lanes;
 mod product_matrix;
 mod product_rows;

@@ -399,6 +399,9 @@ int8!(
         vaddq_s32(sums, vpaddq_s32(low, high))
     },
     multiply: super::product_rows::multiply,
+    fn peak(self, rounds: u32) -> u64 {
+        super::peak::rows(rounds)
+    },
     #[inline(always)]
     fn depthwise(self, depthwise: Depthwise<'_>) {
         let rounding = crate::kernels::vector::rounding(self, depthwise.step, depthwise.packed);
@@ -428,6 +431,9 @@ int8!(
     NeonI8mm, flip: 0, unit: 8, product: "aarch64/product_matrix",
     |sums, x, by| usdot(sums, x, by),
     multiply: super::product_matrix::multiply,
+    fn peak(self, rounds: u32) -> u64 {
+        super::peak::matrix(self, rounds)
+    },
     #[inline(always)]
     fn depthwise(self, depthwise: Depthwise<'_>) {
         if slides(&ConvolutionShape::of_int8(depthwise.step), true) {

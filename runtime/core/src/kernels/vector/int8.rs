@@ -4,6 +4,7 @@ use super::Isa;
 use super::depthwise_3x3::Depthwise3x3;
 use super::depthwise_int8::Depthwise;
 use super::layout::slides;
+use super::peak;
 use super::product::{self, Constants, Runs, Target};
 use crate::kernels::ConvolutionShape;
 
@@ -97,6 +98,12 @@ pub unsafe trait Int8: Isa {
     ) {
         // SAFETY: as the caller says.
         unsafe { product::multiply(self, runs, pixels, constants, rounding, to) }
+    }
+
+    /// Multiplies and adds as fast as these instructions can, `rounds` times the same amount; returns how many
+    /// multiply-accumulates that were.
+    fn peak(self, rounds: u32) -> u64 {
+        peak::dots(self, rounds)
     }
 
     /// Computes a depthwise convolution.

@@ -10,7 +10,7 @@
 //! | 1 × 1, and the tiles of all other products | `product` | `product_f32` |
 //! | depthwise | `depthwise_3x3`, others `depthwise_int8` with `quads` | `depthwise_f32` |
 //! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
-//! | how weights lie | `layout` | `layout_f32` |
+//! | how weights lie | `layout`, by `blocks` | `layout_f32` |
 //!
 //! What is neither, `elements` compiles once more from the portable code. `set` makes a kernel set of it all.
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
@@ -19,6 +19,7 @@
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, unused_imports))]
 
 mod activation;
+mod blocks;
 mod convolution_f32;
 mod convolution_int8;
 mod depthwise_3x3;
@@ -44,7 +45,7 @@ pub use elements::Tables;
 pub use float::Float;
 pub use int8::Int8;
 pub use layout::VectorPacking;
-pub use peak::{dots, multiply_adds, read};
+pub use peak::{multiply_adds, read};
 pub use set::VectorKernels;
 
 /// What instruction sets with algorithms of their own need besides.

@@ -30,7 +30,7 @@ impl<I: Int8, F: Float, T: Tables> Kernels for VectorKernels<I, F, T> {
 
     fn peak(&self, arithmetic: Arithmetic, rounds: u32) -> u64 {
         match arithmetic {
-            Arithmetic::Int8 => super::dots(self.int8, rounds),
+            Arithmetic::Int8 => self.int8.peak(rounds),
             Arithmetic::F32 => super::multiply_adds(self.float, rounds),
         }
     }
