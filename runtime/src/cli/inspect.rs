@@ -28,7 +28,7 @@ pub struct Inspect {
 impl Inspect {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
-        let model = self.model.load(InputKind::Float)?;
+        let model = self.model.load_for_any(InputKind::Float)?;
         if self.json {
             println!("{}", object(&model))
         } else {

@@ -17,7 +17,7 @@ pub struct ModelArguments {
     /// Fix the shape of an input with dynamic axes, as NAME=1,3,320,320 (may be repeated).
     #[arg(long = "shape", value_name = "NAME=N,C,H,W", value_parser = shape)]
     pub shapes: Vec<(String, Vec<usize>)>,
-    /// Run on this set of kernels instead of the best that the processor has.
+    /// Use this set of kernels instead of the best that the processor has.
     #[arg(long, value_name = "SET", value_parser = kernel_set)]
     pub isa: Option<KernelSet>,
     /// Refuse a model of which any part would fall back to tract, and so allocate while it runs.
@@ -32,6 +32,14 @@ impl ModelArguments {
     /// As [`Model::open`].
     pub fn load(&self, input: InputKind) -> Result<Model, Error> {
         Model::open(&self.model, &self.options(input))
+    }
+
+    /// Loads the model to look at it or to write it, whatever processor it is for.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn load_for_any(&self, input: InputKind) -> Result<Model, Error> {
+        Model::open(&self.model, &LoadOptions { for_any_processor: true, ..self.options(input) })
     }
 
     /// Loads the model to run it on several threads.

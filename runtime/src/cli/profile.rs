@@ -102,7 +102,7 @@ impl Profile {
         let (times, runs) = least_times(infos.len(), session)?;
         let steps = infos.into_iter().zip(times).map(|(info, ms)| Step { info, ms }).collect();
         let footprint = model.arena_bytes() + model.weights_bytes();
-        Ok(Profile::of(steps, runs, threads, model.kernels(), footprint))
+        Ok(Profile::of(steps, runs, threads, model.kernels()?, footprint))
     }
 
     fn of(steps: Vec<Step>, runs: usize, threads: usize, kernels: &dyn Kernels, footprint: usize) -> Profile {

@@ -49,24 +49,26 @@ fn load(aligned: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Mod
 fn checked(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Inner, Error> {
     let fail = |problem: String| Error::Model { path: path.into(), problem };
     let plan = Plan::check(bytes).map_err(|error| fail(error.to_string()))?;
-    let kernels = select(plan.kernel_set())
-        .ok_or_else(|| fail(format!("is packed for {} kernels, which this processor lacks", plan.kernel_set())))?;
     let metadata: Vec<(String, String)> = match plan.contract() {
         "" => Vec::new(),
         text => serde_json::from_str(text).map_err(|error| fail(format!("its contract is unreadable: {error}")))?,
     };
     let contract = Contract::from_metadata(&metadata).map_err(|error| error.in_file(path))?;
-    Ok(Inner {
+    let inner = Inner {
         path: path.into(),
         inputs: plan.inputs().map(port).collect(),
         outputs: plan.outputs().map(port).collect(),
+        kernels: select(plan.kernel_set()),
         plan,
-        kernels,
         contract,
         fallbacks: Vec::new(),
         report: Vec::new(),
         threads: options.threads.map_or(1, NonZeroUsize::get),
-    })
+    };
+    if !options.for_any_processor {
+        inner.kernels()?;
+    }
+    Ok(inner)
 }
 
 fn plan(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Model, Error> {

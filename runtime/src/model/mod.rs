@@ -47,6 +47,8 @@ pub struct LoadOptions {
     pub strict: bool,
     /// The kernels to run on; the best that the processor has where none is named.
     pub kernel_set: Option<KernelSet>,
+    /// Load a model packed for kernels that this processor lacks, too: it can be looked at and written, but not run.
+    pub for_any_processor: bool,
     /// Threads that each session runs on, the caller's included, at most [`MAX_THREADS`]; the caller's alone where none
     /// are named. Results do not depend on it.
     pub threads: Option<NonZeroUsize>,
@@ -68,7 +70,8 @@ pub struct StepInfo {
     pub name: String,
     /// The kind of step.
     pub kind: &'static str,
-    /// The code that runs it: a file under `runtime/core/src/kernels`, without its ending.
+    /// The code that runs it: a file under `runtime/core/src/kernels`, without its ending. `-` where this processor lacks
+    /// the kernels.
     pub kernel: &'static str,
     /// Multiply-accumulates.
     pub macs: u64,
@@ -88,13 +91,22 @@ pub struct Model {
 struct Inner {
     path: PathBuf,
     plan: Plan<AlignedBytes>,
-    kernels: &'static dyn Kernels,
+    kernels: Option<&'static dyn Kernels>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     contract: Option<Contract>,
     fallbacks: Vec<fallback::Step>,
     report: Vec<(&'static str, usize)>,
     threads: usize,
+}
+
+impl Inner {
+    fn kernels(&self) -> Result<&'static dyn Kernels, Error> {
+        self.kernels.ok_or_else(|| {
+            let problem = format!("is packed for {} kernels, which this processor lacks", self.plan.kernel_set());
+            Error::Model { path: self.path.clone(), problem }
+        })
+    }
 }
 
 impl Model {
@@ -167,7 +179,7 @@ impl Model {
             .map(|(info, step)| StepInfo {
                 name: info.name.to_owned(),
                 kind: step.kind(),
-                kernel: self.inner.kernels.name_of(&step),
+                kernel: self.inner.kernels.map_or("-", |kernels| kernels.name_of(&step)),
                 macs: info.macs,
                 arithmetic: Arithmetic::of(&step),
                 bytes_moved: step.bytes_moved(),
@@ -196,8 +208,12 @@ impl Model {
     }
 
     /// The same, as code.
-    pub fn kernels(&self) -> &'static dyn Kernels {
-        self.inner.kernels
+    ///
+    /// # Errors
+    /// Where this processor lacks them, which only a model that was loaded [for
+    /// any](LoadOptions::for_any_processor) can ask of it.
+    pub fn kernels(&self) -> Result<&'static dyn Kernels, Error> {
+        self.inner.kernels()
     }
 
     /// What planning changed in the graph: the name of each pass, and in how many places. Empty for a `.plan`.

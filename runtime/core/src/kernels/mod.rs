@@ -10,10 +10,13 @@
 //! | `portable` | plain Rust for any processor: the truth |
 //! | `vector` | the fast algorithms, written once over the few vector operations they need |
 //! | `x86` | those operations in AVX512-VNNI, AVX-VNNI and AVX2, and which of them this processor has |
+//! | `aarch64` | those operations in NEON, and int8 products of its own for each of base NEON, SDOT and USMMLA |
 
 #[cfg(target_endian = "big")]
 compile_error!("plans are little-endian, and kernels read their words in place");
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 #[cfg(test)]
 mod convolution_tests;
 #[cfg(test)]
@@ -51,13 +54,26 @@ pub enum KernelSet {
     AvxVnni,
     /// x86-64 with byte dot products on 512-bit vectors.
     Avx512Vnni,
+    /// aarch64 as it always is: NEON.
+    Neon,
+    /// aarch64 with byte dot products (`FEAT_DotProd`).
+    NeonDotprod,
+    /// aarch64 with byte matrix products (`FEAT_I8MM`).
+    NeonI8mm,
 }
-numbered!(KernelSet, "kernel set": 0 => Portable, 1 => Avx2, 2 => AvxVnni, 3 => Avx512Vnni);
+numbered!(KernelSet, "kernel set": 0 => Portable, 1 => Avx2, 2 => AvxVnni, 3 => Avx512Vnni, 4 => Neon, 5 => NeonDotprod, 6 => NeonI8mm);
 
 impl KernelSet {
-    /// Every kernel set that this build knows, the slowest first.
-    pub const ALL: &'static [KernelSet] =
-        &[KernelSet::Portable, KernelSet::Avx2, KernelSet::AvxVnni, KernelSet::Avx512Vnni];
+    /// Every kernel set that this build knows; of those for the same processors, the slowest first.
+    pub const ALL: &'static [KernelSet] = &[
+        KernelSet::Portable,
+        KernelSet::Avx2,
+        KernelSet::AvxVnni,
+        KernelSet::Avx512Vnni,
+        KernelSet::Neon,
+        KernelSet::NeonDotprod,
+        KernelSet::NeonI8mm,
+    ];
 
     /// The fastest kernel set that this processor and build can run.
     pub fn best() -> KernelSet {
@@ -71,6 +87,9 @@ impl KernelSet {
             KernelSet::Avx2 => "avx2",
             KernelSet::AvxVnni => "avx-vnni",
             KernelSet::Avx512Vnni => "avx512-vnni",
+            KernelSet::Neon => "neon",
+            KernelSet::NeonDotprod => "neon-dotprod",
+            KernelSet::NeonI8mm => "neon-i8mm",
         }
     }
 }
@@ -228,6 +247,9 @@ pub fn packing(set: KernelSet) -> &'static dyn Packing {
         KernelSet::Avx2 => &vector::VectorPacking::AVX2,
         KernelSet::AvxVnni => &vector::VectorPacking::AVX_VNNI,
         KernelSet::Avx512Vnni => &vector::VectorPacking::AVX512_VNNI,
+        KernelSet::Neon => &vector::VectorPacking::NEON,
+        KernelSet::NeonDotprod => &vector::VectorPacking::NEON_DOTPROD,
+        KernelSet::NeonI8mm => &vector::VectorPacking::NEON_I8MM,
     }
 }
 
@@ -243,5 +265,13 @@ pub fn select(set: KernelSet) -> Option<&'static dyn Kernels> {
         KernelSet::Avx512Vnni => x86::avx512_vnni(),
         #[cfg(not(target_arch = "x86_64"))]
         KernelSet::Avx2 | KernelSet::AvxVnni | KernelSet::Avx512Vnni => None,
+        #[cfg(target_arch = "aarch64")]
+        KernelSet::Neon => Some(aarch64::neon()),
+        #[cfg(target_arch = "aarch64")]
+        KernelSet::NeonDotprod => aarch64::neon_dotprod(),
+        #[cfg(target_arch = "aarch64")]
+        KernelSet::NeonI8mm => aarch64::neon_i8mm(),
+        #[cfg(not(target_arch = "aarch64"))]
+        KernelSet::Neon | KernelSet::NeonDotprod | KernelSet::NeonI8mm => None,
     }
 }

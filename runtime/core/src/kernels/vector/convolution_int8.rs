@@ -1,11 +1,11 @@
 //! Int8 convolution on vectors: which algorithm a form takes, and how its rows are shared out among threads.
 
-use super::depthwise_3x3::Depthwise3x3;
 use super::depthwise_int8::Depthwise;
 use super::general::{General, elements};
 use super::int8::Int8;
-use super::layout::{Segments, VectorPacking, is_covered, padded_channels, slides};
-use super::product::{Constants, Runs, Target, multiply};
+use super::layout::{GATHERED, Note, VectorPacking, fours, is_covered, padded_channels, runs};
+use super::product::{Constants, Runs, Target};
+use super::scratch::{PATCHES, patch_pitch};
 use super::{Tables, Task, scratch};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Table, Work, portable};
 use crate::plan::check;
@@ -17,9 +17,8 @@ pub fn name_of<I: Int8>(step: &ConvolutionInt8) -> &'static str {
     let shape = ConvolutionShape::of_int8(step);
     match step.form {
         _ if !is_covered(&shape, step.wide) => "portable/convolution_int8",
-        ConvolutionForm::Pointwise => "vector/product",
-        ConvolutionForm::Depthwise if slides(&shape, I::MANY_REGISTERS) => "vector/depthwise_3x3",
-        ConvolutionForm::Depthwise => "vector/depthwise_int8",
+        ConvolutionForm::Pointwise => I::PRODUCT,
+        ConvolutionForm::Depthwise => I::name_of_depthwise(&shape),
         ConvolutionForm::General => "vector/convolution_int8 (general)",
     }
 }
@@ -80,12 +79,7 @@ pub fn convolution_int8<I: Int8, T: Tables>(
         // Its multiplications are few, but there is more to do for each.
         ConvolutionForm::Depthwise => work.rows(rows, macs.saturating_mul(4), pitch * width, y, &|rows, y, scratch| {
             let (pixels, constants) = (rows.len() * width, convolution.constants());
-            let depthwise = Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch };
-            if slides(&convolution.shape, I::MANY_REGISTERS) {
-                isa.invoke(Depthwise3x3(depthwise));
-            } else {
-                isa.invoke(depthwise);
-            }
+            isa.depthwise(Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch });
             convolution.look_up(tables, y, pixels, step.y.channels as usize);
         }),
     }
@@ -94,10 +88,14 @@ pub fn convolution_int8<I: Int8, T: Tables>(
 /// How the sums of `step` become bytes.
 #[inline(always)]
 pub fn rounding<I: Int8>(isa: I, step: &ConvolutionInt8, packed: Packed<'_>) -> I::Rounding {
+    if I::GATHERS {
+        let note = Note::of(packed.weights);
+        return isa.rounding(step.y_zero, step.low, step.high, !note.small, note.extreme);
+    }
     // A sum times less than 1 does not leave the range of i32.
     let is_small = |multiplier: &[u8; 4]| f32::from_le_bytes(*multiplier).abs() < 1.0;
     let small = packed.multiplier.as_chunks::<4>().0.iter().all(is_small);
-    isa.rounding(step.y_zero, step.low, step.high, !small)
+    isa.rounding(step.y_zero, step.low, step.high, !small, false)
 }
 
 /// What every form needs.
@@ -167,19 +165,20 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
         let Pointwise { convolution, pixels, channels, y } = self;
         let step = convolution.step;
         let (inputs, stride) = (step.x.channels as usize, step.x.stride as usize);
-        let start = convolution.x[pixels.start * stride..].as_ptr();
-        let runs = Runs { starts: &[start], offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride };
+        let x = &convolution.x[pixels.start * stride..];
+        let (starts, readable) = ([x.as_ptr()], x.len());
+        let runs = Runs { starts: &starts, offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride, readable };
         let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: channels.len() };
         let mut constants = convolution.constants();
         // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these pixels and channels; the
         // constants of whole blocks lie in front of those of these; inputs that do not make up a four are read one by one.
         #[allow(unsafe_code)]
         unsafe {
-            let dots = channels.start / I::LANES * inputs.div_ceil(4);
+            let dots = channels.start / I::LANES * fours(inputs, I::UNIT);
             constants.weights = constants.weights.add(dots * I::WEIGHT_BYTES);
             constants.bias = constants.bias.add(channels.start);
             constants.multiplier = constants.multiplier.add(channels.start);
-            multiply(isa, runs, pixels.len(), constants, convolution.rounding(isa), to);
+            isa.multiply(runs, pixels.len(), constants, convolution.rounding(isa), to);
         }
     }
 }
@@ -197,28 +196,66 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
     fn run(self, isa: I) {
         let GeneralRows { convolution, rows, y, scratch } = self;
         let (step, shape) = (convolution.step, &convolution.shape);
-        let (layout, padding) = (scratch::general(step), step.x_zero as u8);
+        let (layout, padding) = (scratch::general(step, I::GATHERS), step.x_zero as u8);
         let general = General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding };
-        let (fours, rounding) = (Segments::of(shape).fours(), convolution.rounding(isa));
+        let (count, len) = runs(shape, I::GATHERS);
+        let unit = if I::GATHERS { GATHERED } else { I::UNIT };
+        let (fours, rounding) = (fours(len, unit), convolution.rounding(isa));
         let outputs = step.y.channels as usize / step.groups as usize;
         let padded = padded_channels(outputs, I::LANES);
         let (width, stride) = (step.y.width as usize, step.y.stride as usize);
-        general.for_each(convolution.x, rows, scratch, |row, group, starts| {
-            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step() };
+        let (ring, patches) = scratch.split_at_mut(layout.ring_len(step.x.height as usize));
+        general.for_each(convolution.x, rows, ring, |row, group, starts| {
             let y = &mut y[row * width * stride + group * outputs..];
             assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
-            let to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
+            let mut to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
             let mut constants = convolution.constants();
-            // SAFETY: the runs can be read at every place, and the last four inputs of a row because of its slack; the
-            // constants are packed group after group; the row of results can be written.
+            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step(), readable: 0 };
+            // SAFETY: the runs can be read at every place, and the last inputs of a row because of its slack, or the gathered
+            // patches, which are filled up; the constants are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]
             unsafe {
-                let weights = group * starts.len() * fours * padded;
+                let weights = group * count * fours * padded;
                 constants.weights = constants.weights.add(weights * I::WEIGHT_BYTES / I::LANES);
                 constants.bias = constants.bias.add(group * padded);
                 constants.multiplier = constants.multiplier.add(group * padded);
-                multiply(isa, runs, width, constants, rounding, to);
+                if !I::GATHERS {
+                    return isa.multiply(runs, width, constants, rounding, to);
+                }
+                let (pitch, readable) = (patch_pitch(len), patches.len());
+                for first in (0..width).step_by(PATCHES) {
+                    let pixels = PATCHES.min(width - first);
+                    gather(starts, len / starts.len(), first * general.step(), general.step(), pixels, patches, pitch);
+                    let gathered = [patches.as_ptr()];
+                    let runs = Runs { starts: &gathered, step: pitch, readable, ..runs };
+                    isa.multiply(runs, pixels, constants, rounding, to);
+                    to.first = to.first.wrapping_add(pixels * stride);
+                }
             }
         });
+    }
+}
+
+/// Brings the inputs of each of `pixels` output pixels together: runs of `len` bytes each, which begin `offset` bytes behind
+/// `starts` for the first pixel and `step` bytes further for each next one. Patches begin `pitch` bytes apart; what follows
+/// each in its last vector is arbitrary.
+#[inline(always)]
+fn gather(starts: &[*const u8], len: usize, offset: usize, step: usize, pixels: usize, to: &mut [u8], pitch: usize) {
+    assert!(pixels * pitch + GATHERED <= to.len() && starts.len() * len + GATHERED - 1 <= pitch, "patches");
+    for (run, &start) in starts.iter().enumerate() {
+        for done in (0..len).step_by(GATHERED) {
+            // SAFETY: the rows that the runs lie in have a vector of slack behind them, and the patches too. What is written
+            // behind a run is overwritten by the next one.
+            #[allow(unsafe_code)]
+            unsafe {
+                let mut from = start.add(offset + done);
+                let mut to = to.as_mut_ptr().add(run * len + done);
+                for _ in 0..pixels {
+                    let vector = from.cast::<[u8; GATHERED]>().read_unaligned();
+                    to.cast::<[u8; GATHERED]>().write_unaligned(vector);
+                    (from, to) = (from.wrapping_add(step), to.wrapping_add(pitch));
+                }
+            }
+        }
     }
 }

@@ -210,15 +210,15 @@ impl<I: Int8, const N: usize, const R: usize, const S: usize> Slide<'_, I, N, R,
     unsafe fn column(&self, isa: I, column: usize) -> [I::Bytes; 4] {
         let column = column.wrapping_sub(self.step.window.pad[1] as usize);
         if column >= self.step.x.width as usize {
-            return [isa.splat(u32::from_ne_bytes([self.step.x_zero as u8; 4])); 4];
+            return [isa.flip(isa.splat(u32::from_ne_bytes([self.step.x_zero as u8; 4]))); 4];
         }
         let (from, at) = (&self.from, column * self.step.x.stride as usize);
         // SAFETY: the column is one of the rows' pixels. Rows of chunks of four vectors, which have one set, are those of
         // the first set.
         unsafe {
-            let mut rows = [isa.pixels::<N>(at_row(from, 0, at)); 4];
+            let mut rows = [isa.flip(isa.pixels::<N>(at_row(from, 0, at))); 4];
             for row in 1..4 {
-                rows[row] = isa.pixels::<N>(at_row(from, row, at));
+                rows[row] = isa.flip(isa.pixels::<N>(at_row(from, row, at)));
             }
             isa.interleave::<false>(rows)
         }

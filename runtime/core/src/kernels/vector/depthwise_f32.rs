@@ -146,29 +146,47 @@ impl Sweep {
         place: usize,
     ) -> usize {
         let interior = place >= self.interior.start && place + M <= self.interior.end;
-        for first in (0..row.channels).step_by(I::LANES) {
+        let mut first = 0;
+        while first < row.channels {
+            let left = row.channels - first;
+            let vectors = if I::PAIRS && left >= 2 * I::LANES { 2 } else { 1 };
             let vector = Row {
                 x: row.x.wrapping_add(first),
                 weights: row.weights.wrapping_add(first * self.taps),
                 bias: row.bias.wrapping_add(first),
                 y: row.y.wrapping_add(first),
-                channels: (row.channels - first).min(I::LANES),
+                channels: left.min(vectors * I::LANES),
                 ..*row
             };
             // SAFETY: as the caller says; in the interior all taps stand inside the row.
             unsafe {
-                match (vector.channels == I::LANES, interior) {
-                    (true, true) => self.pixels::<I, M, KERNEL, STRIDE, false, false>(isa, activation, &vector, place),
-                    (true, false) => self.pixels::<I, M, KERNEL, STRIDE, false, true>(isa, activation, &vector, place),
-                    (false, true) => self.pixels::<I, M, KERNEL, STRIDE, true, false>(isa, activation, &vector, place),
-                    (false, false) => self.pixels::<I, M, KERNEL, STRIDE, true, true>(isa, activation, &vector, place),
+                match (vector.channels == vectors * I::LANES, vectors, interior) {
+                    (true, 2, true) => {
+                        self.pixels::<I, M, 2, KERNEL, STRIDE, false, false>(isa, activation, &vector, place)
+                    }
+                    (true, 2, false) => {
+                        self.pixels::<I, M, 2, KERNEL, STRIDE, false, true>(isa, activation, &vector, place)
+                    }
+                    (true, _, true) => {
+                        self.pixels::<I, M, 1, KERNEL, STRIDE, false, false>(isa, activation, &vector, place)
+                    }
+                    (true, _, false) => {
+                        self.pixels::<I, M, 1, KERNEL, STRIDE, false, true>(isa, activation, &vector, place)
+                    }
+                    (false, _, true) => {
+                        self.pixels::<I, M, 1, KERNEL, STRIDE, true, false>(isa, activation, &vector, place)
+                    }
+                    (false, _, false) => {
+                        self.pixels::<I, M, 1, KERNEL, STRIDE, true, true>(isa, activation, &vector, place)
+                    }
                 }
             }
+            first += vectors * I::LANES;
         }
         M
     }
 
-    /// Computes M pixels of a vector of channels from `place` on. PARTIAL: there are fewer channels than lanes. EDGE: taps may
+    /// Computes M pixels of N vectors of channels, one or two, from `place` on. PARTIAL: there are fewer channels than lanes. EDGE: taps may
     /// stand outside the row.
     ///
     /// # Safety
@@ -178,6 +196,7 @@ impl Sweep {
     unsafe fn pixels<
         I: Float,
         const M: usize,
+        const N: usize,
         const KERNEL: usize,
         const STRIDE: usize,
         const PARTIAL: bool,
@@ -197,11 +216,19 @@ impl Sweep {
         let first = (place * stride).wrapping_sub(columns.before());
         // SAFETY: reads and writes are those that the caller allows; what lies outside the row is not read.
         unsafe {
-            let mut sums = [[isa.load(row.bias)]; M];
+            let mut bias = [isa.load(row.bias); N];
+            if N == 2 {
+                bias[N - 1] = isa.load(row.bias.add(I::LANES));
+            }
+            let mut sums = [bias; M];
+            let next = self.taps * I::LANES;
             let (mut x, mut weights) = (row.x.wrapping_add(first.wrapping_mul(pixel)), row.weights);
             for _ in 0..row.count {
                 for tap in 0..kernel {
-                    let weight = isa.load(weights.add(tap * I::LANES));
+                    let mut weight = [isa.load(weights.add(tap * I::LANES)); N];
+                    if N == 2 {
+                        weight[N - 1] = isa.load(weights.add(next + tap * I::LANES));
+                    }
                     for (m, sum) in sums.iter_mut().enumerate() {
                         let column = m * stride + tap * dilation;
                         let at =
@@ -210,7 +237,10 @@ impl Sweep {
                         if EDGE && first.wrapping_add(column) >= self.width {
                             from = OUTSIDE.as_ptr();
                         }
-                        sum[0] = isa.mul_add(load::<I, PARTIAL>(isa, from, row.channels), weight, sum[0]);
+                        sum[0] = isa.mul_add(load::<I, PARTIAL>(isa, from, row.channels), weight[0], sum[0]);
+                        if N == 2 {
+                            sum[N - 1] = isa.mul_add(isa.load(from.add(I::LANES)), weight[N - 1], sum[N - 1]);
+                        }
                     }
                 }
                 x = x.wrapping_add(self.row_step);
@@ -219,7 +249,11 @@ impl Sweep {
             activation.apply(isa, &mut sums);
             let y = row.y.add(place * self.y_pixel);
             for (m, sum) in sums.iter().enumerate() {
-                store::<I, PARTIAL>(isa, sum[0], y.add(m * self.y_pixel), row.channels);
+                let y = y.add(m * self.y_pixel);
+                store::<I, PARTIAL>(isa, sum[0], y, row.channels);
+                if N == 2 {
+                    isa.store(sum[N - 1], y.add(I::LANES));
+                }
             }
         }
     }

@@ -117,7 +117,7 @@ impl ImageRows {
         let scratch = &mut scratch[..memory.len()];
         let (pad, columns, padding) = (window.pad[1] as usize, memory.columns, step.x_zero as u8);
         for elements in scratch.chunks_exact_mut(memory.group_len) {
-            Quads { elements, chunk, pad, columns, padding }.clear();
+            Quads { elements, chunk, pad, columns, padding }.clear(I::FLIP);
         }
         let (stride, dilation) = (window.stride[0] as usize, window.dilation[0] as usize);
         let (pixels, pixel_step) = (step.y.width as usize, step.y.stride as usize);

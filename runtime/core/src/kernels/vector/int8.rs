@@ -1,6 +1,12 @@
 //! The vector operations that integer convolutions are made of.
 
 use super::Isa;
+use super::depthwise_3x3::Depthwise3x3;
+use super::depthwise_int8::Depthwise;
+use super::layout::slides;
+use super::peak;
+use super::product::{self, Constants, Runs, Target};
+use crate::kernels::ConvolutionShape;
 
 /// An instruction set's integer vectors: *lanes* of i32 sums, and *bytes*, four times as many u8.
 ///
@@ -23,17 +29,35 @@ pub unsafe trait Int8: Isa {
     /// The same instructions on vectors of half the length, where these have 16 lanes; else this very instruction set.
     type Half: Int8;
 
-    /// Sums of a vector: 16 or 8.
+    /// Sums of a vector: 16, 8 or 4.
     const LANES: usize;
 
-    /// Vectors of sums that a tile may hold in registers: 24 of 32, 12 of 16, or fewer where [`dot`](Self::dot) needs some.
-    const TILE: usize;
+    /// The most pixels of a tile of one, two, three and four vectors of channels, such that sums and operands stay in registers.
+    const PIXELS: [usize; 4];
 
     /// Whether registers are so many that a column of three rows, or the sums of two tiles, can stay in them: 32.
     const MANY_REGISTERS: bool;
 
+    /// Whether rounding the sums of one tile while those of the next are added up pays.
+    const RELAYS: bool;
+
+    /// What bytes are XORed with before they are multiplied: 0x80 where only signed bytes can be, else 0. Whoever packs
+    /// weights makes good for it in the bias.
+    const FLIP: u8;
+
+    /// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied, so
+    /// that every product has one run.
+    const GATHERS: bool;
+
     /// Bytes that the weights of one [`dot`](Self::dot) take in memory.
     const WEIGHT_BYTES: usize;
+
+    /// Inputs that packed weights of a product are filled up to a multiple of, channel by channel: 4 where they are in the
+    /// order of [`product`](super::product).
+    const UNIT: usize;
+
+    /// The file under `kernels/` that [`multiply`](Self::multiply) is in.
+    const PRODUCT: &'static str;
 
     /// The token of [`Half`](Self::Half), and how that rounds.
     fn half(self, rounding: Self::Rounding) -> (Self::Half, <Self::Half as Int8>::Rounding);
@@ -53,8 +77,49 @@ pub unsafe trait Int8: Isa {
     /// The four bytes of `four`, first in memory first, in every lane.
     fn splat(self, four: u32) -> Self::Bytes;
 
-    /// Adds to each sum the products of its four bytes with its four weights.
+    /// Bytes as [`dot`](Self::dot) wants them: XORed with [`FLIP`](Self::FLIP).
+    fn flip(self, bytes: Self::Bytes) -> Self::Bytes;
+
+    /// Adds to each sum the products of its four bytes, flipped, with its four weights.
     fn dot(self, sums: Self::Sums, bytes: Self::Bytes, weights: Self::Weights) -> Self::Sums;
+
+    /// Computes a matrix product of pixels and weights that are packed with [`UNIT`](Self::UNIT).
+    ///
+    /// # Safety
+    /// As [`product::multiply`].
+    #[inline(always)]
+    unsafe fn multiply(
+        self,
+        runs: Runs<'_>,
+        pixels: usize,
+        constants: Constants,
+        rounding: Self::Rounding,
+        to: Target,
+    ) {
+        // SAFETY: as the caller says.
+        unsafe { product::multiply(self, runs, pixels, constants, rounding, to) }
+    }
+
+    /// Multiplies and adds as fast as these instructions can, `rounds` times the same amount; returns how many
+    /// multiply-accumulates that were.
+    fn peak(self, rounds: u32) -> u64 {
+        peak::dots(self, rounds)
+    }
+
+    /// Computes a depthwise convolution.
+    #[inline(always)]
+    fn depthwise(self, depthwise: Depthwise<'_>) {
+        if slides(&ConvolutionShape::of_int8(depthwise.step), Self::MANY_REGISTERS) {
+            self.invoke(Depthwise3x3(depthwise));
+        } else {
+            self.invoke(depthwise);
+        }
+    }
+
+    /// The file under `kernels/` that [`depthwise`](Self::depthwise) computes such a convolution in.
+    fn name_of_depthwise(shape: &ConvolutionShape) -> &'static str {
+        if slides(shape, Self::MANY_REGISTERS) { "vector/depthwise_3x3" } else { "vector/depthwise_int8" }
+    }
 
     /// Weights that treat bytes 1 to 3 of each lane as `weights` treats bytes 0 to 2, and ignore byte 0. The fourth weight
     /// must be 0.
@@ -68,8 +133,9 @@ pub unsafe trait Int8: Isa {
     fn interleave<const ORDERED: bool>(self, rows: [Self::Bytes; 4]) -> [Self::Bytes; 4];
 
     /// How to round: half to even, plus the zero point, clamped to `low..=high`. All three lie in 0..=255. `may_overflow`:
-    /// a sum times its multiplier may be 2³¹ or more, or NaN.
-    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Self::Rounding;
+    /// a sum times its multiplier may be 2³¹ or more, or NaN; where [`GATHERS`](Self::GATHERS), may leave 16 bits. `extreme`:
+    /// see [`Note`](super::layout::Note), which is there where [`GATHERS`](Self::GATHERS).
+    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, extreme: bool) -> Self::Rounding;
 
     /// The bytes of four vectors of sums: each sum as f32 times its multiplier, rounded. Byte `j · LANES + i` comes from
     /// lane i of vector j where the result is to be ORDERED, else byte [`lane_channel`](super::layout::lane_channel)`(4, j, i, LANES)` does.

@@ -2,17 +2,23 @@
 //!
 //! | form | weights | bias, multiplier |
 //! |---|---|---|
-//! | pointwise, general | `[group][block][segment][four inputs][vector][lane][4 weights]` | `[group][block][vector][lane]` |
+//! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
+//! | depthwise, by taps | `[16 channels, or the last 8][tap][channel]` | `[channel]`, filled up to a multiple of 8 |
 //!
-//! A *segment* is a run of inputs that lie side by side in memory (see [`Segments`]), filled up with zeros to fours. A
-//! *block* is up to four vectors of output channels (see [`blocks`]), a *chunk* the channels that a depthwise
+//! A *segment* is a run of inputs that lie side by side in memory (see [`Segments`]), filled up with zeros to a multiple of
+//! a unit: four inputs, or as many as an instruction set multiplies at a time; where patches are gathered, all inputs are
+//! one segment. A *block* is up to four vectors of output channels (see [`blocks`]), a *chunk* the channels that a depthwise
 //! convolution works on at a time (see [`chunks`]). Instruction sets without byte products take the four weights as
 //! 16-bit numbers, the first and third of every lane in one vector, the second and fourth in the next.
 //!
-//! Every bias has −x_zero · Σw folded in, because these kernels see padding as bytes of value x_zero. What they do not
+//! Every bias has −x_zero · Σw folded in, because these kernels see padding as bytes of value x_zero, and where bytes are
+//! multiplied as signed ones, 128 less than they are, 128 · Σw as well. What they do not
 //! cover ([`is_covered`]) is packed as the portable kernels want it, and run by them.
 
+pub use super::blocks::{
+    Chunk, Segments, blocks, chunk_channel, chunks, fours, lane_channel, padded_channels, runs, tap_chunks,
+};
 use super::{layout_f32, scratch};
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
@@ -28,56 +34,61 @@ pub struct VectorPacking {
     wide: bool,
     /// Whether there are 32 registers.
     many_registers: bool,
+    /// Which depthwise convolutions go tap by tap.
+    taps: Taps,
+    /// Inputs of a unit.
+    unit: usize,
+    /// The most vectors of a block.
+    block: usize,
+    /// Whether bytes are multiplied as signed ones.
+    flips: bool,
+    /// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied.
+    gathers: bool,
 }
+
+/// Which depthwise convolutions an instruction set computes tap by tap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taps {
+    Never,
+    /// All but those that it has dot products for.
+    Unless3x3,
+    Always,
+}
+
+/// Bytes that a [`Note`] takes.
+const NOTE: usize = 16;
+
+/// What is noted behind the weights of instruction sets that gather.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Whether two products of weights with signed bytes, added up, can leave 16 bits: 2 · (−128) · (−128) is 2¹⁵. Quantisers
+    /// hardly ever use −128.
+    pub extreme: bool,
+    /// Whether every sum that there can be, times its multiplier, stays within 16 bits, the zero point added.
+    pub small: bool,
+}
+
+impl Note {
+    /// Reads the note behind packed weights.
+    pub fn of(weights: &[u8]) -> Self {
+        let note = weights.last_chunk::<NOTE>().copied().unwrap_or([0; NOTE]);
+        Note { extreme: note[0] != 0, small: note[1] != 0 }
+    }
+
+    /// Writes it.
+    fn put(self, weights: &mut [u8]) {
+        if let Some(note) = weights.last_chunk_mut::<NOTE>() {
+            *note = [0; NOTE];
+            (note[0], note[1]) = (self.extreme.into(), self.small.into());
+        }
+    }
+}
+
+/// What processors with vectors of 16 bytes read at a time.
+pub const GATHERED: usize = 16;
 
 /// The most runs of inputs, or groups of four taps, that kernels keep the places of.
 pub const MAX_RUNS: usize = 64;
-
-/// Output channels of a group that a product computes at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Block {
-    /// The first of them.
-    pub start: usize,
-    /// Vectors that they take, up to four.
-    pub vectors: usize,
-    /// Lanes of a vector: half of the usual number where a last vector of 16 lanes would hold eight channels or fewer.
-    pub lanes: usize,
-}
-
-/// Divides the output channels of a group into blocks.
-pub fn blocks(channels: usize, lanes: usize) -> impl Iterator<Item = Block> {
-    let (whole, padded) = (channels.next_multiple_of(lanes), padded_channels(channels, lanes));
-    // What whole vectors hold where the last one is cut in half.
-    let in_whole = if padded < whole { whole - lanes } else { whole };
-    let of_whole = (0..in_whole).step_by(4 * lanes).map(move |start| {
-        let vectors = ((in_whole - start) / lanes).min(4);
-        Block { start, vectors, lanes }
-    });
-    let half = Block { start: in_whole, vectors: 1, lanes: lanes / 2 };
-    of_whole.chain((padded < whole).then_some(half))
-}
-
-/// Output channels of a group once its blocks are filled up.
-pub fn padded_channels(channels: usize, lanes: usize) -> usize {
-    channels.next_multiple_of(if lanes > 8 && (channels % lanes) <= lanes / 2 { lanes / 2 } else { lanes })
-}
-
-/// Which of the channels of a block or chunk of `count` vectors lane `lane` of vector `vector` works on. Where there are
-/// four vectors it is the order in which instructions that pack four vectors into one, each quarter by itself, expect
-/// them.
-pub fn lane_channel(count: usize, vector: usize, lane: usize, lanes: usize) -> usize {
-    if count == 4 { lane / 4 * 16 + vector * 4 + lane % 4 } else { vector * lanes + lane }
-}
-
-/// Which channel of its chunk lane `lane` of vector `vector` of a depthwise convolution works on.
-fn chunk_channel(chunk: Chunk, slides: bool, vector: usize, lane: usize, lanes: usize) -> usize {
-    if slides {
-        // The sets of rows that share the vectors are like further channels.
-        return lane_channel(4, vector, lane, lanes) % chunk.pitch;
-    }
-    let count = chunk.pitch / lanes;
-    lane_channel(count, vector % count, lane, lanes)
-}
 
 /// Whether a depthwise convolution keeps the columns under its window in registers.
 pub fn slides(shape: &ConvolutionShape, many_registers: bool) -> bool {
@@ -96,61 +107,6 @@ pub fn is_covered(shape: &ConvolutionShape, wide: bool) -> bool {
     !wide && runs <= MAX_RUNS as u64
 }
 
-/// The inputs behind an output of a pointwise or general convolution, as runs that lie side by side in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segments {
-    /// How many runs a kernel row has.
-    pub per_row: usize,
-    /// Inputs of one.
-    pub len: usize,
-}
-
-impl Segments {
-    /// Undilated rows of a convolution without groups are one run each; all others have a run a tap.
-    pub fn of(shape: &ConvolutionShape) -> Self {
-        let (taps, inputs) = (shape.kernel[1] as usize, (shape.in_channels / shape.groups.max(1)) as usize);
-        if shape.groups == 1 && shape.dilation[1] == 1 {
-            Segments { per_row: 1, len: taps * inputs }
-        } else {
-            Segments { per_row: taps, len: inputs }
-        }
-    }
-
-    /// Groups of four inputs in a run, the last filled up.
-    pub fn fours(&self) -> usize {
-        self.len.div_ceil(4)
-    }
-}
-
-/// Channels that a depthwise convolution works on at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chunk {
-    /// The first of them.
-    pub start: usize,
-    /// How many there are.
-    pub channels: usize,
-    /// Bytes from one pixel to the next in working memory: as many vectors' worth of lanes as `channels` takes, 1, 2 or 4.
-    pub pitch: usize,
-}
-
-/// Divides channels into chunks whose pitch divides four vectors, so that every block of four vectors has the same
-/// channels in its lanes.
-pub fn chunks(channels: usize, lanes: usize) -> impl Iterator<Item = Chunk> {
-    let mut start = 0;
-    core::iter::from_fn(move || {
-        let left = channels - start;
-        let pitch = match left.div_ceil(lanes) {
-            0 => return None,
-            1 => lanes,
-            2 | 3 => 2 * lanes,
-            _ => 4 * lanes,
-        };
-        let chunk = Chunk { start, channels: left.min(pitch), pitch };
-        start += chunk.channels;
-        Some(chunk)
-    })
-}
-
 /// Bytes of `count` elements; `u32::MAX` where that is too many.
 pub fn bytes(count: u64, size: u64) -> u32 {
     u32::try_from(count.saturating_mul(size)).unwrap_or(u32::MAX)
@@ -158,13 +114,59 @@ pub fn bytes(count: u64, size: u64) -> u32 {
 
 impl VectorPacking {
     /// For [`KernelSet::Avx2`].
-    pub const AVX2: VectorPacking = VectorPacking { set: KernelSet::Avx2, lanes: 8, wide: true, many_registers: false };
+    pub const AVX2: VectorPacking = VectorPacking {
+        set: KernelSet::Avx2,
+        lanes: 8,
+        wide: true,
+        many_registers: false,
+        taps: Taps::Never,
+        unit: 4,
+        block: 4,
+        flips: false,
+        gathers: false,
+    };
     /// For [`KernelSet::AvxVnni`].
-    pub const AVX_VNNI: VectorPacking =
-        VectorPacking { set: KernelSet::AvxVnni, lanes: 8, wide: false, many_registers: false };
+    pub const AVX_VNNI: VectorPacking = VectorPacking { set: KernelSet::AvxVnni, wide: false, ..VectorPacking::AVX2 };
     /// For [`KernelSet::Avx512Vnni`].
     pub const AVX512_VNNI: VectorPacking =
-        VectorPacking { set: KernelSet::Avx512Vnni, lanes: 16, wide: false, many_registers: true };
+        VectorPacking { set: KernelSet::Avx512Vnni, lanes: 16, many_registers: true, ..VectorPacking::AVX_VNNI };
+    /// For [`KernelSet::NeonDotprod`].
+    pub const NEON_DOTPROD: VectorPacking = VectorPacking {
+        set: KernelSet::NeonDotprod,
+        lanes: 4,
+        wide: false,
+        many_registers: true,
+        taps: Taps::Unless3x3,
+        unit: 4,
+        block: 4,
+        flips: true,
+        gathers: true,
+    };
+    /// For [`KernelSet::Neon`].
+    pub const NEON: VectorPacking =
+        VectorPacking { set: KernelSet::Neon, taps: Taps::Always, unit: 16, block: 2, ..VectorPacking::NEON_DOTPROD };
+    /// For [`KernelSet::NeonI8mm`].
+    pub const NEON_I8MM: VectorPacking = VectorPacking {
+        set: KernelSet::NeonI8mm,
+        taps: Taps::Never,
+        unit: 8,
+        flips: false,
+        ..VectorPacking::NEON_DOTPROD
+    };
+
+    /// Whether a depthwise convolution of this shape goes tap by tap.
+    fn goes_by_taps(&self, shape: &ConvolutionShape) -> bool {
+        match self.taps {
+            Taps::Never => false,
+            Taps::Unless3x3 => !slides(shape, self.many_registers),
+            Taps::Always => true,
+        }
+    }
+
+    /// Inputs of a unit in the weights of such a convolution: gathered patches are whole vectors.
+    fn unit_of(&self, form: ConvolutionForm) -> usize {
+        if self.gathers && form == ConvolutionForm::General { GATHERED } else { self.unit }
+    }
 
     /// Bytes of the weights of one dot product.
     fn weight_bytes(&self) -> usize {
@@ -186,20 +188,23 @@ impl VectorPacking {
 
     /// The order in which sums lie in packed biases and multipliers: for each, the channel, or `None` for filling.
     fn channels(&self, shape: &ConvolutionShape) -> impl Iterator<Item = Option<usize>> {
-        let (lanes, outputs) = (self.lanes, shape.out_channels as usize);
+        let (lanes, most, outputs) = (self.lanes, self.block, shape.out_channels as usize);
         let depthwise = shape.form == ConvolutionForm::Depthwise;
         let slides = slides(shape, self.many_registers);
-        let in_chunks = chunks(if depthwise { outputs } else { 0 }, lanes).flat_map(move |chunk| {
-            (0..4 * lanes).map(move |i| {
-                Some(chunk_channel(chunk, slides, i / lanes, i % lanes, lanes))
-                    .filter(|&c| c < chunk.channels)
-                    .map(|c| chunk.start + c)
-            })
-        });
+        let by_taps = if depthwise && self.goes_by_taps(shape) { outputs } else { 0 };
+        let in_taps = (0..by_taps.next_multiple_of(8)).map(move |channel| Some(channel).filter(|&c| c < outputs));
+        let in_chunks =
+            chunks(if depthwise && !self.goes_by_taps(shape) { outputs } else { 0 }, lanes).flat_map(move |chunk| {
+                (0..4 * lanes).map(move |i| {
+                    Some(chunk_channel(chunk, slides, i / lanes, i % lanes, lanes))
+                        .filter(|&c| c < chunk.channels)
+                        .map(|c| chunk.start + c)
+                })
+            });
         let groups = if depthwise { 0 } else { shape.groups.max(1) as usize };
         let of_group = outputs / groups.max(1);
         let in_groups = (0..groups).flat_map(move |group| {
-            blocks(of_group, lanes).flat_map(move |block| {
+            blocks(of_group, lanes, most).flat_map(move |block| {
                 (0..block.vectors * block.lanes).map(move |i| {
                     let (vector, lane) = (i / block.lanes, i % block.lanes);
                     let channel = block.start + lane_channel(block.vectors, vector, lane, block.lanes);
@@ -207,36 +212,48 @@ impl VectorPacking {
                 })
             })
         });
-        in_chunks.chain(in_groups)
+        in_taps.chain(in_chunks).chain(in_groups)
     }
 
     fn pack_product(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
-        let segments = Segments::of(shape);
+        let (runs, len) = runs(shape, self.gathers);
         let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
         let (of_group, depth) = (outputs / groups, shape.depth() as usize);
-        let runs = depth / segments.len;
+        let unit = self.unit_of(shape.form);
+        let (fours, units) = (self.unit / 4, len.next_multiple_of(unit) / self.unit);
         let mut rest = packed;
         for group in 0..groups {
-            for block in blocks(of_group, self.lanes) {
-                for four in 0..runs * segments.fours() {
-                    let (run, at) = (four / segments.fours(), four % segments.fours() * 4);
+            for block in blocks(of_group, self.lanes, self.block) {
+                for step in 0..runs * units {
+                    let (run, first) = (step / units, step % units * self.unit);
                     for vector in 0..block.vectors {
-                        let Some((dot, behind)) =
-                            rest.split_at_mut_checked(self.weight_bytes() / self.lanes * block.lanes)
-                        else {
-                            return;
-                        };
+                        let len_of_vector = self.weight_bytes() / self.lanes * block.lanes * fours;
+                        let Some((dots, behind)) = rest.split_at_mut_checked(len_of_vector) else { return };
                         rest = behind;
-                        for lane in 0..block.lanes {
+                        for (lane, four) in (0..block.lanes).flat_map(|lane| (0..fours).map(move |four| (lane, four))) {
                             let channel = block.start + lane_channel(block.vectors, vector, lane, block.lanes);
+                            let at = first + four * 4;
                             let weight = |i: usize| {
-                                let inside = channel < of_group && at + i < segments.len;
-                                let index = || (group * of_group + channel) * depth + run * segments.len + at + i;
+                                let inside = channel < of_group && at + i < len;
+                                let index = || (group * of_group + channel) * depth + run * len + at + i;
                                 if inside { weights.at(index()) as i8 } else { 0 }
                             };
-                            self.put(dot, lane, core::array::from_fn(weight));
+                            self.put(dots, lane * fours + four, core::array::from_fn(weight));
                         }
                     }
+                }
+            }
+        }
+    }
+
+    fn pack_taps(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
+        let (taps, channels) = (shape.depth() as usize, shape.out_channels as usize);
+        for (first, lanes) in tap_chunks(channels) {
+            for tap in 0..taps {
+                for lane in 0..lanes {
+                    let inside = first + lane < channels;
+                    let weight = if inside { weights.at((first + lane) * taps + tap) as i8 } else { 0 };
+                    packed[first * taps + tap * lanes + lane] = weight as u8;
                 }
             }
         }
@@ -277,12 +294,16 @@ impl Packing for VectorPacking {
             return Portable.packed_int8(shape, wide);
         }
         let (lanes, outputs) = (self.lanes as u64, u64::from(shape.out_channels));
-        let (sums, weights) = if shape.form == ConvolutionForm::Depthwise {
+        let (sums, weights) = if shape.form == ConvolutionForm::Depthwise && self.goes_by_taps(shape) {
+            let channels = outputs.next_multiple_of(8);
+            // In fours, as all weights are counted here.
+            (channels, channels.saturating_mul(shape.depth()) / 4)
+        } else if shape.form == ConvolutionForm::Depthwise {
             // As `chunks` divides them, without walking through them all.
             let left = outputs % (4 * lanes);
             let rest = match left.div_ceil(lanes) {
                 0 => 0,
-                3 => 2,
+                3 if lanes > 4 => 2,
                 _ => 1,
             };
             let chunks = outputs / (4 * lanes) + rest;
@@ -290,14 +311,18 @@ impl Packing for VectorPacking {
             (chunks * 4 * lanes, taps.saturating_mul(chunks * 4 * lanes))
         } else {
             let groups = u64::from(shape.groups.max(1));
-            let segments = Segments::of(shape);
-            let fours = u64::from(shape.kernel[0])
-                .saturating_mul((segments.per_row as u64).saturating_mul(segments.fours() as u64));
+            let (runs, len) = runs(shape, self.gathers);
+            let fours = (runs as u64).saturating_mul(fours(len, self.unit_of(shape.form)) as u64);
             let sums = padded_channels((outputs / groups) as usize, self.lanes) as u64 * groups;
             (sums, fours.saturating_mul(sums))
         };
         let weight = (self.weight_bytes() / self.lanes) as u64;
-        PackedLen { weights: bytes(weights, weight), bias: bytes(sums, 4), multiplier: bytes(sums, 4) }
+        let note = if self.gathers { NOTE as u64 / weight } else { 0 };
+        PackedLen {
+            weights: bytes(weights.saturating_add(note), weight),
+            bias: bytes(sums, 4),
+            multiplier: bytes(sums, 4),
+        }
     }
 
     fn pack_int8(
@@ -316,17 +341,33 @@ impl Packing for VectorPacking {
         assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
         assert_eq!((bias.len(), multiplier.len()), (outputs, outputs), "biases and multipliers");
         if shape.form == ConvolutionForm::Depthwise {
-            self.pack_depthwise(shape, weights, packed.weights);
+            if self.goes_by_taps(shape) {
+                self.pack_taps(shape, weights, packed.weights);
+            } else {
+                self.pack_depthwise(shape, weights, packed.weights);
+            }
         } else {
             self.pack_product(shape, weights, packed.weights);
         }
+        if self.gathers {
+            let extreme = (0..weights.len()).any(|index| weights.at(index) == -128);
+            let small = (0..outputs).all(|channel| {
+                let weights = (channel * depth..(channel + 1) * depth).map(|index| i64::from(weights.at(index).abs()));
+                // Signed or unsigned, less the zero point or not: no byte counts for more than 383.
+                let most = i64::from(bias[channel].unsigned_abs()) + 383 * weights.sum::<i64>();
+                most < i64::from(i32::MAX)
+                    && most as f64 * f64::from(multiplier[channel].abs()) < f64::from(i16::MAX - 256)
+            });
+            Note { extreme, small }.put(packed.weights);
+        }
+        let flip = if self.flips { 128 } else { 0 };
         let slots = packed.bias.chunks_exact_mut(4).zip(packed.multiplier.chunks_exact_mut(4));
         for ((to_bias, to_multiplier), channel) in slots.zip(self.channels(shape)) {
             let (bias, multiplier) = channel.map_or((0, 0.0), |channel| {
                 // Integer sums wrap around, so that folding the zero point in is exact whatever the weights are.
                 let inputs = channel * depth..(channel + 1) * depth;
                 let sum = inputs.fold(0i32, |sum, i| sum.wrapping_add(weights.at(i).into()));
-                (bias[channel].wrapping_sub(x_zero.wrapping_mul(sum)), multiplier[channel])
+                (bias[channel].wrapping_sub((x_zero - flip).wrapping_mul(sum)), multiplier[channel])
             });
             to_bias.copy_from_slice(&bias.to_le_bytes());
             to_multiplier.copy_from_slice(&multiplier.to_le_bytes());
@@ -342,7 +383,9 @@ impl Packing for VectorPacking {
     }
 
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32 {
-        scratch::int8(step, self.lanes, self.many_registers)
+        let shape = ConvolutionShape::of_int8(step);
+        let padded = self.gathers && (slides(&shape, self.many_registers) || self.goes_by_taps(&shape));
+        scratch::int8(step, self.lanes, self.many_registers, self.gathers, padded)
     }
 
     fn scratch_f32(&self, step: &ConvolutionF32) -> u32 {

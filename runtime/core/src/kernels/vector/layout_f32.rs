@@ -16,13 +16,13 @@ use crate::plan::step::{ConvolutionF32, ConvolutionForm};
 
 /// Vectors of output channels in the block that begins `left` vectors before the last.
 ///
-/// Sums, the weights of an input and one input have to fit 32 registers of 16 lanes, or 16 registers of 8 lanes with a few to
-/// spare. Some large blocks are better than larger ones and a small one.
+/// Sums, the weights of an input and one input have to fit 32 registers of 16 or 4 lanes, or 16 registers of 8 lanes with a few
+/// to spare. Some large blocks are better than larger ones and a small one.
 pub fn vectors_of_block(left: usize, lanes: usize) -> usize {
     match (lanes, left) {
-        (16, 5 | 6 | 9) => 3,
-        (16, _) => left.min(4),
-        _ => left.min(2),
+        (8, _) => left.min(2),
+        (_, 5 | 6 | 9) => 3,
+        _ => left.min(4),
     }
 }
 

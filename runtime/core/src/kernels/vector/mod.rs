@@ -10,15 +10,16 @@
 //! | 1 × 1, and the tiles of all other products | `product` | `product_f32` |
 //! | depthwise | `depthwise_3x3`, others `depthwise_int8` with `quads` | `depthwise_f32` |
 //! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
-//! | how weights lie | `layout` | `layout_f32` |
+//! | how weights lie | `layout`, by `blocks` | `layout_f32` |
 //!
-//! What is neither, `elements` compiles once more from the portable code.
+//! What is neither, `elements` compiles once more from the portable code. `set` makes a kernel set of it all.
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 // Where no instruction set has these operations, plans are still packed for processors that do.
-#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_imports))]
+#![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, unused_imports))]
 
 mod activation;
+mod blocks;
 mod convolution_f32;
 mod convolution_int8;
 mod depthwise_3x3;
@@ -36,6 +37,7 @@ mod product_f32;
 mod quads;
 mod ring;
 mod scratch;
+mod set;
 
 pub use convolution_f32::{convolution_f32, name_of as name_of_convolution_f32};
 pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8};
@@ -43,7 +45,22 @@ pub use elements::Tables;
 pub use float::Float;
 pub use int8::Int8;
 pub use layout::VectorPacking;
-pub use peak::{dots, multiply_adds, read};
+pub use peak::{multiply_adds, read};
+pub use set::VectorKernels;
+
+/// What instruction sets with algorithms of their own need besides.
+#[cfg(target_arch = "aarch64")]
+mod own {
+    pub use super::convolution_int8::rounding;
+    pub use super::depthwise_int8::Depthwise;
+    pub use super::layout::{MAX_RUNS, blocks, chunks, slides, tap_chunks};
+    pub use super::product::{Constants, Runs, Target};
+    pub use super::product_f32::add_units_by_lane;
+    pub use super::ring::{RowRing, Source, by_image};
+    pub use super::scratch::general as padded_rows;
+}
+#[cfg(target_arch = "aarch64")]
+pub use own::*;
 
 /// An instruction set that the processor has. Holding one is proof of that.
 pub trait Isa: Copy + Send + Sync + 'static {

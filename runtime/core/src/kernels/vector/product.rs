@@ -31,6 +31,9 @@ pub struct Runs<'r> {
     pub rest: usize,
     /// Bytes from one pixel to the next.
     pub step: usize,
+    /// Bytes that can be read from the first run's start on.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    pub readable: usize,
 }
 
 /// Packed constants of some output channels.
@@ -68,7 +71,7 @@ pub unsafe fn multiply<I: Int8>(
 ) {
     let fours = runs.starts.len() * (runs.fours + usize::from(runs.rest > 0));
     let mut done = 0;
-    for block in blocks(to.channels, I::LANES) {
+    for block in blocks(to.channels, I::LANES, 4) {
         let channels = (to.channels - block.start).min(block.vectors * block.lanes);
         // SAFETY: constants are packed block after block, and the channels of a block are some of those that can be written.
         unsafe {
@@ -109,7 +112,7 @@ impl<I: Int8, const N: usize> Task<I> for Sweep<'_, I, N> {
     fn run(mut self, isa: I) {
         // SAFETY: the caller of `multiply` says that the pixels can be read and written; each call does the next ones.
         unsafe {
-            if I::MANY_REGISTERS {
+            if I::RELAYS {
                 match N {
                     1 => self.relay::<12>(isa),
                     2 => self.relay::<6>(isa),
@@ -118,7 +121,7 @@ impl<I: Int8, const N: usize> Task<I> for Sweep<'_, I, N> {
                 }
             }
             while self.pixels > 0 {
-                match self.pixels.min(I::TILE / N) {
+                match self.pixels.min(const { I::PIXELS[N - 1] }) {
                     12.. => self.tile::<12>(isa),
                     6.. => self.tile::<6>(isa),
                     4.. => self.tile::<4>(isa),
@@ -252,6 +255,7 @@ impl<I: Int8, const N: usize> Sweep<'_, I, N> {
             for m in 0..M {
                 let x = x.add(m * self.runs.step);
                 let four = isa.splat(if count == 4 { x.cast::<u32>().read_unaligned() } else { few(x, count) });
+                let four = isa.flip(four);
                 for v in 0..N {
                     sums[m][v] = isa.dot(sums[m][v], four, w[v]);
                 }

@@ -86,7 +86,7 @@ impl<I: Float, const N: usize> Task<I> for Sweep<'_, I, N> {
     fn run(self, isa: I) {
         let Sweep { runs, pixels, constants, activation, mut to } = self;
         let mut offset = 0;
-        let most = (I::TILE / N).min(12);
+        let most = const { I::PIXELS[N - 1] };
         let mut left = pixels;
         while left > 0 {
             // Two halves rather than a whole tile and one of a few pixels, which would wait for its weights.
@@ -133,7 +133,15 @@ unsafe fn tile<I: Float, const M: usize, const N: usize>(
         let mut weights = constants.weights;
         for &start in runs.starts {
             let mut x = start.add(offset);
-            for _ in 0..runs.len {
+            let mut left = runs.len;
+            if I::BY_LANE && left >= I::LANES {
+                let units = left / I::LANES;
+                isa.add_units(&mut sums, x, runs.step, weights, units);
+                x = x.add(units * I::LANES);
+                weights = weights.add(units * I::LANES * N * I::LANES);
+                left %= I::LANES;
+            }
+            for _ in 0..left {
                 let mut w = [isa.splat(0.0); N];
                 for (v, w) in w.iter_mut().enumerate() {
                     *w = isa.load(weights.add(v * I::LANES));
@@ -164,4 +172,43 @@ unsafe fn tile<I: Float, const M: usize, const N: usize>(
         }
     }
     M
+}
+
+/// See [`Float::add_units`].
+///
+/// # Safety
+/// The inputs of every pixel, and their weights, can be read.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn add_units_by_lane<I: Float, const M: usize, const N: usize>(
+    isa: I,
+    sums: &mut [[I::Vector; N]; M],
+    x: *const f32,
+    step: usize,
+    weights: *const f32,
+    units: usize,
+) {
+    for unit in 0..units {
+        // SAFETY: as the caller says.
+        unsafe {
+            let (x, weights) = (x.add(unit * I::LANES), weights.add(unit * I::LANES * N * I::LANES));
+            let mut inputs = [isa.load(x); M];
+            for m in 1..M {
+                inputs[m] = isa.load(x.add(m * step));
+            }
+            for lane in 0..4 {
+                for v in 0..N {
+                    let w = isa.load(weights.add((lane * N + v) * I::LANES));
+                    for m in 0..M {
+                        sums[m][v] = match lane {
+                            0 => isa.mul_add_lane::<0>(inputs[m], w, sums[m][v]),
+                            1 => isa.mul_add_lane::<1>(inputs[m], w, sums[m][v]),
+                            2 => isa.mul_add_lane::<2>(inputs[m], w, sums[m][v]),
+                            _ => isa.mul_add_lane::<3>(inputs[m], w, sums[m][v]),
+                        };
+                    }
+                }
+            }
+        }
+    }
 }

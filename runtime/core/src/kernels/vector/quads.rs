@@ -1,7 +1,8 @@
 //! Rows of an image interleaved by fours, padded: what depthwise dot products read.
 //!
 //! Element (column, channel) holds four bytes, those of four rows, so that one dot product multiplies them with the four
-//! weights of a kernel column. Columns begin with the padding on the left; what no pixel is written to stays padding.
+//! weights of a kernel column. Columns begin with the padding on the left; what no pixel is written to stays padding. All
+//! bytes are [flipped](Int8::flip).
 
 use super::Task;
 use super::int8::Int8;
@@ -37,9 +38,9 @@ struct Row {
 }
 
 impl Quads<'_> {
-    /// Makes all of it padding.
-    pub fn clear(&mut self) {
-        self.elements.fill(self.padding);
+    /// Makes all of it padding; bytes are XORed with `flip`.
+    pub fn clear(&mut self, flip: u8) {
+        self.elements.fill(self.padding ^ flip);
     }
 
     /// Interleaves four rows of an image. Chunks of four vectors keep the order that instructions leave them in; see
@@ -144,6 +145,10 @@ unsafe fn read<I: Int8, const N: usize, const FLAT: bool>(isa: I, row: Row) -> I
 #[inline(always)]
 #[allow(unsafe_code)]
 unsafe fn write<I: Int8, const N: usize>(isa: I, rows: [I::Bytes; 4], to: *mut u8) {
+    let mut rows = rows;
+    for row in &mut rows {
+        *row = isa.flip(*row);
+    }
     let quads = if N == 4 { isa.interleave::<false>(rows) } else { isa.interleave::<true>(rows) };
     for v in 0..4 {
         // SAFETY: as the caller says.

@@ -93,14 +93,47 @@ impl<'r, T: Copy> RowRing<'r, T> {
     /// Copies what is missing of `rows`, counted from the first row of padding on. Rows are asked for in ascending order,
     /// no more than the layout's `rows` at a time.
     pub fn fill(&mut self, source: &Source<'_, T>, rows: Range<usize>) {
-        let first = rows.start.saturating_sub(self.pad[0]).max(self.next);
-        let end = rows.end.saturating_sub(self.pad[0]).min(source.height);
-        for row in first..end {
+        for row in self.missing(source, rows) {
             let at = row % self.count * self.layout.len;
             let to = &mut self.slots[at..][..self.layout.len];
             copy_row(&self.layout, self.pad[1], source, row, to);
         }
+    }
+
+    /// As [`fill`](Self::fill); every element goes through `map`.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    #[inline(always)]
+    pub fn fill_mapped(&mut self, source: &Source<'_, T>, rows: Range<usize>, map: impl Fn(T) -> T) {
+        let layout = self.layout;
+        for row in self.missing(source, rows) {
+            let count = layout.columns.saturating_sub(self.pad[1]).min(source.width);
+            if count == 0 {
+                return;
+            }
+            let to = &mut self.slots[row % self.count * layout.len..][self.pad[1] * layout.pitch..layout.len];
+            let from = &source.elements[row * source.width * source.stride..];
+            // Pixels that lie side by side are one run.
+            let (runs, len) = if source.stride == layout.pitch {
+                (1, (count - 1) * layout.pitch + source.channels)
+            } else {
+                (count, source.channels)
+            };
+            for (from, to) in
+                from.chunks(source.stride * (count / runs)).zip(to.chunks_mut(layout.pitch * (count / runs))).take(runs)
+            {
+                for (to, from) in to[..len].iter_mut().zip(&from[..len]) {
+                    *to = map(*from);
+                }
+            }
+        }
+    }
+
+    /// Which of `rows` have not been copied; from now on they have.
+    fn missing(&mut self, source: &Source<'_, T>, rows: Range<usize>) -> Range<usize> {
+        let first = rows.start.saturating_sub(self.pad[0]).max(self.next);
+        let end = rows.end.saturating_sub(self.pad[0]).min(source.height);
         self.next = end.max(self.next);
+        first..end
     }
 
     /// Where row `row` begins in [`elements`](Self::elements), counted from the first row of padding on.

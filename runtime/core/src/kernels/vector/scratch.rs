@@ -1,6 +1,6 @@
 //! The working memory of integer convolutions: a ring of rows, or for depthwise ones rows interleaved by fours.
 
-use super::layout::{Chunk, chunks, is_covered, slides};
+use super::layout::{Chunk, GATHERED, chunks, is_covered, slides};
 use super::ring::RowLayout;
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, Packing};
@@ -10,9 +10,26 @@ use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
 const LINE: usize = 64;
 
 /// The rows of a general convolution.
-pub fn general(step: &ConvolutionInt8) -> RowLayout {
-    // Inputs are read in fours, the last of a row too.
-    RowLayout::new(&step.window, step.y.width as usize, 1, step.x.channels as usize, LINE, 3)
+pub fn general(step: &ConvolutionInt8, gathers: bool) -> RowLayout {
+    // Inputs are read in fours, or a vector at a time, the last of a row too.
+    let slack = if gathers { GATHERED - 1 } else { 3 };
+    RowLayout::new(&step.window, step.y.width as usize, 1, step.x.channels as usize, LINE, slack)
+}
+
+/// Output pixels whose patches are gathered at a time: few enough for any first-level cache, and a multiple of the pixels of
+/// a tile.
+pub const PATCHES: usize = 24;
+
+/// Bytes from one patch of `depth` inputs to the next: runs are copied a vector at a time, and what the last one's last vector
+/// has too many must not reach the next patch.
+pub fn patch_pitch(depth: usize) -> usize {
+    depth.saturating_add(GATHERED - 1).div_ceil(GATHERED).saturating_mul(GATHERED)
+}
+
+/// Bytes of gathered patches, with slack for writing whole vectors; saturates.
+fn patches(step: &ConvolutionInt8) -> usize {
+    let pitch = patch_pitch(ConvolutionShape::of_int8(step).depth() as usize);
+    pitch.saturating_mul(PATCHES.min(step.y.width as usize)).saturating_add(GATHERED)
 }
 
 /// What a depthwise convolution needs for one chunk of channels.
@@ -64,8 +81,8 @@ pub fn copied_rows(step: &ConvolutionInt8, chunk: Chunk) -> usize {
     (chunk.pitch - chunk.channels).div_ceil(row)
 }
 
-/// Bytes that `step` needs; `u32::MAX` where it would need more.
-pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool) -> u32 {
+/// Bytes that `step` needs; `u32::MAX` where it would need more. `padded`: a depthwise convolution reads padded rows.
+pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool, gathers: bool, padded: bool) -> u32 {
     let shape = ConvolutionShape::of_int8(step);
     if !is_covered(&shape, step.wide) {
         return Portable.scratch_int8(step);
@@ -75,7 +92,11 @@ pub fn int8(step: &ConvolutionInt8, lanes: usize, many_registers: bool) -> u32 {
     let widest = chunks(channels, lanes).next().map_or(0, |chunk| chunk.pitch);
     let len = match step.form {
         ConvolutionForm::Pointwise => 0,
-        ConvolutionForm::General => general(step).ring_len(step.x.height as usize),
+        ConvolutionForm::General => {
+            let patches = if gathers { patches(step) } else { 0 };
+            general(step, gathers).ring_len(step.x.height as usize).saturating_add(patches)
+        }
+        ConvolutionForm::Depthwise if padded => general(step, true).ring_len(step.x.height as usize),
         ConvolutionForm::Depthwise if slides(&shape, many_registers) => {
             let last = chunks(channels % (4 * lanes), lanes).last();
             (1 + last.map_or(0, |chunk| copied_rows(step, chunk))).saturating_mul(spare_row_len(step, widest))

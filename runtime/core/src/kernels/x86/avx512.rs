@@ -74,8 +74,13 @@ unsafe impl Int8 for Avx512Vnni {
     type Half = Avx512Ymm;
 
     const LANES: usize = 16;
-    const TILE: usize = 24;
+    const PIXELS: [usize; 4] = [12, 12, 6, 6];
     const MANY_REGISTERS: bool = true;
+    const RELAYS: bool = true;
+    const FLIP: u8 = 0;
+    const GATHERS: bool = false;
+    const UNIT: usize = 4;
+    const PRODUCT: &'static str = "vector/product";
     const WEIGHT_BYTES: usize = 64;
 
     #[inline(always)]
@@ -112,6 +117,11 @@ unsafe impl Int8 for Avx512Vnni {
     #[inline(always)]
     fn splat(self, four: u32) -> __m512i {
         unsafe { _mm512_set1_epi32(four as i32) }
+    }
+
+    #[inline(always)]
+    fn flip(self, bytes: __m512i) -> __m512i {
+        bytes
     }
 
     #[inline(always)]
@@ -167,7 +177,7 @@ unsafe impl Int8 for Avx512Vnni {
     }
 
     #[inline(always)]
-    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Rounding {
+    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, _: bool) -> Rounding {
         unsafe {
             Rounding {
                 may_overflow,

@@ -18,6 +18,9 @@ unsafe impl Float for Avx512Vnni {
 
     const LANES: usize = 16;
     const TILE: usize = 24;
+    const PIXELS: [usize; 4] = [12, 12, 8, 6];
+    const BY_LANE: bool = false;
+    const PAIRS: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {

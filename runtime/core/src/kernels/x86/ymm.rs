@@ -122,8 +122,13 @@ macro_rules! int8 {
             type Half = Self;
 
             const LANES: usize = 8;
-            const TILE: usize = 12;
+            const PIXELS: [usize; 4] = [12, 6, 4, 3];
             const MANY_REGISTERS: bool = false;
+            const RELAYS: bool = false;
+            const FLIP: u8 = 0;
+            const GATHERS: bool = false;
+            const UNIT: usize = 4;
+            const PRODUCT: &'static str = "vector/product";
             const WEIGHT_BYTES: usize = size_of::<$weights>();
 
             #[inline(always)]
@@ -154,6 +159,11 @@ macro_rules! int8 {
             #[inline(always)]
             fn splat(self, four: u32) -> __m256i {
                 unsafe { _mm256_set1_epi32(four as i32) }
+            }
+
+            #[inline(always)]
+            fn flip(self, bytes: __m256i) -> __m256i {
+                bytes
             }
 
             #[inline(always)]
@@ -205,7 +215,7 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
-            fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool) -> Rounding {
+            fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, _: bool) -> Rounding {
                 unsafe {
                     Rounding {
                         may_overflow,

@@ -20,6 +20,9 @@ unsafe impl Float for Avx2 {
 
     const LANES: usize = 8;
     const TILE: usize = 12;
+    const PIXELS: [usize; 4] = [12, 6, 4, 3];
+    const BY_LANE: bool = false;
+    const PAIRS: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m256 {

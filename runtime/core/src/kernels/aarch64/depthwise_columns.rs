@@ -1,0 +1,196 @@
+//! Depthwise 3 × 3 int8 convolution with byte dot products: 16 channels at a time, column by column.
+//!
+//! Input rows are copied to a ring of padded rows, where bytes are flipped once. Of every column under the window, three rows
+//! are interleaved, so that one dot product multiplies a channel of the column with the weights of a kernel column; columns
+//! stay in registers while the window slides over them.
+
+use super::finish::finish;
+use super::neon::Rounding;
+use super::padded::for_each_row;
+use crate::kernels::vector::{Constants, Depthwise, Int8, Target, Task, chunks, rounding};
+use core::arch::aarch64::*;
+
+/// An instruction set with dot products of 16 bytes.
+pub trait Dots: Int8<Sums = int32x4_t, Bytes = uint8x16_t, Weights = int8x16_t, Rounding = Rounding> {}
+
+/// Computes some output rows.
+#[inline(always)]
+pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
+    let (step, constants) = (depthwise.step, depthwise.constants);
+    let rounding = rounding(isa, step, depthwise.packed);
+    let channels = step.y.channels as usize;
+    for_each_row(depthwise, I::FLIP, |row| {
+        for (index, chunk) in chunks(channels, I::LANES).enumerate() {
+            // SAFETY: the rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the
+            // row of results can be written.
+            #[allow(unsafe_code)]
+            unsafe {
+                let constants = Constants {
+                    weights: constants.weights.add(index * 12 * I::WEIGHT_BYTES),
+                    bias: constants.bias.add(chunk.start),
+                    multiplier: constants.multiplier.add(chunk.start),
+                };
+                let to =
+                    Target { first: row.y.add(chunk.start), step: step.y.stride as usize, channels: chunk.channels };
+                let &[a, b, c] = row.starts else { return };
+                let rows = [a.add(chunk.start), b.add(chunk.start), c.add(chunk.start)];
+                let pixels = step.y.width as usize;
+                let slide = Slide { rows, column: channels, pixels, constants, rounding, to };
+                match (step.window.stride[1], rounding.is_plain()) {
+                    (1, true) => isa.invoke(Of::<1, true>(slide)),
+                    (1, false) => isa.invoke(Of::<1, false>(slide)),
+                    (2, true) => isa.invoke(Of::<2, true>(slide)),
+                    (2, false) => isa.invoke(Of::<2, false>(slide)),
+                    (stride, _) => isa.invoke(Far(slide, stride as usize)),
+                }
+            }
+        }
+    });
+}
+
+/// An output row of a chunk of channels.
+struct Slide {
+    /// The rows under the window.
+    rows: [*const u8; 3],
+    /// Bytes from one column to the next.
+    column: usize,
+    pixels: usize,
+    constants: Constants,
+    rounding: Rounding,
+    to: Target,
+}
+
+/// A column: four channels in each vector, the three rows of each side by side.
+type Column = [uint8x16_t; 4];
+
+impl Slide {
+    /// Reads column `index`.
+    ///
+    /// # Safety
+    /// There is such a column.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn column<I: Dots>(&self, isa: I, index: usize) -> Column {
+        let [a, b, c] = self.rows;
+        // SAFETY: as the caller says. The fourth row has weights of 0.
+        unsafe {
+            let at = index * self.column;
+            let third = vld1q_u8(c.add(at));
+            isa.interleave::<true>([vld1q_u8(a.add(at)), vld1q_u8(b.add(at)), third, third])
+        }
+    }
+
+    /// The weights of the three kernel columns.
+    ///
+    /// # Safety
+    /// There are so many.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn weights(&self) -> [[int8x16_t; 4]; 3] {
+        // SAFETY: as the caller says.
+        unsafe {
+            let mut weights = [[vdupq_n_s8(0); 4]; 3];
+            for column in 0..3 {
+                for v in 0..4 {
+                    weights[column][v] = vld1q_s8(self.constants.weights.add((column * 4 + v) * 16).cast());
+                }
+            }
+            weights
+        }
+    }
+
+    /// Computes a pixel from the columns under the window.
+    ///
+    /// # Safety
+    /// It can be written.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn pixel<I: Dots, const PLAIN: bool>(
+        &self,
+        isa: I,
+        pixel: usize,
+        columns: [Column; 3],
+        weights: [[int8x16_t; 4]; 3],
+    ) {
+        // SAFETY: as the caller says; a chunk has so many biases and multipliers.
+        unsafe {
+            let (mut sums, mut by) = ([vdupq_n_s32(0); 4], [vdupq_n_f32(0.0); 4]);
+            for v in 0..4 {
+                sums[v] = vld1q_s32(self.constants.bias.add(v * 4));
+                by[v] = vld1q_f32(self.constants.multiplier.add(v * 4));
+                for column in 0..3 {
+                    sums[v] = isa.dot(sums[v], columns[column][v], weights[column][v]);
+                }
+            }
+            let to = Target { first: self.to.first.add(pixel * self.to.step), ..self.to };
+            finish::<1, 4, PLAIN>([sums], by, &self.rounding, to);
+        }
+    }
+}
+
+/// A window that moves by STRIDE columns, 1 or 2. It is a task of its own, so that its loop has all registers to itself.
+struct Of<const STRIDE: usize, const PLAIN: bool>(Slide);
+
+impl<I: Dots, const STRIDE: usize, const PLAIN: bool> Task<I> for Of<STRIDE, PLAIN> {
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn run(self, isa: I) {
+        let slide = self.0;
+        // SAFETY: as who made it said.
+        unsafe {
+            let weights = slide.weights();
+            let mut a = slide.column(isa, 0);
+            let mut pixel = 0;
+            if STRIDE == 1 {
+                let mut b = slide.column(isa, 1);
+                // Three pixels at a time, so that columns need not move between registers.
+                while pixel + 3 <= slide.pixels {
+                    let c = slide.column(isa, pixel + 2);
+                    slide.pixel::<I, PLAIN>(isa, pixel, [a, b, c], weights);
+                    a = slide.column(isa, pixel + 3);
+                    slide.pixel::<I, PLAIN>(isa, pixel + 1, [b, c, a], weights);
+                    b = slide.column(isa, pixel + 4);
+                    slide.pixel::<I, PLAIN>(isa, pixel + 2, [c, a, b], weights);
+                    pixel += 3;
+                }
+                while pixel < slide.pixels {
+                    let c = slide.column(isa, pixel + 2);
+                    slide.pixel::<I, PLAIN>(isa, pixel, [a, b, c], weights);
+                    (a, b) = (b, c);
+                    pixel += 1;
+                }
+            } else {
+                while pixel < slide.pixels {
+                    let b = slide.column(isa, 2 * pixel + 1);
+                    let c = slide.column(isa, 2 * pixel + 2);
+                    slide.pixel::<I, PLAIN>(isa, pixel, [a, b, c], weights);
+                    a = c;
+                    pixel += 1;
+                }
+            }
+        }
+    }
+}
+
+/// A window that moves by more.
+struct Far(Slide, usize);
+
+impl<I: Dots> Task<I> for Far {
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn run(self, isa: I) {
+        let Far(slide, stride) = self;
+        for pixel in 0..slide.pixels {
+            let first = pixel * stride;
+            // SAFETY: as who made it said.
+            unsafe {
+                let weights = slide.weights();
+                let mut columns = [slide.column(isa, first); 3];
+                for (index, column) in columns.iter_mut().enumerate().skip(1) {
+                    *column = slide.column(isa, first + index);
+                }
+                slide.pixel::<I, false>(isa, pixel, columns, weights);
+            }
+        }
+    }
+}

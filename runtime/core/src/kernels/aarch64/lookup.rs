@@ -1,0 +1,73 @@
+//! Bytes through tables of 256 entries: TBL picks among 64 bytes in four registers, and gives 0 or keeps what was there
+//! where a byte is larger.
+
+use super::neon::Neon;
+use crate::kernels::Table;
+use crate::kernels::portable::Entries;
+use crate::kernels::vector::Tables;
+use core::arch::aarch64::*;
+
+/// A table in registers.
+#[derive(Clone, Copy, Debug)]
+pub struct Quarters<'t> {
+    entries: [uint8x16x4_t; 4],
+    table: &'t Table,
+}
+
+impl Quarters<'_> {
+    /// The entries of 16 bytes.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn of(&self, x: uint8x16_t) -> uint8x16_t {
+        let [a, b, c, d] = self.entries;
+        // SAFETY: every aarch64 processor has NEON.
+        unsafe {
+            let quarter = vdupq_n_u8(64);
+            let (second, y) = (vsubq_u8(x, quarter), vqtbl4q_u8(a, x));
+            let (third, y) = (vsubq_u8(second, quarter), vqtbx4q_u8(y, b, second));
+            let (fourth, y) = (vsubq_u8(third, quarter), vqtbx4q_u8(y, c, third));
+            vqtbx4q_u8(y, d, fourth)
+        }
+    }
+}
+
+impl Tables for Neon {
+    type Prepared<'t> = Quarters<'t>;
+
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn prepare(self, table: &Table) -> Quarters<'_> {
+        // SAFETY: the four quarters are within the table's 256 bytes.
+        unsafe {
+            let mut entries = [vld1q_u8_x4(table.as_ptr()); 4];
+            for index in 1..4 {
+                entries[index] = vld1q_u8_x4(table.as_ptr().add(64 * index));
+            }
+            Quarters { entries, table }
+        }
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn map(self, table: Quarters<'_>, x: Option<&[u8]>, y: &mut [u8]) {
+        if y.len() < 16 {
+            return table.table.map(x, y);
+        }
+        if let Some(x) = x {
+            assert!(x.len() >= y.len(), "operands");
+        }
+        let (to, last) = (y.as_mut_ptr(), y.len() - 16);
+        let from = x.map_or(to.cast_const(), <[u8]>::as_ptr);
+        // SAFETY: both have 16 bytes from `last` on, and from all places before it. The last vector may overlap the one before
+        // it; it is read before anything is written, so that no byte is mapped twice where `y` is mapped in place.
+        unsafe {
+            let end = table.of(vld1q_u8(from.add(last)));
+            let mut at = 0;
+            while at < last {
+                vst1q_u8(to.add(at), table.of(vld1q_u8(from.add(at))));
+                at += 16;
+            }
+            vst1q_u8(to.add(last), end);
+        }
+    }
+}

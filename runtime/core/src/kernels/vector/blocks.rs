@@ -1,0 +1,118 @@
+//! How output channels, channels and inputs are divided into what vectors hold, by packing and kernels alike.
+
+use crate::kernels::ConvolutionShape;
+
+/// Output channels of a group that a product computes at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The first of them.
+    pub start: usize,
+    /// Vectors that they take, up to four.
+    pub vectors: usize,
+    /// Lanes of a vector: half of the usual number where a last vector of 16 lanes would hold eight channels or fewer.
+    pub lanes: usize,
+}
+
+/// Divides the output channels of a group into blocks of up to `most` vectors.
+pub fn blocks(channels: usize, lanes: usize, most: usize) -> impl Iterator<Item = Block> {
+    let (whole, padded) = (channels.next_multiple_of(lanes), padded_channels(channels, lanes));
+    // What whole vectors hold where the last one is cut in half.
+    let in_whole = if padded < whole { whole - lanes } else { whole };
+    let of_whole = (0..in_whole).step_by(most * lanes).map(move |start| {
+        let vectors = ((in_whole - start) / lanes).min(most);
+        Block { start, vectors, lanes }
+    });
+    let half = Block { start: in_whole, vectors: 1, lanes: lanes / 2 };
+    of_whole.chain((padded < whole).then_some(half))
+}
+
+/// Output channels of a group once its blocks are filled up.
+pub fn padded_channels(channels: usize, lanes: usize) -> usize {
+    channels.next_multiple_of(if lanes > 8 && (channels % lanes) <= lanes / 2 { lanes / 2 } else { lanes })
+}
+
+/// Which of the channels of a block or chunk of `count` vectors lane `lane` of vector `vector` works on. Where there are
+/// four vectors it is the order in which instructions that pack four vectors into one, each quarter by itself, expect
+/// them.
+pub fn lane_channel(count: usize, vector: usize, lane: usize, lanes: usize) -> usize {
+    if count == 4 { lane / 4 * 16 + vector * 4 + lane % 4 } else { vector * lanes + lane }
+}
+
+/// Which channel of its chunk lane `lane` of vector `vector` of a depthwise convolution works on.
+pub fn chunk_channel(chunk: Chunk, slides: bool, vector: usize, lane: usize, lanes: usize) -> usize {
+    if slides {
+        // The sets of rows that share the vectors are like further channels.
+        return lane_channel(4, vector, lane, lanes) % chunk.pitch;
+    }
+    let count = chunk.pitch / lanes;
+    lane_channel(count, vector % count, lane, lanes)
+}
+
+/// The inputs behind an output of a pointwise or general convolution, as runs that lie side by side in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segments {
+    /// How many runs a kernel row has.
+    pub per_row: usize,
+    /// Inputs of one.
+    pub len: usize,
+}
+
+impl Segments {
+    /// Undilated rows of a convolution without groups are one run each; all others have a run a tap.
+    pub fn of(shape: &ConvolutionShape) -> Self {
+        let (taps, inputs) = (shape.kernel[1] as usize, (shape.in_channels / shape.groups.max(1)) as usize);
+        if shape.groups == 1 && shape.dilation[1] == 1 {
+            Segments { per_row: 1, len: taps * inputs }
+        } else {
+            Segments { per_row: taps, len: inputs }
+        }
+    }
+}
+
+/// Groups of four inputs in a run of `len`, filled up to a multiple of `unit` inputs.
+pub fn fours(len: usize, unit: usize) -> usize {
+    len.div_ceil(unit) * unit / 4
+}
+
+/// How many runs of how many inputs there are behind an output of a pointwise or general convolution.
+pub fn runs(shape: &ConvolutionShape, gathers: bool) -> (usize, usize) {
+    let (segments, depth) = (Segments::of(shape), shape.depth() as usize);
+    if gathers { (1, depth) } else { (depth / segments.len, segments.len) }
+}
+
+/// Channels that a depthwise convolution works on at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The first of them.
+    pub start: usize,
+    /// How many there are.
+    pub channels: usize,
+    /// Bytes from one pixel to the next in working memory: as many vectors' worth of lanes as `channels` takes, 1, 2 or 4.
+    pub pitch: usize,
+}
+
+/// Divides channels into chunks whose pitch divides four vectors, so that every block of four vectors has the same
+/// channels in its lanes.
+pub fn chunks(channels: usize, lanes: usize) -> impl Iterator<Item = Chunk> {
+    let mut start = 0;
+    core::iter::from_fn(move || {
+        let left = channels - start;
+        let pitch = match left.div_ceil(lanes) {
+            0 => return None,
+            _ if lanes == 4 => 16,
+            1 => lanes,
+            2 | 3 => 2 * lanes,
+            _ => 4 * lanes,
+        };
+        let chunk = Chunk { start, channels: left.min(pitch), pitch };
+        start += chunk.channels;
+        Some(chunk)
+    })
+}
+
+/// Divides the channels of a depthwise convolution that goes tap by tap: where each chunk begins, and for how many channels
+/// it has weights, 16 or, the last, 8.
+pub fn tap_chunks(channels: usize) -> impl Iterator<Item = (usize, usize)> {
+    let padded = channels.next_multiple_of(8);
+    (0..padded).step_by(16).map(move |first| (first, (padded - first).min(16)))
+}
