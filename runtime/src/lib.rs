@@ -1,6 +1,7 @@
 //! Retort's runtime: loads a compact ONNX vision model, plans it into one arena, and runs it without allocating.
 #![forbid(unsafe_code)]
 
+pub mod board;
 pub mod cli;
 pub mod contract;
 pub mod error;

@@ -1,6 +1,7 @@
 //! `retort inspect`: what a model is, and what it was planned to.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -29,10 +30,11 @@ impl Inspect {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
         let model = self.model.load(InputKind::Float)?;
+        let mut out = io::stdout().lock();
         if self.json {
-            println!("{}", object(&model))
+            writeln!(out, "{}", object(&model))?;
         } else {
-            print(&model, self.steps)
+            print(&mut out, &model, self.steps)?;
         }
         Ok(())
     }
@@ -64,46 +66,58 @@ fn object(model: &Model) -> Value {
     })
 }
 
-fn print(model: &Model, all_steps: bool) {
-    println!("{}", model.path().display());
+fn print(out: &mut impl Write, model: &Model, all_steps: bool) -> io::Result<()> {
+    writeln!(out, "{}", model.path().display())?;
     let ports = [("input", model.inputs()), ("output", model.outputs())];
     for (what, port) in ports.iter().flat_map(|(what, ports)| ports.iter().map(move |port| (what, port))) {
-        println!("  {what:<8} {:<20} {:<5} {:?}", port.name, port.element.to_string(), port.shape);
+        writeln!(out, "  {what:<8} {:<20} {:<5} {:?}", port.name, port.element.to_string(), port.shape)?;
     }
-    println!("  compute  {:.1} million multiply-accumulates", model.macs() as f64 / 1e6);
-    println!(
+    writeln!(out, "  compute  {:.1} million multiply-accumulates", model.macs() as f64 / 1e6)?;
+    writeln!(
+        out,
         "  memory   {:.0} kB of weights, {:.0} kB of arena",
         model.weights_bytes() as f64 / 1e3,
         model.arena_bytes() as f64 / 1e3
-    );
+    )?;
     let steps = model.steps();
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     steps.iter().for_each(|step| *kinds.entry(step.kind).or_default() += 1);
-    println!("  steps    {} on {} kernels", steps.len(), model.kernel_set());
+    writeln!(out, "  steps    {} on {} kernels", steps.len(), model.kernel_set())?;
     if all_steps {
         let width = steps.iter().map(|step| step.kernel.len()).max().unwrap_or(0);
         for (index, step) in steps.iter().enumerate() {
             let mmac = step.macs as f64 / 1e6;
-            println!("    {index:>4}  {:<18} {mmac:>9.3} MMAC  {:<width$}  {}", step.kind, step.kernel, step.name);
+            writeln!(
+                out,
+                "    {index:>4}  {:<18} {mmac:>9.3} MMAC  {:<width$}  {}",
+                step.kind, step.kernel, step.name
+            )?;
         }
     } else {
-        kinds.iter().for_each(|(kind, n)| println!("    {n:>4}  {kind}"));
+        for (kind, n) in kinds {
+            writeln!(out, "    {n:>4}  {kind}")?;
+        }
     }
     for (pass, n) in model.passes() {
-        println!("  pass     {pass}: {n}");
+        writeln!(out, "  pass     {pass}: {n}")?;
     }
     match model.fallbacks()[..] {
-        [] => println!("  fallback none: a run allocates nothing"),
+        [] => writeln!(out, "  fallback none: a run allocates nothing")?,
         ref fallbacks => {
-            println!("  fallback {} step(s) run in tract, and allocate:", fallbacks.len());
-            fallbacks.iter().for_each(|step| println!("    {}: {}", step.name, step.reason));
+            writeln!(out, "  fallback {} step(s) run in tract, and allocate:", fallbacks.len())?;
+            for step in fallbacks {
+                writeln!(out, "    {}: {}", step.name, step.reason)?;
+            }
         }
     }
     match model.contract() {
-        None => println!("  contract none"),
+        None => writeln!(out, "  contract none")?,
         Some(contract) => {
-            println!("  contract");
-            contract.to_metadata().iter().for_each(|(key, value)| println!("    {key} = {value}"));
+            writeln!(out, "  contract")?;
+            for (key, value) in contract.to_metadata() {
+                writeln!(out, "    {key} = {value}")?;
+            }
         }
     }
+    Ok(())
 }

@@ -9,7 +9,6 @@ mod detect;
 mod inspect;
 mod look;
 mod model;
-mod profile;
 mod run;
 mod samples;
 mod threads;

@@ -1,5 +1,6 @@
 //! `retort verify`: does this machine compute what the exporter did?
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -48,7 +49,7 @@ impl Verify {
                 "promised_output_crc32": format!("{:08x}", promised.output_crc32),
                 "verified": found == promised,
             });
-            println!("{object}");
+            writeln!(std::io::stdout(), "{object}")?;
         }
         if found != promised {
             bail!(
@@ -59,7 +60,8 @@ impl Verify {
             );
         }
         if !self.json {
-            println!("{}: outputs are the exporter's, checksum {:08x}", path.display(), found.output_crc32);
+            let checksum = found.output_crc32;
+            writeln!(std::io::stdout(), "{}: outputs are the exporter's, checksum {checksum:08x}", path.display())?;
         }
         Ok(())
     }
