@@ -6,6 +6,7 @@ mod bench;
 mod classify;
 mod compile;
 mod detect;
+mod doctor;
 mod inspect;
 mod look;
 mod model;
@@ -50,6 +51,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
     Compile(compile::Compile),
+    Doctor(doctor::Doctor),
 }
 
 impl Command {
@@ -62,6 +64,7 @@ impl Command {
             Command::Inspect(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::Compile(command) => command.run(),
+            Command::Doctor(command) => command.run(),
         }
     }
 }
