@@ -10,6 +10,7 @@ pub mod graph;
 pub mod import;
 pub mod model;
 pub mod plan;
+pub mod predict;
 pub mod quantised;
 pub mod sink;
 pub mod source;

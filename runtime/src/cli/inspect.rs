@@ -7,13 +7,15 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::model::ModelArguments;
+use super::predict;
 use crate::model::{InputKind, Model};
+use crate::predict::{Board, Prediction};
 use crate::tensor::Port;
 
 /// List a model's inputs, outputs, steps, fallbacks, memory and contract
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  retort inspect model.onnx\n  retort inspect model.onnx --steps\n  retort inspect model.onnx --json"
+    after_help = "Examples:\n  retort inspect model.onnx\n  retort inspect model.onnx --steps\n  retort inspect model.onnx --predict pi4\n  retort inspect model.onnx --json"
 )]
 pub struct Inspect {
     #[command(flatten)]
@@ -21,6 +23,12 @@ pub struct Inspect {
     /// Also list every step, with the file under runtime/core/src/kernels that runs it.
     #[arg(long)]
     steps: bool,
+    /// Predict how long each step would take on a board: zero2w, pi3, pi4 or pi5.
+    #[arg(long, value_name = "BOARD", value_parser = predict::board)]
+    predict: Option<&'static Board>,
+    /// Threads of the prediction.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "predict")]
+    threads: usize,
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
@@ -29,12 +37,23 @@ pub struct Inspect {
 impl Inspect {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
-        let model = self.model.load(InputKind::Float)?;
+        // A prediction is of what `bench` would measure, which takes images as bytes.
+        let input = if self.predict.is_some() { InputKind::Quantised } else { InputKind::Float };
+        let model = self.model.load(input)?;
+        let prediction = self.predict.map(|board| Prediction::of(&model, board, self.threads));
         let mut out = io::stdout().lock();
-        if self.json {
-            writeln!(out, "{}", object(&model))?;
-        } else {
-            print(&mut out, &model, self.steps)?;
+        match (self.json, prediction) {
+            (true, None) => writeln!(out, "{}", object(&model))?,
+            (true, Some(prediction)) => {
+                let mut object = object(&model);
+                object["prediction"] = predict::object(&prediction);
+                writeln!(out, "{object}")?;
+            }
+            (false, None) => print(&mut out, &model, self.steps)?,
+            (false, Some(prediction)) => {
+                writeln!(out, "{}", model.path().display())?;
+                predict::print(&mut out, &prediction)?;
+            }
         }
         Ok(())
     }

@@ -4,12 +4,14 @@
 
 mod bench;
 mod classify;
+mod columns;
 mod compile;
 mod detect;
 mod doctor;
 mod inspect;
 mod look;
 mod model;
+mod predict;
 mod run;
 mod samples;
 mod threads;

@@ -136,9 +136,10 @@ impl Report<'_> {
         if let Some(governor) = &self.before.clock.governor {
             line("governor", governor.clone())?;
         }
-        let (before, after) = (self.before.to_string(), self.after.to_string());
-        line("before", before)?;
-        line("after", after)?;
+        if self.before != State::default() {
+            line("before", self.before.to_string())?;
+            line("after", self.after.to_string())?;
+        }
         match &self.profile {
             Some(profile) => write!(out, "{}", profile.text()),
             None => Ok(()),

@@ -1,0 +1,64 @@
+//! How many instructions each kind of work takes: counted, not assumed.
+//!
+//! The counts are of Retort's own kernels in QEMU with one virtual nanosecond an instruction, where the step times of
+//! `retort bench --profile` are instruction counts, exact and the same in every run. The rates are fitted to every step
+//! of seven networks (det320, fastestdet, rfb320 and slim320 in int8, the first three in floats) on cortex-a72 and
+//! cortex-a76. When kernels change, count again and correct the tables below; nothing else here knows of them.
+
+use super::board::Kernels;
+use super::work::Kind;
+
+/// Instructions of a kind of work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// For each of [`Work::units`](super::Work::units).
+    pub per_unit: f64,
+    /// For each of [`Work::outputs`](super::Work::outputs): rounding, storing.
+    pub per_output: f64,
+}
+
+/// Instructions that every step takes, however little it does.
+pub const PER_STEP: f64 = 1_000.0;
+
+/// The rate of a kind of work on a kernel set.
+pub fn rate(kernels: Kernels, kind: Kind) -> Rate {
+    let [per_unit, per_output] = match (kernels, kind) {
+        // Multiply-accumulates of bytes.
+        (Kernels::Neon, Kind::ProductInt8) => [0.295, 12.4],
+        (Kernels::Neon, Kind::GeneralInt8) => [0.32, 15.5],
+        (Kernels::Neon, Kind::SlidingInt8) => [1.35, 0.15],
+        (Kernels::Neon, Kind::DepthwiseInt8) => [1.35, 0.05],
+        (Kernels::NeonDotprod, Kind::ProductInt8) => [0.084, 3.8],
+        (Kernels::NeonDotprod, Kind::GeneralInt8) => [0.087, 8.1],
+        (Kernels::NeonDotprod, Kind::SlidingInt8) => [0.55, 0.06],
+        (Kernels::NeonDotprod, Kind::DepthwiseInt8) => [0.65, 0.03],
+        // The rest is the same code on both.
+        (_, Kind::PlainInt8) => [4.0, 20.0],
+        (_, Kind::ProductF32) => [0.31, 1.7],
+        (_, Kind::GeneralF32) => [0.32, 2.6],
+        (_, Kind::DepthwiseF32) => [0.48, 3.9],
+        (_, Kind::MatMulF32) => [1.0, 2.0],
+        (_, Kind::BinaryInt8) => [5.8, 0.0],
+        (_, Kind::BinaryF32) => [4.1, 0.0],
+        (_, Kind::SimpleF32) => [2.0, 0.0],
+        (_, Kind::FunctionF32) => [40.0, 0.0],
+        (_, Kind::Lookup) => [1.1, 0.0],
+        (_, Kind::Quantize) => [4.0, 0.0],
+        (_, Kind::Dequantize) => [1.4, 0.0],
+        (_, Kind::CopyRuns) => [0.4, 0.0],
+        (_, Kind::CopyElements) => [1.5, 0.0],
+        (_, Kind::Fill) => [0.1, 0.0],
+        (_, Kind::Gather) => [4.0, 0.0],
+        (_, Kind::PoolInt8) => [0.7, 0.0],
+        (_, Kind::GlobalAverageInt8) => [2.0, 0.0],
+        (_, Kind::PoolF32) => [1.0, 0.1],
+        (_, Kind::ResizeNearest) => [0.6, 0.0],
+        (_, Kind::ResizeLinear) => [12.0, 0.0],
+        (_, Kind::SoftmaxF32) => [22.0, 0.0],
+        (_, Kind::SoftmaxInt8) => [16.0, 0.0],
+        (_, Kind::ReduceF32) => [2.0, 0.0],
+        // Unknown: a multiply-accumulate as the portable code does it.
+        (_, Kind::External) => [4.0, 20.0],
+    };
+    Rate { per_unit, per_output }
+}
