@@ -91,12 +91,7 @@ impl<'s> Meter<'s> {
 
     /// Measures for so many seconds in stretches of about a second, and calls `seen` with all points so far after each.
     /// Looking at the machine is not part of any run's time.
-    pub fn sustain(
-        &mut self,
-        seconds: f64,
-        root: &Root,
-        mut seen: impl FnMut(&[Point]) -> std::io::Result<()>,
-    ) -> anyhow::Result<Vec<Point>> {
+    pub fn sustain(&mut self, seconds: f64, root: &Root, mut seen: impl FnMut(&[Point])) -> Result<Vec<Point>, Error> {
         let stretch = (seconds / MOST_POINTS).max(1.0).min(seconds);
         let mut all = Times::new();
         let mut points: Vec<Point> = Vec::new();
@@ -118,7 +113,7 @@ impl<'s> Meter<'s> {
                 max: times.quantile(1.0),
                 state: State::read(root, Ask::Files),
             });
-            seen(&points)?;
+            seen(&points);
         }
         self.times = all;
         Ok(points)

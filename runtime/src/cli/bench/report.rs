@@ -140,6 +140,9 @@ impl Report<'_> {
             line("before", self.before.to_string())?;
             line("after", self.after.to_string())?;
         }
+        if let Some(sustained) = self.series.as_deref().and_then(sustained) {
+            line("sustained", sustained)?;
+        }
         match &self.profile {
             Some(profile) => write!(out, "{}", profile.text()),
             None => Ok(()),
@@ -150,5 +153,46 @@ impl Report<'_> {
     pub fn machine(&self) -> String {
         let board = self.board.model.clone().unwrap_or_else(|| self.board.cpu.to_string());
         format!("{board}, {} kernels, {}", self.model.kernel_set(), self.threads())
+    }
+}
+
+/// How a long measurement ended, against how it began: medians of its first and last tenth.
+fn sustained(series: &[Point]) -> Option<String> {
+    let tenth = series.len().div_ceil(10);
+    let (first, last) = (series.get(..tenth)?, series.get(series.len() - tenth..)?);
+    let median = |points: &[Point]| {
+        let mut medians: Vec<f64> = points.iter().map(|point| point.p50).collect();
+        medians.sort_by(f64::total_cmp);
+        medians.get(medians.len() / 2).copied()
+    };
+    let mut text = format!("p50 {:.3} ms at first, {:.3} at last", median(first)?, median(last)?);
+    let degrees = |point: Option<&Point>| point?.state.temperature;
+    if let (Some(cool), Some(warm)) = (degrees(series.first()), degrees(series.last())) {
+        text += &format!(", {cool:.1} °C at first, {warm:.1} at last");
+    }
+    let held_back = series.iter().filter(|point| point.is_held_back()).count();
+    if series.iter().any(|point| point.state.throttling.is_some()) {
+        text += &format!(", held back {:.0} % of the time", 100.0 * held_back as f64 / series.len() as f64);
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::throttle::Throttling;
+
+    #[test]
+    fn the_end_is_set_against_the_beginning() {
+        let point = |i: u32| {
+            let throttling = Some(Throttling::of_word(if i < 15 { 0 } else { 4 }));
+            let state = State { temperature: Some(50.0 + i as f32), throttling, ..State::default() };
+            let p50 = if i < 15 { 10.0 } else { 18.0 };
+            Point { seconds: f64::from(i), runs: 1, p50, p99: p50, max: p50, state }
+        };
+        let series: Vec<Point> = (0..20).map(point).collect();
+        let text = "p50 10.000 ms at first, 18.000 at last, 50.0 °C at first, 69.0 at last, held back 25 % of the time";
+        assert_eq!(sustained(&series).as_deref(), Some(text));
+        assert_eq!(sustained(&[]), None);
     }
 }
