@@ -86,7 +86,9 @@ fn chart(points: &[Point], seconds: f64, columns: usize) -> Vec<String> {
     let over_time = |value: &dyn Fn(&Point) -> Option<f32>| columns_of(points, seconds, width, value);
 
     let (p50, p99) = (over_time(&|point| Some(point.p50 as f32)), over_time(&|point| Some(point.p99 as f32)));
-    let most = p99.iter().flatten().copied().fold(f32::MIN_POSITIVE, f32::max);
+    let most = |values: &[Option<f32>]| values.iter().flatten().copied().fold(f32::MIN_POSITIVE, f32::max);
+    // A second in which something else held the core must not flatten all others.
+    let most = most(&p99).min(2.0 * most(&p50));
     lines.extend(bars(&p50, &p99, [0.0, most], 4, &format!("{most:.2} ms"), "0"));
 
     let temperature = over_time(&|point| point.state.temperature);

@@ -97,12 +97,13 @@ impl<'s> Meter<'s> {
         let mut points: Vec<Point> = Vec::new();
         let start = Instant::now();
         loop {
-            let elapsed = start.elapsed().as_secs_f64();
-            if elapsed >= seconds {
+            let left = seconds - start.elapsed().as_secs_f64();
+            // What is left of a stretch that ended late is none by itself.
+            if left < stretch / 2.0 && !points.is_empty() {
                 break;
             }
             self.times.clear();
-            self.measure(stretch.min(seconds - elapsed))?;
+            self.measure(stretch.min(left))?;
             let times = &self.times;
             all.add_all(times);
             points.push(Point {
