@@ -3,7 +3,7 @@
 use retort_core::function::Function;
 use retort_core::kernels::ConvolutionShape;
 use retort_core::plan::Regions;
-use retort_core::plan::step::{ConvolutionForm, Interpolation, Step};
+use retort_core::plan::step::{ConvolutionForm, Interpolation, Pooling, Step};
 use retort_core::plan::view::{Extent, Image, Window};
 
 /// Steps that cost alike.
@@ -49,11 +49,13 @@ pub enum Kind {
     Fill,
     /// Elements picked by index.
     Gather,
-    /// Windows of bytes.
-    PoolInt8,
+    /// Greatest bytes of windows.
+    MaximumInt8,
+    /// Means of windows of bytes.
+    AverageInt8,
     /// Means of whole images of bytes.
     GlobalAverageInt8,
-    /// Windows of floats.
+    /// Greatest floats, or means, of windows.
     PoolF32,
     /// Resizing by copies.
     ResizeNearest,
@@ -71,7 +73,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 29] = [
+    pub const ALL: [Kind; 30] = [
         Kind::ProductInt8,
         Kind::GeneralInt8,
         Kind::SlidingInt8,
@@ -92,7 +94,8 @@ impl Kind {
         Kind::CopyElements,
         Kind::Fill,
         Kind::Gather,
-        Kind::PoolInt8,
+        Kind::MaximumInt8,
+        Kind::AverageInt8,
         Kind::GlobalAverageInt8,
         Kind::PoolF32,
         Kind::ResizeNearest,
@@ -126,7 +129,8 @@ impl Kind {
             Kind::CopyElements => "transpose",
             Kind::Fill => "fill",
             Kind::Gather => "gather",
-            Kind::PoolInt8 => "pool int8",
+            Kind::MaximumInt8 => "maximum int8",
+            Kind::AverageInt8 => "average int8",
             Kind::GlobalAverageInt8 => "global average int8",
             Kind::PoolF32 => "pool f32",
             Kind::ResizeNearest => "resize nearest",
@@ -207,7 +211,13 @@ impl Work {
             },
             Step::Fill(s) => (Kind::Fill, outputs.saturating_mul(s.size.into()), false),
             Step::Gather(_) => (Kind::Gather, outputs, false),
-            Step::PoolInt8(s) => (Kind::PoolInt8, outputs.saturating_mul(taps(&s.window)), false),
+            Step::PoolInt8(s) => {
+                let kind = match s.pooling {
+                    Pooling::Maximum => Kind::MaximumInt8,
+                    Pooling::Average | Pooling::AverageWithPadding => Kind::AverageInt8,
+                };
+                (kind, outputs.saturating_mul(taps(&s.window)), false)
+            }
             Step::PoolF32(s) => (Kind::PoolF32, outputs.saturating_mul(taps(&s.window)), false),
             Step::GlobalAverageInt8(s) => (Kind::GlobalAverageInt8, elements(&s.x), false),
             Step::ResizeInt8(s) => (resize(s.interpolation), outputs, false),
