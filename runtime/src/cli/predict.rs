@@ -25,6 +25,7 @@ pub fn object(prediction: &Prediction) -> Value {
             "macs": step.work.macs,
             "units": step.work.units,
             "outputs": step.work.outputs,
+            "functions": step.work.functions,
             "bytes_in": step.work.bytes_in,
             "bytes_out": step.work.bytes_out,
             "bytes_constant": step.work.bytes_constant,

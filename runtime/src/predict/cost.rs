@@ -3,13 +3,15 @@
 use serde::Serialize;
 
 use super::board::{Board, Core};
-use super::rates::{PER_STEP, rate};
+use super::rates::{PER_FUNCTION, PER_STEP, rate};
 use super::work::{Kind, Work};
 
 /// Cycles for which threads tell each other of a shared step and of its end.
 const CYCLES_TO_SHARE: f64 = 6_000.0;
-/// Multiply-accumulates of the smallest piece that the kernels cut a step into.
+/// Multiply-accumulates of the smallest piece that the kernels cut a step into (`kernels/parallel.rs` of retort-core).
 const MACS_A_PIECE: u64 = 200_000;
+/// For how many of them one of a depthwise convolution counts there.
+const DEPTHWISE_WEIGHT: u64 = 4;
 /// What share of a core's time a further thread adds: pieces do not end at once, and caches are shared.
 const GAIN_A_THREAD: f64 = 0.6;
 
@@ -49,7 +51,9 @@ impl Setting<'_> {
         let Board { core, ghz, .. } = self.board;
         let ms = |cycles: f64| cycles / ghz / 1e6;
         let rate = rate(core.kernels, work.kind);
-        let instructions = rate.per_unit * work.units as f64 + rate.per_output * work.outputs as f64;
+        let instructions = rate.per_unit * work.units as f64
+            + rate.per_output * work.outputs as f64
+            + PER_FUNCTION * work.functions as f64;
         let cycles = (instructions / per_cycle(core, work.kind)).max(work.macs as f64 / peak(core, work.kind));
         let threads = self.threads_for(work);
         // With n threads the work of 1 + (n − 1) · gain.
@@ -68,7 +72,11 @@ impl Setting<'_> {
 
     /// How many threads find a piece of the work.
     fn threads_for(&self, work: &Work) -> usize {
-        let pieces = usize::try_from(work.macs / MACS_A_PIECE).unwrap_or(usize::MAX);
+        let weight = match work.kind {
+            Kind::SlidingInt8 | Kind::DepthwiseInt8 | Kind::DepthwiseF32 => DEPTHWISE_WEIGHT,
+            _ => 1,
+        };
+        let pieces = usize::try_from(work.macs.saturating_mul(weight) / MACS_A_PIECE).unwrap_or(usize::MAX);
         if work.is_shared { self.threads.min(self.board.cores).min(pieces).max(1) } else { 1 }
     }
 

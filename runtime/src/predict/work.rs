@@ -155,6 +155,8 @@ pub struct Work {
     pub units: u64,
     /// Elements written.
     pub outputs: u64,
+    /// Elements that a function of many instructions, which is part of the step, maps before they are written.
+    pub functions: u64,
     /// Bytes read of the arena.
     pub bytes_in: u64,
     /// Bytes written.
@@ -227,8 +229,23 @@ impl Work {
             Step::ReduceF32(_) => (Kind::ReduceF32, read / 4, false),
             Step::External(_) => (Kind::External, macs, false),
         };
+        let functions = match step {
+            Step::ConvolutionF32(s) if function(s.activation) == Kind::FunctionF32 => outputs,
+            Step::BinaryF32(s) if function(s.activation) == Kind::FunctionF32 => outputs,
+            _ => 0,
+        };
         let bytes_in = if in_place { bytes_out } else { read };
-        Work { kind, macs, units, outputs, bytes_in, bytes_out, bytes_constant: step.constant_len(), is_shared }
+        Work {
+            kind,
+            macs,
+            units,
+            outputs,
+            functions,
+            bytes_in,
+            bytes_out,
+            bytes_constant: step.constant_len(),
+            is_shared,
+        }
     }
 }
 
