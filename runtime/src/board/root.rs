@@ -3,11 +3,16 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 /// The most that is read of a file: those of `/proc` and `/sys` are small.
 const MOST: u64 = 1 << 20;
+/// How long a program may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is looked whether it has ended.
+const POLL: Duration = Duration::from_millis(2);
 
 /// A folder that stands for `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,13 +75,29 @@ impl Root {
         folders.into_iter().chain(on_path).any(|folder| folder.join(name).is_file())
     }
 
-    /// What a program of the running system prints; `None` where it is missing or fails.
+    /// What a program of the running system prints, a line or two; `None` where it is missing, fails or does not end in time.
     pub(super) fn output_of(&self, program: &str, argument: &str) -> Option<String> {
         if !self.running || !self.has_program(program) {
             return None;
         }
-        let output = Command::new(program).arg(argument).output().ok().filter(|output| output.status.success())?;
-        String::from_utf8(output.stdout).ok()
+        let mut command = Command::new(program);
+        let mut child = command.arg(argument).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+        let start = Instant::now();
+        let status = loop {
+            match child.try_wait().ok()? {
+                Some(status) => break status,
+                None if start.elapsed() < PATIENCE => std::thread::sleep(POLL),
+                None => {
+                    // It may have ended by itself just now.
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return None;
+                }
+            }
+        };
+        let mut text = String::new();
+        child.stdout.take()?.take(MOST).read_to_string(&mut text).ok()?;
+        status.success().then_some(text)
     }
 }
 
@@ -97,6 +118,15 @@ mod tests {
         assert_eq!(root.text("/model").as_deref(), Some("Pi"));
         assert_eq!(root.text("empty"), None);
         assert_eq!(root.number::<u32>("garbage"), None);
+    }
+
+    #[test]
+    fn programs_of_the_running_system_are_asked_and_not_waited_for_in_vain() {
+        let root = Root::system();
+        assert_eq!(root.output_of("no-such-program", ""), None);
+        assert_eq!(root.output_of("echo", "volt=1.2V").as_deref(), Some("volt=1.2V\n"));
+        assert_eq!(root.output_of("false", ""), None);
+        assert_eq!(root.output_of("sleep", "60"), None);
     }
 
     #[test]

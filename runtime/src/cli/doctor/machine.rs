@@ -18,7 +18,7 @@ pub fn checks(root: &Root, bits: u32) -> Vec<Check> {
     let board = model::model(root).unwrap_or_else(|| "unknown".into());
     let mut checks = vec![Check::ok("board", board), processor(&cpu), kernels(&cpu, bits, KernelSet::best())];
     checks.push(governor(&Clock::read(root)));
-    checks.push(supply(Throttling::read(root, Ask::FilesAndPrograms)));
+    checks.push(throttled(Throttling::read(root, Ask::FilesAndPrograms)));
     checks.push(temperature(thermal::temperature(root)));
     checks.push(load(root, cpu.count()));
     checks
@@ -64,18 +64,18 @@ fn faster(why: &str) -> String {
     format!("{why}:\necho performance | sudo tee /sys/devices/system/cpu/cpufreq/policy*/scaling_governor")
 }
 
-fn supply(throttling: Option<Throttling>) -> Check {
+fn throttled(throttling: Option<Throttling>) -> Check {
     let Some(Throttling { now, since_boot }) = throttling else {
-        return Check::ok("supply", "this machine does not tell of throttling");
+        return Check::ok("throttling", "this machine does not tell");
     };
     let was = since_boot.unwrap_or_default();
     if !now.is_fine() {
-        return Check::problem("supply", format!("now: {now}"), remedy(now));
+        return Check::problem("throttling", format!("now: {now}"), remedy(now));
     }
     if !was.is_fine() {
-        return Check::warning("supply", format!("now fine; since boot: {was}"), remedy(was));
+        return Check::warning("throttling", format!("now fine; since boot: {was}"), remedy(was));
     }
-    Check::ok("supply", if since_boot.is_some() { "never throttled since boot" } else { "no under-voltage now" })
+    Check::ok("throttling", if since_boot.is_some() { "never throttled since boot" } else { "no under-voltage now" })
 }
 
 fn remedy(conditions: Conditions) -> String {
@@ -139,8 +139,8 @@ mod tests {
         assert_eq!(not_ok(&fixtures::zero2w()), [("governor", Status::Warning)]);
         assert_eq!(not_ok(&fixtures::pi3_with_32_bits()), []);
         // Its word tells of under-voltage since boot, the Pi 5's alarm of under-voltage now.
-        assert_eq!(not_ok(&fixtures::pi4()), [("governor", Status::Warning), ("supply", Status::Warning)]);
-        assert_eq!(not_ok(&fixtures::pi5()), [("governor", Status::Warning), ("supply", Status::Problem)]);
+        assert_eq!(not_ok(&fixtures::pi4()), [("governor", Status::Warning), ("throttling", Status::Warning)]);
+        assert_eq!(not_ok(&fixtures::pi5()), [("governor", Status::Warning), ("throttling", Status::Problem)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | file | what it checks |
 //! |---|---|
 //! | `check` | what a check says |
-//! | `machine` | processor and kernels, governor, supply, temperature, load |
+//! | `machine` | processor and kernels, governor, throttling, temperature, load |
 //! | `memory` | memory, its limits, pages |
 //! | `camera` | devices, permissions, the programs that reach other cameras |
 //! | `network` | a model: does it load, compute what it promises, and fit? |
