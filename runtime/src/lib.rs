@@ -1,6 +1,7 @@
 //! Retort's runtime: loads a compact ONNX vision model, plans it into one arena, and runs it without allocating.
 #![forbid(unsafe_code)]
 
+pub mod board;
 pub mod cli;
 pub mod contract;
 pub mod error;
@@ -9,6 +10,7 @@ pub mod graph;
 pub mod import;
 pub mod model;
 pub mod plan;
+pub mod predict;
 pub mod quantised;
 pub mod sink;
 pub mod source;

@@ -1,5 +1,6 @@
 //! `retort compile`: writes the plan of a model, which loads without tract and at once.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -38,14 +39,15 @@ impl Compile {
         let aside = self.output.with_extension("plan.part");
         std::fs::write(&aside, bytes).with_context(|| aside.display().to_string())?;
         std::fs::rename(&aside, &self.output).with_context(|| self.output.display().to_string())?;
-        println!(
+        writeln!(
+            std::io::stdout(),
             "{}: {} bytes, {} steps, {} kernels, arena {} bytes",
             self.output.display(),
             bytes.len(),
             model.steps().len(),
             model.kernel_set(),
             model.arena_bytes()
-        );
+        )?;
         Ok(())
     }
 }

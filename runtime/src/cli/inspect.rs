@@ -1,18 +1,21 @@
 //! `retort inspect`: what a model is, and what it was planned to.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::model::ModelArguments;
+use super::predict;
 use crate::model::{InputKind, Model};
+use crate::predict::{Board, Prediction};
 use crate::tensor::Port;
 
 /// List a model's inputs, outputs, steps, fallbacks, memory and contract
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  retort inspect model.onnx\n  retort inspect model.onnx --steps\n  retort inspect model.onnx --json"
+    after_help = "Examples:\n  retort inspect model.onnx\n  retort inspect model.onnx --steps\n  retort inspect model.onnx --predict pi4\n  retort inspect model.onnx --json"
 )]
 pub struct Inspect {
     #[command(flatten)]
@@ -20,6 +23,12 @@ pub struct Inspect {
     /// Also list every step, with the file under runtime/core/src/kernels that runs it.
     #[arg(long)]
     steps: bool,
+    /// Predict how long each step would take on a board: zero2w, pi3, pi4 or pi5.
+    #[arg(long, value_name = "BOARD", value_parser = predict::board)]
+    predict: Option<&'static Board>,
+    /// Threads of the prediction.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "predict")]
+    threads: usize,
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
@@ -28,11 +37,23 @@ pub struct Inspect {
 impl Inspect {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
-        let model = self.model.load_for_any(InputKind::Float)?;
-        if self.json {
-            println!("{}", object(&model))
-        } else {
-            print(&model, self.steps)
+        // A prediction is of what `bench` would measure, which takes images as bytes.
+        let input = if self.predict.is_some() { InputKind::Quantised } else { InputKind::Float };
+        let model = self.model.load_for_any(input)?;
+        let prediction = self.predict.map(|board| Prediction::of(&model, board, self.threads));
+        let mut out = io::stdout().lock();
+        match (self.json, prediction) {
+            (true, None) => writeln!(out, "{}", object(&model))?,
+            (true, Some(prediction)) => {
+                let mut object = object(&model);
+                object["prediction"] = predict::object(&prediction);
+                writeln!(out, "{object}")?;
+            }
+            (false, None) => print(&mut out, &model, self.steps)?,
+            (false, Some(prediction)) => {
+                writeln!(out, "{}", model.path().display())?;
+                predict::print(&mut out, &prediction)?;
+            }
         }
         Ok(())
     }
@@ -64,46 +85,58 @@ fn object(model: &Model) -> Value {
     })
 }
 
-fn print(model: &Model, all_steps: bool) {
-    println!("{}", model.path().display());
+fn print(out: &mut impl Write, model: &Model, all_steps: bool) -> io::Result<()> {
+    writeln!(out, "{}", model.path().display())?;
     let ports = [("input", model.inputs()), ("output", model.outputs())];
     for (what, port) in ports.iter().flat_map(|(what, ports)| ports.iter().map(move |port| (what, port))) {
-        println!("  {what:<8} {:<20} {:<5} {:?}", port.name, port.element.to_string(), port.shape);
+        writeln!(out, "  {what:<8} {:<20} {:<5} {:?}", port.name, port.element.to_string(), port.shape)?;
     }
-    println!("  compute  {:.1} million multiply-accumulates", model.macs() as f64 / 1e6);
-    println!(
+    writeln!(out, "  compute  {:.1} million multiply-accumulates", model.macs() as f64 / 1e6)?;
+    writeln!(
+        out,
         "  memory   {:.0} kB of weights, {:.0} kB of arena",
         model.weights_bytes() as f64 / 1e3,
         model.arena_bytes() as f64 / 1e3
-    );
+    )?;
     let steps = model.steps();
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     steps.iter().for_each(|step| *kinds.entry(step.kind).or_default() += 1);
-    println!("  steps    {} on {} kernels", steps.len(), model.kernel_set());
+    writeln!(out, "  steps    {} on {} kernels", steps.len(), model.kernel_set())?;
     if all_steps {
         let width = steps.iter().map(|step| step.kernel.len()).max().unwrap_or(0);
         for (index, step) in steps.iter().enumerate() {
             let mmac = step.macs as f64 / 1e6;
-            println!("    {index:>4}  {:<18} {mmac:>9.3} MMAC  {:<width$}  {}", step.kind, step.kernel, step.name);
+            writeln!(
+                out,
+                "    {index:>4}  {:<18} {mmac:>9.3} MMAC  {:<width$}  {}",
+                step.kind, step.kernel, step.name
+            )?;
         }
     } else {
-        kinds.iter().for_each(|(kind, n)| println!("    {n:>4}  {kind}"));
+        for (kind, n) in kinds {
+            writeln!(out, "    {n:>4}  {kind}")?;
+        }
     }
     for (pass, n) in model.passes() {
-        println!("  pass     {pass}: {n}");
+        writeln!(out, "  pass     {pass}: {n}")?;
     }
     match model.fallbacks()[..] {
-        [] => println!("  fallback none: a run allocates nothing"),
+        [] => writeln!(out, "  fallback none: a run allocates nothing")?,
         ref fallbacks => {
-            println!("  fallback {} step(s) run in tract, and allocate:", fallbacks.len());
-            fallbacks.iter().for_each(|step| println!("    {}: {}", step.name, step.reason));
+            writeln!(out, "  fallback {} step(s) run in tract, and allocate:", fallbacks.len())?;
+            for step in fallbacks {
+                writeln!(out, "    {}: {}", step.name, step.reason)?;
+            }
         }
     }
     match model.contract() {
-        None => println!("  contract none"),
+        None => writeln!(out, "  contract none")?,
         Some(contract) => {
-            println!("  contract");
-            contract.to_metadata().iter().for_each(|(key, value)| println!("    {key} = {value}"));
+            writeln!(out, "  contract")?;
+            for (key, value) in contract.to_metadata() {
+                writeln!(out, "    {key} = {value}")?;
+            }
         }
     }
+    Ok(())
 }

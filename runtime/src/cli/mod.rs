@@ -4,12 +4,14 @@
 
 mod bench;
 mod classify;
+mod columns;
 mod compile;
 mod detect;
+mod doctor;
 mod inspect;
 mod look;
 mod model;
-mod profile;
+mod predict;
 mod run;
 mod samples;
 mod threads;
@@ -51,6 +53,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
     Compile(compile::Compile),
+    Doctor(doctor::Doctor),
 }
 
 impl Command {
@@ -63,6 +66,7 @@ impl Command {
             Command::Inspect(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::Compile(command) => command.run(),
+            Command::Doctor(command) => command.run(),
         }
     }
 }

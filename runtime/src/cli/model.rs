@@ -62,7 +62,7 @@ impl ModelArguments {
 }
 
 /// Reads NAME=1,3,320,320.
-fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
+pub fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
     let wrong = || "must look like NAME=1,3,320,320, with lengths of at least 1".to_string();
     // A name may hold `=`, the lengths do not.
     let (name, lengths) = text.rsplit_once('=').ok_or_else(wrong)?;
@@ -74,7 +74,8 @@ fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
     }
 }
 
-fn kernel_set(text: &str) -> Result<KernelSet, String> {
+/// Reads the name of a set of kernels.
+pub fn kernel_set(text: &str) -> Result<KernelSet, String> {
     KernelSet::ALL.iter().copied().find(|set| set.name() == text).ok_or_else(|| {
         let names: Vec<&str> = KernelSet::ALL.iter().map(|set| set.name()).collect();
         format!("unknown set of kernels; there are: {}", names.join(", "))

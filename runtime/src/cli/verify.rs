@@ -1,15 +1,16 @@
 //! `retort verify`: does this machine compute what the exporter did?
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
 use super::model::ModelArguments;
-use crate::contract::Contract;
-use crate::model::InputKind;
+use crate::contract::{Contract, Golden};
 use crate::model::golden::golden;
+use crate::model::{InputKind, Model};
 
 /// Check that a model computes here what it computed where it was made
 ///
@@ -28,17 +29,34 @@ pub struct Verify {
     json: bool,
 }
 
+/// Checksums of a model's outputs on the golden picture.
+pub struct SelfTest {
+    /// Here.
+    pub found: Golden,
+    /// Where the model was made.
+    pub promised: Golden,
+}
+
+/// Runs a model on the golden picture of its contract, which is `sidecar`'s where there is one.
+///
+/// # Errors
+/// Where there is no contract, it does not fit or it promises nothing, or where the run fails.
+pub fn self_test(model: &Model, sidecar: Option<&Path>) -> anyhow::Result<SelfTest> {
+    let path = model.path();
+    let contract = Contract::find(path, sidecar, model.contract())?;
+    contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
+    let promised = contract.golden.with_context(|| {
+        format!("{}: contract: golden: is missing, so there is nothing to verify against", path.display())
+    })?;
+    Ok(SelfTest { found: golden(model, &contract, promised.seed)?, promised })
+}
+
 impl Verify {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
         let model = self.model.load(InputKind::Quantised)?;
         let path = &self.model.model;
-        let contract = Contract::find(path, self.contract.as_deref(), model.contract())?;
-        contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
-        let promised = contract.golden.with_context(|| {
-            format!("{}: contract: golden: is missing, so there is nothing to verify against", path.display())
-        })?;
-        let found = golden(&model, &contract, promised.seed)?;
+        let SelfTest { found, promised } = self_test(&model, self.contract.as_deref())?;
         if self.json {
             let object = json!({
                 "model": path.display().to_string(),
@@ -48,7 +66,7 @@ impl Verify {
                 "promised_output_crc32": format!("{:08x}", promised.output_crc32),
                 "verified": found == promised,
             });
-            println!("{object}");
+            writeln!(std::io::stdout(), "{object}")?;
         }
         if found != promised {
             bail!(
@@ -59,7 +77,8 @@ impl Verify {
             );
         }
         if !self.json {
-            println!("{}: outputs are the exporter's, checksum {:08x}", path.display(), found.output_crc32);
+            let checksum = found.output_crc32;
+            writeln!(std::io::stdout(), "{}: outputs are the exporter's, checksum {checksum:08x}", path.display())?;
         }
         Ok(())
     }

@@ -187,6 +187,11 @@ impl Model {
             .collect()
     }
 
+    /// The steps as the plan has them, in the same order.
+    pub fn plan_steps(&self) -> plan::Steps<'_> {
+        self.inner.plan.steps()
+    }
+
     /// Multiply-accumulates of one run.
     pub fn macs(&self) -> u64 {
         self.inner.plan.macs()

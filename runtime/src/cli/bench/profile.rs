@@ -11,6 +11,7 @@ use retort_core::kernels::{Arithmetic, Kernels};
 use serde_json::{Value, json};
 
 use crate::Error;
+use crate::cli::columns::{COLUMNS, tail};
 use crate::model::{Model, Session, StepInfo};
 use crate::vision::latency::milliseconds;
 
@@ -25,9 +26,6 @@ const AT_MOST: Duration = Duration::from_secs(10);
 
 /// How long each of the processor's limits is measured.
 const LIMIT: Duration = Duration::from_millis(20);
-
-/// Columns of a terminal that the table keeps to.
-const COLUMNS: usize = 120;
 
 /// A model's steps with their times, and the limits of the processor.
 pub struct Profile {
@@ -234,16 +232,6 @@ impl Profile {
     }
 }
 
-/// The last `columns` characters of a name: nodes of one model begin alike.
-fn tail(name: &str, columns: usize) -> String {
-    let len = name.chars().count();
-    if len <= columns {
-        return name.into();
-    }
-    let skipped = len - columns.saturating_sub(1);
-    format!("…{}", name.chars().skip(skipped).collect::<String>())
-}
-
 /// Each step's least time in milliseconds, less what asking for the time takes; and of how many runs.
 fn least_times(steps: usize, session: &mut Session) -> Result<(Vec<f64>, usize), Error> {
     let mut least = vec![Duration::MAX; steps];
@@ -357,13 +345,5 @@ mod tests {
         assert_eq!(json[2]["share_of_peak"], Value::Null);
         assert_eq!(json[1]["kernel"], "vector/convolution_int8 (general)");
         assert_eq!(profile().roofline_json()["compute"][0]["arithmetic"], "int8");
-    }
-
-    #[test]
-    fn names_keep_their_end() {
-        assert_eq!(tail("/head/conv", 20), "/head/conv");
-        assert_eq!(tail("/head/conv", 6), "…/conv");
-        assert_eq!(tail("größe", 4), "…öße");
-        assert_eq!(tail("conv", 0), "…");
     }
 }
