@@ -9,6 +9,7 @@ use crate::vision::frame::Frame;
 use crate::vision::latency::Latency;
 use clap::Args;
 
+use super::capture::Capture;
 use super::look::{Look, Looker, Sinks};
 use super::model::ModelArguments;
 use super::samples;
@@ -45,7 +46,7 @@ impl Detect {
         self.override_limits(&mut loaded.contract);
         let mut detector = Detector::new(&loaded.model, &loaded.contract)?;
         let mut sinks = Sinks::new(self.look.json, self.save.as_deref())?;
-        self.look.each(&mut detector, &loaded.contract.classes, &mut sinks)
+        self.look.each(&mut detector, &loaded, &mut sinks)
     }
 
     fn override_limits(&self, contract: &mut Contract) {
@@ -68,6 +69,7 @@ pub fn sample() -> anyhow::Result<()> {
         model: ModelArguments { model: samples::model()?, shapes: Vec::new(), isa: None, strict: false },
         source: Some(samples::picture()?.display().to_string()),
         json: false,
+        capture: Capture::default(),
         threads: Threads { threads: 1 },
         contract: None,
     };

@@ -3,15 +3,18 @@
 //! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage.
 
 mod bench;
+mod capture;
 mod classify;
 mod compile;
 mod detect;
+mod histogram;
 mod inspect;
 mod look;
 mod model;
 mod profile;
 mod run;
 mod samples;
+mod stats;
 mod threads;
 mod verify;
 
@@ -70,8 +73,7 @@ impl Command {
 /// Runs what the command line says. Errors go to standard error, in one line.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    #[cfg(feature = "onnx")]
-    crate::import::silence_guarded_panics();
+    crate::guard::silence_guarded_panics();
     let result = match arguments.command {
         Some(command) => command.run(),
         None => detect::sample(),

@@ -6,9 +6,10 @@
 //! QuantizeLinear makes of the floats. The tables are made once; where the pixels are sampled, only when the source
 //! changes its size.
 
-use super::frame::{Frame, PixelFormat};
+use super::frame::{Frame, PixelFormat, Range};
 use super::geometry::Mapping;
-use super::sample::{self, Sample, WEIGHT_BITS, WEIGHT_ONE};
+use super::lines::{Lines, Order};
+use super::sample::Grid;
 use crate::contract::{Colour, ImageSpec, Resize};
 use crate::error::Error;
 use crate::tensor::{ElementType, Port, Quantisation, TensorMut};
@@ -21,8 +22,7 @@ pub struct Preprocessor {
     strides: Strides,
     tables: Tables,
     placed: Option<Placed>,
-    columns: Vec<Sample>,
-    rows: Vec<Sample>,
+    grid: Grid,
     lines: Lines,
 }
 
@@ -48,22 +48,9 @@ enum Tables {
 #[derive(Clone, Copy, Debug)]
 struct Placed {
     source: [usize; 2],
+    format: PixelFormat,
+    range: Range,
     mapping: Mapping,
-}
-
-/// Bits by which a pixel · 2^11 is cut to a pixel · 2^7, which is at most 255 · 128 = 32640 and fits 16 bits.
-const DOWN_BITS: u32 = WEIGHT_BITS - 7;
-/// Bits by which a pixel · 2^7 · 2^11 is cut to a pixel.
-const ACROSS_BITS: u32 = 7 + WEIGHT_BITS;
-
-/// A row on its way: first blended of two source rows, which vectorises however the columns are sampled, then resized
-/// along itself.
-#[derive(Debug, Default)]
-struct Lines {
-    /// Pixels · 2^7, as wide as the source and one pixel more, so that each pixel has one after it.
-    blended: Vec<i16>,
-    /// Pixels in the source's channels, as wide as what the input shows.
-    resized: Vec<u8>,
 }
 
 impl Preprocessor {
@@ -88,8 +75,7 @@ impl Preprocessor {
             strides,
             tables: Tables::new(spec, port),
             placed: None,
-            columns: Vec::with_capacity(width),
-            rows: Vec::with_capacity(height),
+            grid: Grid::default(),
             lines: Lines::default(),
         })
     }
@@ -99,7 +85,7 @@ impl Preprocessor {
     /// # Errors
     /// [`Error::Frame`] where `input` is not the memory of the port that this was planned for.
     pub fn fill(&mut self, frame: &Frame<'_>, input: TensorMut<'_>) -> Result<Mapping, Error> {
-        let mapping = self.place([frame.width(), frame.height()]);
+        let mapping = self.place(frame);
         let length = self.input[0] * self.input[1] * self.spec.colour.channels();
         let job = Job {
             frame,
@@ -109,8 +95,7 @@ impl Preprocessor {
             input: self.input,
             shown: mapping.shown,
             exact: mapping.is_exact(),
-            columns: &self.columns,
-            rows: &self.rows,
+            grid: &self.grid,
         };
         match (&self.tables, input) {
             (Tables::F32(table), TensorMut::F32(to)) if to.len() == length => job.run(&mut self.lines, table, to),
@@ -124,20 +109,16 @@ impl Preprocessor {
         Ok(mapping)
     }
 
-    /// Samples for a source of this size.
-    fn place(&mut self, source: [usize; 2]) -> Mapping {
+    /// Samples for sources like this one.
+    fn place(&mut self, frame: &Frame<'_>) -> Mapping {
+        let (source, format, range) = ([frame.width(), frame.height()], frame.format(), frame.range());
         match self.placed {
-            Some(placed) if placed.source == source => placed.mapping,
+            Some(placed) if (placed.source, placed.format, placed.range) == (source, format, range) => placed.mapping,
             _ => {
                 let mapping = Mapping::new(self.spec.resize, source, self.input);
-                let [left, top, width, height] = mapping.shown;
-                let how = self.spec.interpolation;
-                let axis = |axis: usize| (mapping.scale[axis], mapping.offset[axis]);
-                sample::fill(&mut self.columns, how, (left, width), source[0], axis(0));
-                sample::fill(&mut self.rows, how, (top, height), source[1], axis(1));
-                self.lines.blended.resize((source[0] + 1) * 3, 0);
-                self.lines.resized.resize(width * 3, 0);
-                self.placed = Some(Placed { source, mapping });
+                self.grid.fill(&mapping, self.spec.interpolation, frame);
+                self.lines.fit(frame, mapping.shown[2]);
+                self.placed = Some(Placed { source, format, range, mapping });
                 mapping
             }
         }
@@ -171,45 +152,6 @@ fn quantise(value: f32, quantisation: Quantisation, least: f32, most: f32) -> f3
     ((value / quantisation.scale).round_ties_even() + quantisation.zero_point as f32).clamp(least, most)
 }
 
-impl Lines {
-    /// The resized row at `row`, in the source's channels.
-    fn resize(&mut self, row: Sample, frame: &Frame<'_>, columns: &[Sample]) -> &[u8] {
-        let after = (row.low + 1).min(frame.height() - 1);
-        blend(frame.row(row.low), frame.row(after), row.weight as i16, &mut self.blended);
-        let channels = frame.format().bytes();
-        match channels {
-            3 => along::<3>(&self.blended, columns, &mut self.resized),
-            _ => along::<1>(&self.blended, columns, &mut self.resized),
-        }
-        &self.resized[..columns.len() * channels]
-    }
-}
-
-/// Blends two rows of the source.
-fn blend(low: &[u8], high: &[u8], high_weight: i16, to: &mut [i16]) {
-    let low_weight = WEIGHT_ONE as i16 - high_weight;
-    let half = 1 << (DOWN_BITS - 1);
-    for ((to, &low), &high) in to.iter_mut().zip(low).zip(high) {
-        // Products of 16 bits each: instruction sets add pairs of them at once.
-        let low = i32::from(i16::from(low)) * i32::from(low_weight);
-        let high = i32::from(i16::from(high)) * i32::from(high_weight);
-        *to = ((low + high + half) >> DOWN_BITS) as i16;
-    }
-}
-
-/// Resizes a row along itself; `C` is channels a pixel.
-fn along<const C: usize>(row: &[i16], columns: &[Sample], to: &mut [u8]) {
-    let (pixels, _) = row.as_chunks::<C>();
-    let half = 1 << (ACROSS_BITS - 1);
-    for (to, column) in to.as_chunks_mut::<C>().0.iter_mut().zip(columns) {
-        let &[low, high] = pixels[column.low..].first_chunk().unwrap_or(&[[0; C]; 2]);
-        let (low_weight, high_weight) = (WEIGHT_ONE - column.weight, column.weight);
-        *to = std::array::from_fn(|c| {
-            ((i32::from(low[c]) * low_weight + i32::from(high[c]) * high_weight + half) >> ACROSS_BITS) as u8
-        });
-    }
-}
-
 /// One frame to one input.
 struct Job<'a> {
     frame: &'a Frame<'a>,
@@ -220,8 +162,7 @@ struct Job<'a> {
     shown: [usize; 4],
     /// The source needs no resizing.
     exact: bool,
-    columns: &'a [Sample],
-    rows: &'a [Sample],
+    grid: &'a Grid,
 }
 
 impl Job<'_> {
@@ -230,10 +171,14 @@ impl Job<'_> {
         if (width, height) != (self.input[0], self.input[1]) {
             self.pad(table, to);
         }
-        for (y, row) in self.rows.iter().enumerate() {
-            let pixels = if self.exact { self.frame.row(y) } else { lines.resize(*row, self.frame, self.columns) };
+        let grey = self.colour == Colour::Grey;
+        for y in 0..height {
+            let (pixels, order) = match Order::of(self.frame.format()) {
+                Some(order) if self.exact => (self.frame.row(y), order),
+                _ => lines.resize(y, self.frame, self.grid, grey),
+            };
             let start = (top + y) * self.strides.row + left * self.strides.column;
-            self.write_row(pixels, table, &mut to[start..]);
+            self.write_row(pixels, order, table, &mut to[start..]);
         }
     }
 
@@ -251,14 +196,15 @@ impl Job<'_> {
     }
 
     /// Writes a resized row to the input, `to` beginning at its first pixel.
-    fn write_row<T: Copy>(&self, pixels: &[u8], table: &[[T; 256]; 3], to: &mut [T]) {
-        let (from_rgb, to_rgb) = (self.frame.format() != PixelFormat::Bgr8, self.colour == Colour::Rgb);
-        match (self.frame.format(), self.colour) {
-            (PixelFormat::Grey8, Colour::Grey) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y], table, to),
-            (PixelFormat::Grey8, _) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y; 3], table, to),
-            (_, Colour::Grey) if from_rgb => self.write(pixels.as_chunks().0, |&[r, g, b]| [luma(r, g, b)], table, to),
-            (_, Colour::Grey) => self.write(pixels.as_chunks().0, |&[b, g, r]| [luma(r, g, b)], table, to),
-            _ if from_rgb == to_rgb => self.write(pixels.as_chunks().0, |&pixel: &[u8; 3]| pixel, table, to),
+    fn write_row<T: Copy>(&self, pixels: &[u8], order: Order, table: &[[T; 256]; 3], to: &mut [T]) {
+        match (order, self.colour) {
+            (Order::Grey, Colour::Grey) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y], table, to),
+            (Order::Grey, _) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y; 3], table, to),
+            (Order::Rgb, Colour::Grey) => self.write(pixels.as_chunks().0, |&[r, g, b]| [luma(r, g, b)], table, to),
+            (Order::Bgr, Colour::Grey) => self.write(pixels.as_chunks().0, |&[b, g, r]| [luma(r, g, b)], table, to),
+            (Order::Rgb, Colour::Rgb) | (Order::Bgr, Colour::Bgr) => {
+                self.write(pixels.as_chunks().0, |&pixel: &[u8; 3]| pixel, table, to);
+            }
             _ => self.write(pixels.as_chunks().0, |&[a, b, c]| [c, b, a], table, to),
         }
     }

@@ -3,6 +3,8 @@
 //! Pixel centres are at halves: the centre of input pixel x is source position `(x + 0.5 - offset) / scale - 0.5`, the
 //! convention of OpenCV's INTER_LINEAR. Beyond the border the outermost pixel repeats. Weights have 11 bits.
 
+use super::frame::{Frame, Range};
+use super::geometry::Mapping;
 use crate::contract::Interpolation;
 
 /// Bits of a weight.
@@ -17,6 +19,57 @@ pub(super) struct Sample {
     pub low: usize,
     /// Weight of the pixel after, 0 to [`WEIGHT_ONE`]; `low` has the rest. Where there is none after, it is 0.
     pub weight: i32,
+}
+
+/// The samples of a picture: of its pixels, and of its chroma where that has a size of its own.
+#[derive(Debug, Default)]
+pub(super) struct Grid {
+    /// One for each column and row that the input shows.
+    pub luma: Axes,
+    /// The same for chroma; empty where it is sampled as luma is.
+    pub chroma: Axes,
+}
+
+/// Samples along both axes.
+#[derive(Debug, Default)]
+pub(super) struct Axes {
+    /// One for each column that the input shows.
+    pub columns: Vec<Sample>,
+    /// One for each row that the input shows.
+    pub rows: Vec<Sample>,
+}
+
+impl Grid {
+    /// Samples of pictures like `frame`. Allocates only to grow.
+    pub fn fill(&mut self, mapping: &Mapping, interpolation: Interpolation, frame: &Frame<'_>) {
+        self.luma.fill(mapping, interpolation, [frame.width(), frame.height()], [1, 1], 0.0);
+        // Chroma lies on the left one of its two pixels in video, between them in JPEG; down it lies between in both.
+        let siting = if frame.range() == Range::Full { 0.0 } else { 0.25 };
+        if let Some(subsampling) = frame.format().subsampling() {
+            let siting = if subsampling[0] == 2 { siting } else { 0.0 };
+            let size = [frame.width().div_ceil(subsampling[0]), frame.height().div_ceil(subsampling[1])];
+            self.chroma.fill(mapping, interpolation, size, subsampling, siting);
+        }
+    }
+}
+
+impl Axes {
+    /// For a plane of `size`, of which a pixel belongs to `subsampling` pixels of the picture and lies `siting` pixels of
+    /// the plane left of their middle.
+    fn fill(
+        &mut self,
+        mapping: &Mapping,
+        interpolation: Interpolation,
+        size: [usize; 2],
+        subsampling: [usize; 2],
+        siting: f32,
+    ) {
+        let [left, top, width, height] = mapping.shown;
+        let scale = |axis: usize| mapping.scale[axis] * subsampling[axis] as f32;
+        let across = (scale(0), mapping.offset[0] - siting * scale(0));
+        fill(&mut self.columns, interpolation, (left, width), size[0], across);
+        fill(&mut self.rows, interpolation, (top, height), size[1], (scale(1), mapping.offset[1]));
+    }
 }
 
 /// Fills `samples` for the `shown` pixels of an axis from `first`. Allocates only to grow `samples`.

@@ -1,0 +1,164 @@
+//! A row of the source on its way to the input: blended of two rows, then resized along itself, then given colours.
+//!
+//! Luma and chroma are resized as they are, each plane by its own samples, and only the pixels of the input are converted
+//! to colours: a converted picture of the source's size exists nowhere.
+
+use super::frame::{Frame, PixelFormat};
+use super::sample::{Axes, Grid, Sample, WEIGHT_BITS, WEIGHT_ONE};
+use super::ycbcr::Matrix;
+
+/// Bits by which a pixel · 2^11 is cut to a pixel · 2^7, which is at most 255 · 128 = 32640 and fits 16 bits.
+const DOWN_BITS: u32 = WEIGHT_BITS - 7;
+/// Bits by which a pixel · 2^7 · 2^11 is cut to a pixel.
+const ACROSS_BITS: u32 = 7 + WEIGHT_BITS;
+/// Bytes after a row, so that each pixel of any format has one after it.
+const SPARE: usize = 4;
+
+/// What the channels of a row are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Rgb,
+    Bgr,
+    Grey,
+}
+
+impl Order {
+    /// Of a frame's own rows. `None` where they are not colours yet.
+    pub fn of(format: PixelFormat) -> Option<Order> {
+        match format {
+            PixelFormat::Rgb8 => Some(Order::Rgb),
+            PixelFormat::Bgr8 => Some(Order::Bgr),
+            PixelFormat::Grey8 => Some(Order::Grey),
+            _ => None,
+        }
+    }
+}
+
+/// Memory for a row on its way.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// Bytes · 2^7 of one row of a plane, and [`SPARE`] more.
+    blended: Vec<i16>,
+    /// Luma, Cb and Cr of what the input shows.
+    resized: [Vec<u8>; 3],
+    /// Colours of what the input shows.
+    colours: Vec<u8>,
+}
+
+impl Lines {
+    /// Makes room for rows of frames like this one, of which the input shows `width` pixels.
+    pub fn fit(&mut self, frame: &Frame<'_>, width: usize) {
+        self.blended.resize(frame.row(0).len() + SPARE, 0);
+        self.resized.iter_mut().for_each(|channel| channel.resize(width, 0));
+        self.colours.resize(width * 3, 0);
+    }
+
+    /// The resized row `y` of what the input shows, as colours; with `grey`, luma is enough.
+    pub fn resize(&mut self, y: usize, frame: &Frame<'_>, grid: &Grid, grey: bool) -> (&[u8], Order) {
+        let columns = &grid.luma.columns;
+        let Some(order) = Order::of(frame.format()) else { return self.convert(y, frame, grid, grey) };
+        self.blend(0, y, frame, &grid.luma);
+        let channels = if order == Order::Grey { 1 } else { 3 };
+        match channels {
+            3 => along::<3>(&self.blended, columns, &mut self.colours),
+            _ => along::<1>(&self.blended, columns, &mut self.colours),
+        }
+        (&self.colours[..columns.len() * channels], order)
+    }
+
+    /// The same for luma and chroma.
+    fn convert(&mut self, y: usize, frame: &Frame<'_>, grid: &Grid, grey: bool) -> (&[u8], Order) {
+        let [luma, cb, cr] = channels(frame.format());
+        let mut blended = None;
+        for (channel, axes, to) in [(luma, &grid.luma, 0), (cb, &grid.chroma, 1), (cr, &grid.chroma, 2)] {
+            if grey && to > 0 {
+                break;
+            }
+            // Channels of one plane are blended together: they have the same rows.
+            if blended != Some(channel.plane) {
+                self.blend(channel.plane, y, frame, axes);
+                blended = Some(channel.plane);
+            }
+            let (from, to) = (&self.blended[channel.first..], &mut self.resized[to][..]);
+            match channel.step {
+                1 => pick::<1>(from, &axes.columns, to),
+                2 => pick::<2>(from, &axes.columns, to),
+                _ => pick::<4>(from, &axes.columns, to),
+            }
+        }
+        let matrix = Matrix::of(frame.range());
+        let [luma, cb, cr] = &self.resized;
+        if grey {
+            self.colours.iter_mut().zip(luma).for_each(|(to, &luma)| *to = matrix.grey(luma));
+            return (&self.colours[..luma.len()], Order::Grey);
+        }
+        let pixels = self.colours.as_chunks_mut::<3>().0.iter_mut();
+        for (((to, &luma), &cb), &cr) in pixels.zip(luma).zip(cb).zip(cr) {
+            *to = matrix.rgb(luma, cb, cr);
+        }
+        (&self.colours, Order::Rgb)
+    }
+
+    /// Blends the two rows of a plane between which row `y` of the input lies.
+    fn blend(&mut self, plane: usize, y: usize, frame: &Frame<'_>, axes: &Axes) {
+        let (row, plane) = (axes.rows[y], frame.plane(plane));
+        let after = (row.low + 1).min(plane.rows() - 1);
+        blend(plane.row(row.low), plane.row(after), row.weight as i16, &mut self.blended);
+    }
+}
+
+/// Where a channel lies: in which plane, its first byte there, and bytes from one to the next.
+#[derive(Clone, Copy)]
+struct Channel {
+    plane: usize,
+    first: usize,
+    step: usize,
+}
+
+/// Luma, Cb and Cr of a format that has them.
+fn channels(format: PixelFormat) -> [Channel; 3] {
+    let at = |plane, first, step| Channel { plane, first, step };
+    match format {
+        PixelFormat::Yuyv => [at(0, 0, 2), at(0, 1, 4), at(0, 3, 4)],
+        PixelFormat::Uyvy => [at(0, 1, 2), at(0, 0, 4), at(0, 2, 4)],
+        PixelFormat::Nv12 => [at(0, 0, 1), at(1, 0, 2), at(1, 1, 2)],
+        _ => [at(0, 0, 1), at(1, 0, 1), at(2, 0, 1)],
+    }
+}
+
+/// Blends two rows of the source.
+fn blend(low: &[u8], high: &[u8], high_weight: i16, to: &mut [i16]) {
+    let low_weight = WEIGHT_ONE as i16 - high_weight;
+    let half = 1 << (DOWN_BITS - 1);
+    for ((to, &low), &high) in to.iter_mut().zip(low).zip(high) {
+        // Products of 16 bits each: instruction sets add pairs of them at once.
+        let low = i32::from(i16::from(low)) * i32::from(low_weight);
+        let high = i32::from(i16::from(high)) * i32::from(high_weight);
+        *to = ((low + high + half) >> DOWN_BITS) as i16;
+    }
+}
+
+/// Resizes a row along itself; `C` is channels a pixel.
+fn along<const C: usize>(row: &[i16], columns: &[Sample], to: &mut [u8]) {
+    let (pixels, _) = row.as_chunks::<C>();
+    for (to, column) in to.as_chunks_mut::<C>().0.iter_mut().zip(columns) {
+        let &[low, high] = pixels[column.low..].first_chunk().unwrap_or(&[[0; C]; 2]);
+        *to = std::array::from_fn(|c| mix(low[c], high[c], column.weight));
+    }
+}
+
+/// Resizes one channel of a row, of which `S` is bytes from one value to the next.
+fn pick<const S: usize>(row: &[i16], columns: &[Sample], to: &mut [u8]) {
+    for (to, column) in to.iter_mut().zip(columns) {
+        let first = column.low * S;
+        let low = row[first];
+        // The last of a row has none after it, and weight 0.
+        *to = mix(low, row.get(first + S).copied().unwrap_or(low), column.weight);
+    }
+}
+
+/// Between two pixels · 2^7.
+fn mix(low: i16, high: i16, weight: i32) -> u8 {
+    ((i32::from(low) * (WEIGHT_ONE - weight) + i32::from(high) * weight + (1 << (ACROSS_BITS - 1))) >> ACROSS_BITS)
+        as u8
+}
