@@ -3,6 +3,8 @@
 //! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage.
 
 mod bench;
+#[cfg(all(feature = "camera", target_os = "linux"))]
+mod cameras;
 mod capture;
 mod classify;
 mod compile;
@@ -54,6 +56,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
     Compile(compile::Compile),
+    #[cfg(all(feature = "camera", target_os = "linux"))]
+    Cameras(cameras::Cameras),
 }
 
 impl Command {
@@ -66,6 +70,8 @@ impl Command {
             Command::Inspect(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::Compile(command) => command.run(),
+            #[cfg(all(feature = "camera", target_os = "linux"))]
+            Command::Cameras(command) => command.run(),
         }
     }
 }

@@ -4,7 +4,9 @@
 //! makes a link of them: frames that borrow the driver's buffers.
 
 mod backend;
+pub mod controls;
 pub mod device;
+pub mod list;
 mod negotiate;
 mod offers;
 

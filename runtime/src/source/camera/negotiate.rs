@@ -72,7 +72,8 @@ fn refusal(offers: &[CameraFormat], wanted: &Wanted) -> String {
     let mut asked = Vec::new();
     asked.extend(wanted.size.map(|[width, height]| format!("{width}x{height}")));
     asked.extend(wanted.format.clone());
-    let mut offered: Vec<String> = offers.iter().map(describe).collect();
+    let mode = |offer: &CameraFormat| format!("{} {}x{}", name(offer.format()), offer.width(), offer.height());
+    let mut offered: Vec<String> = offers.iter().map(mode).collect();
     offered.dedup();
     format!("does not offer {}; it offers {}", asked.join(" in "), offered.join(", "))
 }
@@ -128,7 +129,7 @@ mod tests {
     fn what_is_not_offered_is_refused_with_what_is() {
         let error = chosen(Wanted { size: Some([640, 480]), format: Some("NV12".into()), ..Wanted::default() });
         let error = error.unwrap_err();
-        assert!(error.contains("640x480 in NV12") && error.contains("MJPG 640x480 60/s"), "{error}");
+        assert!(error.contains("640x480 in NV12") && error.contains("MJPG 640x480"), "{error}");
         assert!(choose(&[], &Wanted::default()).unwrap_err().contains("YUYV"));
     }
 }

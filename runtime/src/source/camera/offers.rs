@@ -49,7 +49,13 @@ pub fn offers(device: &Device) -> Vec<CameraFormat> {
 /// Names of all formats of the device, with those that Retort does not read.
 pub fn codes(device: &Device) -> Vec<String> {
     let formats = guarded(|| device.enum_formats().unwrap_or_default()).unwrap_or_default();
-    formats.iter().map(|description| String::from_utf8_lossy(&description.fourcc.repr).trim().to_string()).collect()
+    let name = |mut code: [u8; 4]| {
+        // The highest bit says that numbers of several bytes begin with the highest.
+        let big_endian = code[3] & 0x80 != 0;
+        code[3] &= 0x7f;
+        format!("{}{}", String::from_utf8_lossy(&code).trim(), if big_endian { "-BE" } else { "" })
+    };
+    formats.iter().map(|description| name(description.fourcc.repr)).collect()
 }
 
 fn sizes(device: &Device, code: FourCC) -> Vec<[u32; 2]> {
