@@ -6,6 +6,8 @@
 #[cfg(all(feature = "camera", target_os = "linux"))]
 pub mod camera;
 mod clock;
+#[cfg(test)]
+mod faults;
 pub mod link;
 #[cfg(all(feature = "camera", target_os = "linux"))]
 mod mjpeg;

@@ -144,3 +144,7 @@ fn lost_for(name: &str, lost: Lost, wait: Option<Duration>) -> Error {
     };
     Error::Lost { name: name.into(), problem }
 }
+
+#[cfg(test)]
+#[path = "persistent_tests.rs"]
+mod tests;

@@ -184,8 +184,9 @@ mod tests {
             fs::write(sys.join("index"), format!("{index}\n")).unwrap();
             symlink(&hardware, sys.join("device")).unwrap();
             fs::write(places.dev.join(&file), "").unwrap();
-            if *index == 0 {
-                symlink(places.dev.join(&file), places.dev.join("v4l/by-id").join(name.replace(' ', "_"))).unwrap();
+            let link = places.dev.join("v4l/by-id").join(name.replace(' ', "_"));
+            if *index == 0 && !link.exists() {
+                symlink(places.dev.join(&file), link).unwrap();
             }
         }
         (root, places)

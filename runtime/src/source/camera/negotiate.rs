@@ -24,8 +24,8 @@ pub fn name(format: FrameFormat) -> &'static str {
 
 /// The best of what a camera offers.
 ///
-/// In this order: a size that need not be enlarged, a rate that is fast enough, pixels that need not be decoded, the
-/// smallest such size (or the largest, where all are too small), the rate nearest to the wanted one or else the highest,
+/// In this order: a size that need not be enlarged (or the largest, where all must be), a rate that is fast enough, pixels
+/// that need not be decoded, the smallest such size, the rate nearest to the wanted one or else the highest,
 /// the format that costs least. A size or format that was asked for must be there; a rate need not.
 ///
 /// # Errors
@@ -54,9 +54,11 @@ fn rank(offer: &CameraFormat, wanted: &Wanted) -> impl Ord + use<> {
     let cost = NAMES.iter().position(|(known, _)| *known == offer.format());
     (
         !covers,
+        // Where nothing is large enough, the largest comes nearest.
+        if covers { 0 } else { -area },
         slow,
         offer.format() == FrameFormat::MJPEG,
-        if covers { area } else { -area },
+        area,
         // Luma alone does for a model that wants colours only where there is nothing else.
         offer.format() == FrameFormat::GRAY,
         wanted.rate.unwrap_or(u32::MAX).abs_diff(offer.frame_rate()),
