@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::source::camera::controls::{self, Control, Kind};
 use crate::source::camera::device::{Node, Places};
 use crate::source::camera::list::{Listed, Mode, list, listed};
+use crate::source::rpicam;
 
 /// List cameras with their formats, sizes and rates; list and set a camera's controls.
 #[derive(Debug, Args)]
@@ -40,14 +41,19 @@ impl Cameras {
 }
 
 fn all(as_json: bool) -> anyhow::Result<()> {
-    let cameras = list();
+    let (cameras, ribbon) = (list(), rpicam::list().unwrap_or_default());
     if as_json {
-        println!("{}", json!({ "cameras": cameras.iter().map(object).collect::<Vec<_>>() }));
+        let cameras: Vec<Value> = cameras.iter().map(object).collect();
+        println!("{}", json!({ "cameras": cameras, "rpicam": ribbon }));
         return Ok(());
     }
     cameras.iter().for_each(print);
-    if cameras.is_empty() {
-        bail!("there is no camera; plug one in, and see that the kernel knows it (`dmesg | tail`)");
+    ribbon.iter().for_each(|camera| println!("rpicam:{}  {}", camera.number, camera.about));
+    if cameras.is_empty() && ribbon.is_empty() {
+        bail!(
+            "there is no camera; plug one in, and see that the kernel knows it (`dmesg | tail`). One on the Pi's ribbon \
+             cable needs rpicam-vid (`sudo apt install rpicam-apps`)"
+        );
     }
     Ok(())
 }

@@ -18,12 +18,14 @@ use super::threads::Threads;
 /// Where `retort` alone writes the annotated picture.
 const SAMPLE_OUTPUT: &str = "out";
 
-/// Find objects in pictures.
+/// Find objects in pictures, videos and what cameras see.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   retort detect model.onnx photo.jpg --save out
   retort detect model.onnx photos/ --json
+  retort detect model.onnx camera:0 --json --stats
+  ffmpeg -i film.mkv -f yuv4mpegpipe - | retort detect model.onnx - --json
   retort detect yolox_nano.onnx photo.jpg --contract models/contracts/yolox_nano.toml --score 0.4")]
 pub struct Detect {
     #[command(flatten)]

@@ -26,8 +26,8 @@ use super::threads::Threads;
 pub struct Look {
     #[command(flatten)]
     pub model: ModelArguments,
-    /// A picture, a folder of pictures, camera:0 or camera:NAME, synthetic:640x480. Without one, the samples that come with
-    /// the program.
+    /// A picture, a folder, a video, camera:0 or camera:NAME, rpicam:0, an rtsp or http address, `-` (Y4M on standard
+    /// input), synthetic:640x480. Without one, the samples that come with the program.
     pub source: Option<String>,
     /// Print one JSON object a frame.
     #[arg(long)]

@@ -8,20 +8,33 @@ pub mod camera;
 mod clock;
 #[cfg(test)]
 mod faults;
+mod ffmpeg;
+mod film;
+pub mod frames;
 pub mod link;
 #[cfg(all(feature = "camera", target_os = "linux"))]
 mod mjpeg;
+mod newest;
+mod patient;
 mod persistent;
 mod pictures;
+mod program;
+pub mod rpicam;
 mod stop;
 mod synthetic;
+pub mod y4m;
 
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::vision::frame::Frame;
+use patient::Patient;
 
+pub use film::Film;
 pub use persistent::Persistent;
 pub use pictures::Pictures;
 pub use stop::Stop;
@@ -115,15 +128,48 @@ pub struct Wanted {
 /// Opens what the command line calls SOURCE.
 ///
 /// # Errors
-/// [`Error::Source`] says what the source is not, [`Error::Lost`] that it is not there.
+/// [`Error::Source`] says what the source is not, and what would do.
 pub fn open(name: &str, options: &Options) -> Result<Box<dyn Source>, Error> {
+    let refuse = |problem: String| Error::Source { name: name.into(), problem };
     if let Some(size) = name.strip_prefix("synthetic:") {
         return Ok(Box::new(Synthetic::open(name, size)?));
     }
     if name.starts_with("camera:") || name.starts_with("/dev/video") || name.starts_with("/dev/v4l/") {
         return open_camera(name, options);
     }
-    Ok(Box::new(Pictures::open(Path::new(name))?))
+    if let Some(number) = name.strip_prefix("rpicam:") {
+        let camera = rpicam::Rpicam::new(number, options).map_err(refuse)?;
+        return Ok(Box::new(Persistent::open(name, camera, options)?));
+    }
+    if name == "-" {
+        // Not through the library's own buffer, in which poll(2) does not see what waits.
+        let input = std::io::stdin().as_fd().try_clone_to_owned();
+        let input = input.map_err(|source| Error::Io { path: "standard input".into(), source })?;
+        return y4m_film(name, File::from(input), options);
+    }
+    if name.contains("://") {
+        return ffmpeg::open(name, options);
+    }
+    let path = Path::new(name);
+    if path.is_file() {
+        let io = |source| Error::Io { path: path.into(), source };
+        let mut first = Vec::new();
+        File::open(path).and_then(|file| file.take(y4m::MAGIC.len() as u64).read_to_end(&mut first)).map_err(io)?;
+        if first == y4m::MAGIC {
+            return y4m_film(name, File::open(path).map_err(io)?, options);
+        }
+        if ffmpeg::is_video(name) {
+            return ffmpeg::open(name, options);
+        }
+    }
+    Ok(Box::new(Pictures::open(path)?))
+}
+
+/// Every frame of a Y4M stream.
+fn y4m_film(name: &str, input: impl Read + AsFd + 'static, options: &Options) -> Result<Box<dyn Source>, Error> {
+    let input = Patient::new(input, None, options.stop.clone());
+    let reader = y4m::Y4m::open(input).map_err(|problem| Error::Source { name: name.into(), problem })?;
+    Ok(Box::new(Film::new(name, reader, options.stop.clone())))
 }
 
 #[cfg(all(feature = "camera", target_os = "linux"))]
