@@ -74,7 +74,11 @@ impl Look {
         let stop = Stop::on_signals().context("no handler for Ctrl-C")?;
         let input = loaded.contract.image.port(loaded.model.inputs())?;
         let covers = loaded.contract.image.size(&loaded.model.inputs()[input]).ok();
-        let mut source = source::open(&name, &self.capture.options(covers, stop.clone()))?;
+        let mut source = match source::open(&name, &self.capture.options(covers, stop.clone())) {
+            Ok(source) => source,
+            Err(_) if stop.is_raised() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
         let only = source.count() == Some(1);
         let mut stats = Stats::new();
         let mut troubles = Troubles::default();

@@ -47,7 +47,7 @@ struct Arguments {
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Find objects in pictures.
+    /// Find objects in pictures, videos and what cameras see.
     Detect(detect::Detect),
     /// Say what pictures show.
     Classify(classify::Classify),

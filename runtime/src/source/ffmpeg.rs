@@ -14,6 +14,8 @@ use super::y4m::Y4m;
 use super::{Options, Persistent, Source, Stop};
 use crate::error::Error;
 
+/// Finding out what a stream is takes ffmpeg a moment before the first frame.
+const START: Duration = Duration::from_secs(15);
 /// What the name of a video ends in.
 const VIDEOS: &[&str] = &[
     "avi", "flv", "gif", "m2ts", "m4v", "mjpeg", "mjpg", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts",
@@ -59,11 +61,13 @@ fn start(input: &str, timeout: Option<Duration>, stop: Stop) -> Result<(Program,
         ErrorKind::NotFound => Lost("needs ffmpeg, which is not there; install it (`sudo apt install ffmpeg`)".into()),
         _ => Lost(format!("ffmpeg cannot be run: {error}")),
     })?;
-    match Y4m::open(Patient::new(output, timeout, stop)) {
+    match Y4m::open(Patient::new(output, timeout.map(|timeout| timeout.max(START)), stop)) {
         Ok(reader) => Ok((program, reader)),
         Err(problem) => {
             let complaint = program.end();
-            Err(if complaint.is_empty() { Lost(format!("what ffmpeg writes {problem}")) } else { Lost(complaint) })
+            // The name is said before it, anyhow.
+            let complaint = complaint.strip_prefix(&format!("{input}: ")).unwrap_or(&complaint);
+            Err(Lost(if complaint.is_empty() { format!("what ffmpeg writes {problem}") } else { complaint.into() }))
         }
     }
 }
