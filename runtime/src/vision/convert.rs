@@ -20,7 +20,7 @@ impl Converter {
         let size = [frame.width(), frame.height()];
         if Order::of(frame.format()).is_none() {
             self.grid.fill(&Mapping::new(Resize::Stretch, size, size), Interpolation::Linear, frame);
-            self.lines.fit(frame, frame.width());
+            self.lines.fit(frame, &self.grid);
         }
         for y in 0..frame.height() {
             let (row, order) = match Order::of(frame.format()) {

@@ -3,6 +3,8 @@
 //! Luma and chroma are resized as they are, each plane by its own samples, and only the pixels of the input are converted
 //! to colours: a converted picture of the source's size exists nowhere.
 
+use std::iter::repeat_n;
+
 use super::frame::{Frame, PixelFormat};
 use super::sample::{Axes, Grid, Sample, WEIGHT_BITS, WEIGHT_ONE};
 use super::ycbcr::Matrix;
@@ -11,8 +13,8 @@ use super::ycbcr::Matrix;
 const DOWN_BITS: u32 = WEIGHT_BITS - 7;
 /// Bits by which a pixel · 2^7 · 2^11 is cut to a pixel.
 const ACROSS_BITS: u32 = 7 + WEIGHT_BITS;
-/// Bytes after a row, so that each pixel of any format has one after it.
-const SPARE: usize = 4;
+/// Values after a row, so that each pixel of any format has one after it.
+const SPARE: usize = 8;
 
 /// What the channels of a row are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,10 @@ impl Order {
 pub(super) struct Lines {
     /// Bytes · 2^7 of one row of a plane, and [`SPARE`] more.
     blended: Vec<i16>,
+    /// Of what the input shows: the pixel before each column, and the one after.
+    pairs: [Vec<i16>; 2],
+    /// Weights of the pixels after: of the columns of packed colours, of luma and of chroma, one for each value.
+    weights: [Vec<i16>; 3],
     /// Luma, Cb and Cr of what the input shows.
     resized: [Vec<u8>; 3],
     /// Colours of what the input shows.
@@ -46,24 +52,34 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Makes room for rows of frames like this one, of which the input shows `width` pixels.
-    pub fn fit(&mut self, frame: &Frame<'_>, width: usize) {
+    /// Makes ready for frames like this one, of which the input shows the grid's columns.
+    pub fn fit(&mut self, frame: &Frame<'_>, grid: &Grid) {
+        let width = grid.luma.columns.len();
         self.blended.resize(frame.row(0).len() + SPARE, 0);
+        self.pairs.iter_mut().for_each(|pixels| pixels.resize(width * 3, 0));
         self.resized.iter_mut().for_each(|channel| channel.resize(width, 0));
         self.colours.resize(width * 3, 0);
+        for (weights, (axes, times)) in
+            self.weights.iter_mut().zip([(&grid.luma, 3), (&grid.luma, 1), (&grid.chroma, 1)])
+        {
+            weights.clear();
+            weights.extend(axes.columns.iter().flat_map(|column| repeat_n(column.weight as i16, times)));
+        }
     }
 
     /// The resized row `y` of what the input shows, as colours; with `grey`, luma is enough.
     pub fn resize(&mut self, y: usize, frame: &Frame<'_>, grid: &Grid, grey: bool) -> (&[u8], Order) {
-        let columns = &grid.luma.columns;
         let Some(order) = Order::of(frame.format()) else { return self.convert(y, frame, grid, grey) };
+        let columns = &grid.luma.columns;
         self.blend(0, y, frame, &grid.luma);
-        let channels = if order == Order::Grey { 1 } else { 3 };
-        match channels {
-            3 => along::<3>(&self.blended, columns, &mut self.colours),
-            _ => along::<1>(&self.blended, columns, &mut self.colours),
+        if order == Order::Grey {
+            pick::<1, 1>(&self.blended, columns, &mut self.pairs);
+            mix(&self.pairs, &self.weights[1], &mut self.colours);
+            return (&self.colours[..columns.len()], order);
         }
-        (&self.colours[..columns.len() * channels], order)
+        pick::<3, 3>(&self.blended, columns, &mut self.pairs);
+        mix(&self.pairs, &self.weights[0], &mut self.colours);
+        (&self.colours, order)
     }
 
     /// The same for luma and chroma.
@@ -79,12 +95,13 @@ impl Lines {
                 self.blend(channel.plane, y, frame, axes);
                 blended = Some(channel.plane);
             }
-            let (from, to) = (&self.blended[channel.first..], &mut self.resized[to][..]);
+            let (from, pairs) = (&self.blended[channel.first..], &mut self.pairs);
             match channel.step {
-                1 => pick::<1>(from, &axes.columns, to),
-                2 => pick::<2>(from, &axes.columns, to),
-                _ => pick::<4>(from, &axes.columns, to),
+                1 => pick::<1, 1>(from, &axes.columns, pairs),
+                2 => pick::<1, 2>(from, &axes.columns, pairs),
+                _ => pick::<1, 4>(from, &axes.columns, pairs),
             }
+            mix(&self.pairs, &self.weights[1 + to.min(1)], &mut self.resized[to]);
         }
         let matrix = Matrix::of(frame.range());
         let [luma, cb, cr] = &self.resized;
@@ -138,27 +155,24 @@ fn blend(low: &[u8], high: &[u8], high_weight: i16, to: &mut [i16]) {
     }
 }
 
-/// Resizes a row along itself; `C` is channels a pixel.
-fn along<const C: usize>(row: &[i16], columns: &[Sample], to: &mut [u8]) {
-    let (pixels, _) = row.as_chunks::<C>();
-    for (to, column) in to.as_chunks_mut::<C>().0.iter_mut().zip(columns) {
-        let &[low, high] = pixels[column.low..].first_chunk().unwrap_or(&[[0; C]; 2]);
-        *to = std::array::from_fn(|c| mix(low[c], high[c], column.weight));
-    }
-}
-
-/// Resizes one channel of a row, of which `S` is bytes from one value to the next.
-fn pick<const S: usize>(row: &[i16], columns: &[Sample], to: &mut [u8]) {
-    for (to, column) in to.iter_mut().zip(columns) {
+/// Picks the two pixels that each column lies between: `C` channels of them, with `S` values from one pixel to the next.
+/// What follows is then the same for every value, and vectorises.
+fn pick<const C: usize, const S: usize>(row: &[i16], columns: &[Sample], [lows, highs]: &mut [Vec<i16>; 2]) {
+    let pairs = lows.as_chunks_mut::<C>().0.iter_mut().zip(highs.as_chunks_mut::<C>().0);
+    for ((low, high), column) in pairs.zip(columns) {
         let first = column.low * S;
-        let low = row[first];
-        // The last of a row has none after it, and weight 0.
-        *to = mix(low, row.get(first + S).copied().unwrap_or(low), column.weight);
+        let pixels = row.get(first..first + S + C).unwrap_or(&[]);
+        *low = pixels.first_chunk().copied().unwrap_or([0; C]);
+        *high = pixels.last_chunk().copied().unwrap_or([0; C]);
     }
 }
 
-/// Between two pixels · 2^7.
-fn mix(low: i16, high: i16, weight: i32) -> u8 {
-    ((i32::from(low) * (WEIGHT_ONE - weight) + i32::from(high) * weight + (1 << (ACROSS_BITS - 1))) >> ACROSS_BITS)
-        as u8
+/// Blends pairs of pixels · 2^7.
+fn mix([lows, highs]: &[Vec<i16>; 2], weights: &[i16], to: &mut [u8]) {
+    let half = 1 << (ACROSS_BITS - 1);
+    for (((to, &low), &high), &weight) in to.iter_mut().zip(lows).zip(highs).zip(weights) {
+        let low = i32::from(low) * i32::from(WEIGHT_ONE as i16 - weight);
+        let high = i32::from(high) * i32::from(weight);
+        *to = ((low + high + half) >> ACROSS_BITS) as u8;
+    }
 }

@@ -117,7 +117,7 @@ impl Preprocessor {
             _ => {
                 let mapping = Mapping::new(self.spec.resize, source, self.input);
                 self.grid.fill(&mapping, self.spec.interpolation, frame);
-                self.lines.fit(frame, mapping.shown[2]);
+                self.lines.fit(frame, &self.grid);
                 self.placed = Some(Placed { source, format, range, mapping });
                 mapping
             }
