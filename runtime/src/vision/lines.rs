@@ -6,8 +6,9 @@
 use std::iter::repeat_n;
 
 use super::frame::{Frame, PixelFormat};
-use super::sample::{Axes, Grid, Sample, WEIGHT_BITS, WEIGHT_ONE};
+use super::sample::{Axes, Grid, WEIGHT_BITS, WEIGHT_ONE};
 use super::ycbcr::Matrix;
+use crate::contract::Colour;
 
 /// Bits by which a pixel · 2^11 is cut to a pixel · 2^7, which is at most 255 · 128 = 32640 and fits 16 bits.
 const DOWN_BITS: u32 = WEIGHT_BITS - 7;
@@ -25,6 +26,11 @@ pub(super) enum Order {
 }
 
 impl Order {
+    /// Whether these are the channels of a model's input.
+    pub fn is(self, colour: Colour) -> bool {
+        matches!((self, colour), (Order::Rgb, Colour::Rgb) | (Order::Bgr, Colour::Bgr) | (Order::Grey, Colour::Grey))
+    }
+
     /// Of a frame's own rows. `None` where they are not colours yet.
     pub fn of(format: PixelFormat) -> Option<Order> {
         match format {
@@ -70,14 +76,13 @@ impl Lines {
     /// The resized row `y` of what the input shows, as colours; with `grey`, luma is enough.
     pub fn resize(&mut self, y: usize, frame: &Frame<'_>, grid: &Grid, grey: bool) -> (&[u8], Order) {
         let Some(order) = Order::of(frame.format()) else { return self.convert(y, frame, grid, grey) };
-        let columns = &grid.luma.columns;
         self.blend(0, y, frame, &grid.luma);
         if order == Order::Grey {
-            pick::<1, 1>(&self.blended, columns, &mut self.pairs);
+            pick::<1, 1>(&self.blended, &grid.luma, &mut self.pairs);
             mix(&self.pairs, &self.weights[1], &mut self.colours);
-            return (&self.colours[..columns.len()], order);
+            return (&self.colours[..grid.luma.columns.len()], order);
         }
-        pick::<3, 3>(&self.blended, columns, &mut self.pairs);
+        pick::<3, 3>(&self.blended, &grid.luma, &mut self.pairs);
         mix(&self.pairs, &self.weights[0], &mut self.colours);
         (&self.colours, order)
     }
@@ -97,9 +102,9 @@ impl Lines {
             }
             let (from, pairs) = (&self.blended[channel.first..], &mut self.pairs);
             match channel.step {
-                1 => pick::<1, 1>(from, &axes.columns, pairs),
-                2 => pick::<1, 2>(from, &axes.columns, pairs),
-                _ => pick::<1, 4>(from, &axes.columns, pairs),
+                1 => pick::<1, 1>(from, axes, pairs),
+                2 => pick::<1, 2>(from, axes, pairs),
+                _ => pick::<1, 4>(from, axes, pairs),
             }
             mix(&self.pairs, &self.weights[1 + to.min(1)], &mut self.resized[to]);
         }
@@ -143,27 +148,61 @@ fn channels(format: PixelFormat) -> [Channel; 3] {
     }
 }
 
-/// Blends two rows of the source.
-fn blend(low: &[u8], high: &[u8], high_weight: i16, to: &mut [i16]) {
-    let low_weight = WEIGHT_ONE as i16 - high_weight;
-    let half = 1 << (DOWN_BITS - 1);
-    for ((to, &low), &high) in to.iter_mut().zip(low).zip(high) {
+/// Blends two rows of the source: (low · (2^11 - weight) + high · weight) / 2^4, rounded.
+fn blend(low: &[u8], high: &[u8], weight: i16, to: &mut [i16]) {
+    let rows = to.iter_mut().zip(low).zip(high);
+    if weight % (1 << DOWN_BITS) == 0 {
+        // Halves and quarters, as of most cameras' sizes, leave nothing to round, and fit 16 bits all the way.
+        let weight = weight >> DOWN_BITS;
+        let low_weight = (WEIGHT_ONE as i16 >> DOWN_BITS) - weight;
+        rows.for_each(|((to, &low), &high)| *to = i16::from(low) * low_weight + i16::from(high) * weight);
+        return;
+    }
+    let (low_weight, half) = (WEIGHT_ONE as i16 - weight, 1 << (DOWN_BITS - 1));
+    for ((to, &low), &high) in rows {
         // Products of 16 bits each: instruction sets add pairs of them at once.
         let low = i32::from(i16::from(low)) * i32::from(low_weight);
-        let high = i32::from(i16::from(high)) * i32::from(high_weight);
+        let high = i32::from(i16::from(high)) * i32::from(weight);
         *to = ((low + high + half) >> DOWN_BITS) as i16;
     }
 }
 
 /// Picks the two pixels that each column lies between: `C` channels of them, with `S` values from one pixel to the next.
 /// What follows is then the same for every value, and vectorises.
-fn pick<const C: usize, const S: usize>(row: &[i16], columns: &[Sample], [lows, highs]: &mut [Vec<i16>; 2]) {
+fn pick<const C: usize, const S: usize>(row: &[i16], axes: &Axes, pairs: &mut [Vec<i16>; 2]) {
+    if let Some((first, step)) = axes.even_columns {
+        let (low, high) = (row.get(first * S..).unwrap_or(&[]), row.get((first + 1) * S..).unwrap_or(&[]));
+        let length = axes.columns.len() * C;
+        let [lows, highs] = pairs;
+        let mut every = |stride: fn(&[i16], &mut [i16])| {
+            stride(low, &mut lows[..length]);
+            stride(high, &mut highs[..length]);
+        };
+        // Strides that the compiler knows become shuffles of whole vectors.
+        match step * S {
+            1 => return every(every_nth::<C, 1>),
+            2 => return every(every_nth::<C, 2>),
+            3 => return every(every_nth::<C, 3>),
+            4 => return every(every_nth::<C, 4>),
+            6 => return every(every_nth::<C, 6>),
+            8 => return every(every_nth::<C, 8>),
+            _ => {}
+        }
+    }
+    let [lows, highs] = pairs;
     let pairs = lows.as_chunks_mut::<C>().0.iter_mut().zip(highs.as_chunks_mut::<C>().0);
-    for ((low, high), column) in pairs.zip(columns) {
+    for ((low, high), column) in pairs.zip(&axes.columns) {
         let first = column.low * S;
         let pixels = row.get(first..first + S + C).unwrap_or(&[]);
         *low = pixels.first_chunk().copied().unwrap_or([0; C]);
         *high = pixels.last_chunk().copied().unwrap_or([0; C]);
+    }
+}
+
+/// The first `C` of every `K` values.
+fn every_nth<const C: usize, const K: usize>(from: &[i16], to: &mut [i16]) {
+    for (to, from) in to.as_chunks_mut::<C>().0.iter_mut().zip(from.as_chunks::<K>().0) {
+        *to = from.first_chunk().copied().unwrap_or([0; C]);
     }
 }
 

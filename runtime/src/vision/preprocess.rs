@@ -21,6 +21,8 @@ pub struct Preprocessor {
     input: [usize; 2],
     strides: Strides,
     tables: Tables,
+    /// The tables change nothing but the sign of bytes.
+    plain: bool,
     placed: Option<Placed>,
     grid: Grid,
     lines: Lines,
@@ -36,6 +38,9 @@ struct Strides {
 
 /// What each value of a pixel becomes, for up to three channels.
 type Table<T> = Box<[[T; 256]; 3]>;
+
+/// Bytes to what the input holds, where that is the same for each channel and simple.
+type Copying<T> = fn(&[u8], &mut [T]);
 
 #[derive(Debug)]
 enum Tables {
@@ -69,11 +74,13 @@ impl Preprocessor {
             let problem = format!("input `{}` lies in memory as {:?}, neither NHWC nor NCHW", port.name, port.order);
             return Err(Error::Contract { key: "image.input".into(), problem });
         }
+        let tables = Tables::new(spec, port);
         Ok(Preprocessor {
             spec: spec.clone(),
             input,
             strides,
-            tables: Tables::new(spec, port),
+            plain: tables.is_plain(spec.colour.channels()),
+            tables,
             placed: None,
             grid: Grid::default(),
             lines: Lines::default(),
@@ -98,9 +105,15 @@ impl Preprocessor {
             grid: &self.grid,
         };
         match (&self.tables, input) {
-            (Tables::F32(table), TensorMut::F32(to)) if to.len() == length => job.run(&mut self.lines, table, to),
-            (Tables::U8(table), TensorMut::U8(to)) if to.len() == length => job.run(&mut self.lines, table, to),
-            (Tables::I8(table), TensorMut::I8(to)) if to.len() == length => job.run(&mut self.lines, table, to),
+            (Tables::F32(table), TensorMut::F32(to)) if to.len() == length => job.run(&mut self.lines, table, None, to),
+            (Tables::U8(table), TensorMut::U8(to)) if to.len() == length => {
+                let plain = self.plain.then_some(copy_bytes as Copying<u8>);
+                job.run(&mut self.lines, table, plain, to);
+            }
+            (Tables::I8(table), TensorMut::I8(to)) if to.len() == length => {
+                let plain = self.plain.then_some(flip_bytes as Copying<i8>);
+                job.run(&mut self.lines, table, plain, to);
+            }
             _ => {
                 let problem = "the memory to fill is not that of the input which the preprocessor was made for".into();
                 return Err(Error::Frame { problem });
@@ -137,6 +150,31 @@ impl Tables {
     }
 }
 
+impl Tables {
+    /// Whether bytes become themselves, or for a signed input themselves less 128, as with a scale of 1/255.
+    fn is_plain(&self, channels: usize) -> bool {
+        let mut bytes = (0..channels).flat_map(|channel| (0..=255).map(move |byte: u8| (channel, byte)));
+        match self {
+            Tables::F32(_) => false,
+            Tables::U8(table) => bytes.all(|(channel, byte)| table[channel][usize::from(byte)] == byte),
+            Tables::I8(table) => bytes.all(|(channel, byte)| table[channel][usize::from(byte)] == flipped(byte)),
+        }
+    }
+}
+
+fn copy_bytes(from: &[u8], to: &mut [u8]) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+}
+
+fn flip_bytes(from: &[u8], to: &mut [i8]) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = flipped(from));
+}
+
+/// A byte less 128.
+fn flipped(byte: u8) -> i8 {
+    (byte ^ 0x80) as i8
+}
+
 fn table<T: Copy + Default>(spec: &ImageSpec, stored: impl Fn(f32) -> T) -> Table<T> {
     let mut table = Box::new([[T::default(); 256]; 3]);
     for ((entries, mean), std) in table.iter_mut().zip(&spec.mean).zip(&spec.std) {
@@ -166,7 +204,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run<T: Copy>(&self, lines: &mut Lines, table: &[[T; 256]; 3], to: &mut [T]) {
+    fn run<T: Copy>(&self, lines: &mut Lines, table: &[[T; 256]; 3], plain: Option<Copying<T>>, to: &mut [T]) {
         let [left, top, width, height] = self.shown;
         if (width, height) != (self.input[0], self.input[1]) {
             self.pad(table, to);
@@ -178,7 +216,11 @@ impl Job<'_> {
                 _ => lines.resize(y, self.frame, self.grid, grey),
             };
             let start = (top + y) * self.strides.row + left * self.strides.column;
-            self.write_row(pixels, order, table, &mut to[start..]);
+            let interleaved = self.strides.channel == 1 && self.strides.column == self.colour.channels();
+            match plain.filter(|_| interleaved && order.is(self.colour)) {
+                Some(copy) => copy(pixels, &mut to[start..]),
+                None => self.write_row(pixels, order, table, &mut to[start..]),
+            }
         }
     }
 

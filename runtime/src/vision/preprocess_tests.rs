@@ -77,6 +77,31 @@ fn quantisation_rounds_half_to_even_and_saturates() {
 }
 
 #[test]
+fn bytes_that_mean_themselves_are_copied() {
+    let mut spec = spec(Colour::Rgb, Resize::Stretch);
+    (spec.mean, spec.std) = (vec![0.0; 3], vec![255.0; 3]);
+    let pixels: Vec<u8> = (0..=255).chain(0..=43).collect();
+    let frame = Frame::rgb(&pixels, 100, 1).unwrap();
+    let mut port = port(ElementType::U8, 3, 100, 1, NHWC);
+    port.quantisation = Some(Quantisation { scale: 1.0 / 255.0, zero_point: 0 });
+    let mut bytes = vec![1; 300];
+    let mut preprocessor = Preprocessor::new(&spec, &port).unwrap();
+    assert!(preprocessor.plain);
+    preprocessor.fill(&frame, TensorMut::U8(&mut bytes)).unwrap();
+    assert_eq!(bytes, pixels);
+    port.element = ElementType::I8;
+    port.quantisation = Some(Quantisation { scale: 1.0 / 255.0, zero_point: -128 });
+    let mut signed = vec![1; 300];
+    let mut preprocessor = Preprocessor::new(&spec, &port).unwrap();
+    assert!(preprocessor.plain);
+    preprocessor.fill(&frame, TensorMut::I8(&mut signed)).unwrap();
+    assert!(signed.iter().zip(&pixels).all(|(&signed, &pixel)| i32::from(signed) == i32::from(pixel) - 128));
+    // Blue first, another scale, or planes: not so simple.
+    spec.std[1] = 254.0;
+    assert!(!Preprocessor::new(&spec, &port).unwrap().plain);
+}
+
+#[test]
 fn the_border_has_the_pads_normalised_value() {
     let resize = Resize::Letterbox { pad: 110, align: Align::Centre };
     let pixels = [160; 6];

@@ -37,6 +37,8 @@ pub(super) struct Axes {
     pub columns: Vec<Sample>,
     /// One for each row that the input shows.
     pub rows: Vec<Sample>,
+    /// The first column's pixel and the step from each to the next, where all steps are the same.
+    pub even_columns: Option<(usize, usize)>,
 }
 
 impl Grid {
@@ -69,7 +71,15 @@ impl Axes {
         let across = (scale(0), mapping.offset[0] - siting * scale(0));
         fill(&mut self.columns, interpolation, (left, width), size[0], across);
         fill(&mut self.rows, interpolation, (top, height), size[1], (scale(1), mapping.offset[1]));
+        self.even_columns = even(&self.columns);
     }
+}
+
+/// The first sample's pixel and the step from each to the next, where all steps are the same.
+fn even(samples: &[Sample]) -> Option<(usize, usize)> {
+    let (first, second) = (samples.first()?.low, samples.get(1)?.low);
+    let step = second.checked_sub(first).filter(|&step| step > 0)?;
+    samples.windows(2).all(|pair| pair[1].low == pair[0].low + step).then_some((first, step))
 }
 
 /// Fills `samples` for the `shown` pixels of an axis from `first`. Allocates only to grow `samples`.
@@ -107,6 +117,15 @@ mod tests {
         let mut samples = Vec::new();
         fill(&mut samples, interpolation, (0, input), source, (input as f32 / source as f32, 0.0));
         samples.iter().map(|s| (s.low, s.weight)).collect()
+    }
+
+    #[test]
+    fn even_steps_are_seen() {
+        let low = |low| Sample { low, weight: 7 };
+        assert_eq!(even(&[low(1), low(3), low(5)]), Some((1, 2)));
+        for uneven in [&[low(0), low(0)][..], &[low(0), low(1), low(3)], &[low(3), low(2)], &[low(3)], &[]] {
+            assert_eq!(even(uneven), None);
+        }
     }
 
     #[test]
