@@ -111,7 +111,7 @@ impl Look {
             sets_up = false;
         }
         if self.capture.stats {
-            let summary = stats.summary(source.losses());
+            let summary = stats.summary(source.format(), source.losses());
             match self.json {
                 true => eprintln!("{}", serde_json::json!({ "summary": summary })),
                 false => eprintln!("{summary}"),

@@ -82,11 +82,12 @@ impl Stats {
         }
     }
 
-    /// All of it, with what the source lost.
-    pub fn summary(&self, losses: Losses) -> Summary {
+    /// All of it, with the format of the source's frames and what it lost.
+    pub fn summary(&self, format: Option<String>, losses: Losses) -> Summary {
         let span = self.first.zip(self.last).map_or(Duration::ZERO, |(first, last)| last - first).as_secs_f64();
         let a_frame = |count: usize| if self.counted > 0 { count as f64 / self.counted as f64 } else { 0.0 };
         Summary {
+            format,
             frames: self.frames,
             dropped: losses.dropped,
             reconnects: losses.reconnects,
@@ -109,6 +110,8 @@ impl Stats {
 /// Of all frames.
 #[derive(Debug, Serialize)]
 pub struct Summary {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<String>,
     frames: u64,
     dropped: u64,
     reconnects: u64,
@@ -153,7 +156,8 @@ fn rounded(value: f64) -> f64 {
 impl fmt::Display for Summary {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Summary { frames, dropped, reconnects, fps, .. } = self;
-        writeln!(to, "{frames} frames ({fps:.1} a second), {dropped} dropped, {reconnects} reconnects")?;
+        let format = self.format.as_ref().map_or(String::new(), |format| format!(" of {format}"));
+        writeln!(to, "{frames} frames{format} ({fps:.1} a second), {dropped} dropped, {reconnects} reconnects")?;
         writeln!(to, "  ms           p50      p99")?;
         let stages = &self.latency_ms;
         let decode = stages.decode.map(|decode| ("decode", decode));
@@ -204,16 +208,16 @@ mod tests {
         stats.add(&cost(100, Some(20), true));
         stats.add(&cost(20, Some(20), false));
         stats.add(&cost(23, Some(20), false));
-        let summary = stats.summary(Losses { dropped: 2, reconnects: 1 });
+        let summary = stats.summary(Some("YUYV".into()), Losses { dropped: 2, reconnects: 1 });
         assert_eq!((summary.frames, summary.dropped, summary.reconnects), (3, 2, 1));
         assert_eq!((summary.allocations_per_frame, summary.decode_allocations_per_frame), (1.5, Some(20.0)));
         assert!((summary.latency_ms.wait.p50 - 6.0).abs() < 0.3, "{summary:?}");
-        assert!(summary.to_string().starts_with("3 frames"));
+        assert!(summary.to_string().starts_with("3 frames of YUYV ("));
     }
 
     #[test]
     fn no_frame_is_no_trouble() {
-        let summary = Stats::new().summary(Losses::default());
+        let summary = Stats::new().summary(None, Losses::default());
         assert_eq!((summary.fps, summary.allocations_per_frame), (0.0, 0.0));
     }
 }

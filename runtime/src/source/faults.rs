@@ -112,6 +112,10 @@ impl Drop for Faulty {
 }
 
 impl Link for Faulty {
+    fn format(&self) -> String {
+        "as scripted".into()
+    }
+
     fn next_frame(&mut self) -> Result<Option<Delivered<'_>>, Lost> {
         match self.stage.next() {
             Event::Frame(number, width) => {

@@ -52,6 +52,10 @@ impl<F: FrameReader> Source for Film<F> {
         Ok(Some(Shot::new(&self.name, frame)))
     }
 
+    fn format(&self) -> Option<String> {
+        Some(self.reader.format().to_string())
+    }
+
     fn count(&self) -> Option<usize> {
         None
     }

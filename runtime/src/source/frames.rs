@@ -1,5 +1,6 @@
 //! Frames of one format, one after another in a stream of bytes.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::vision::frame::{Frame, PixelFormat, Range};
@@ -44,6 +45,17 @@ impl StreamFormat {
         let frame =
             Frame::new(bytes, self.pixels, width, height, stride, captured).map_err(|error| error.to_string())?;
         Ok(frame.numbered(number).ranged(self.range))
+    }
+}
+
+impl fmt::Display for StreamFormat {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [width, height] = self.size;
+        write!(to, "{:?} {width}x{height}", self.pixels)?;
+        match self.rate {
+            Some((frames, seconds)) => write!(to, " {:.4}/s", f64::from(frames) / f64::from(seconds)),
+            None => Ok(()),
+        }
     }
 }
 

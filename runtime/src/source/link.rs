@@ -39,4 +39,7 @@ pub trait Link {
     /// # Errors
     /// Why there is none. The link is then of no more use.
     fn next_frame(&mut self) -> Result<Option<Delivered<'_>>, Lost>;
+
+    /// The format of its frames in a few words.
+    fn format(&self) -> String;
 }

@@ -91,6 +91,11 @@ pub trait Source {
     fn losses(&self) -> Losses {
         Losses::default()
     }
+
+    /// The format of its frames in a few words, where all have one.
+    fn format(&self) -> Option<String> {
+        None
+    }
 }
 
 /// How to open a source.

@@ -152,6 +152,10 @@ impl Drop for Newest {
 }
 
 impl Link for Newest {
+    fn format(&self) -> String {
+        self.format.to_string()
+    }
+
     fn next_frame(&mut self) -> Result<Option<Delivered<'_>>, Lost> {
         if !std::mem::take(&mut self.held) && !self.take()? {
             return Ok(None);

@@ -42,6 +42,10 @@ impl<C: Connect> Source for Persistent<C> {
     fn losses(&self) -> Losses {
         self.inner.losses
     }
+
+    fn format(&self) -> Option<String> {
+        Some(self.inner.format.clone())
+    }
 }
 
 struct Inner<C: Connect, K> {
@@ -56,6 +60,8 @@ struct Inner<C: Connect, K> {
     wait: Duration,
     losses: Losses,
     numbers: Numbers,
+    /// The format of the last link's frames.
+    format: String,
 }
 
 /// Makes one sequence of the numbers of all links.
@@ -85,6 +91,7 @@ impl<C: Connect, K: Clock> Inner<C, K> {
     fn open(name: &str, mut connect: C, options: &Options, clock: K) -> Result<Self, Error> {
         let link = connect.connect().map_err(|lost| Error::Source { name: name.into(), problem: lost.0 })?;
         Ok(Inner {
+            format: link.format(),
             name: name.into(),
             connect,
             clock,
@@ -130,6 +137,7 @@ impl<C: Connect, K: Clock> Inner<C, K> {
         // Only a frame makes the wait short again: something may be found that never delivers.
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
         let link = self.connect.connect().map_err(|lost| lost_for(&self.name, lost, Some(self.wait)))?;
+        self.format = link.format();
         self.link = Some(link);
         self.losses.reconnects += 1;
         self.numbers.restart();

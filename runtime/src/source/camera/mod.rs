@@ -120,6 +120,10 @@ pub struct Stream {
 }
 
 impl Link for Stream {
+    fn format(&self) -> String {
+        negotiate::describe(&self.format)
+    }
+
     fn next_frame(&mut self) -> Result<Option<Delivered<'_>>, Lost> {
         match pixel_format(self.format.format()) {
             Some(format) => self.raw(format),
