@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,7 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{Device, Format};
 
+use super::controls::{self, Control};
 use super::negotiate::describe;
 use super::offers::{code_of, format_of, offers, rate};
 use crate::guard::guarded;
@@ -64,6 +65,7 @@ pub struct Video4Linux {
     // Before the device, which must outlive it.
     stream: Option<MmapStream<'static>>,
     device: Device,
+    path: PathBuf,
     info: CameraInfo,
     format: CameraFormat,
     /// Bytes that a frame of raw pixels has at least.
@@ -80,11 +82,12 @@ impl Video4Linux {
     /// What the system says.
     pub fn open(path: &Path, name: &str, timeout: Duration, stop: Stop) -> std::io::Result<Video4Linux> {
         let device = Device::with_path(path)?;
-        let path = path.display().to_string();
+        let shown = path.display().to_string();
         Ok(Video4Linux {
             stream: None,
             device,
-            info: CameraInfo::new(name, &path, "", CameraIndex::String(path.clone())),
+            path: path.into(),
+            info: CameraInfo::new(name, &shown, "", CameraIndex::String(shown.clone())),
             format: CameraFormat::default(),
             whole: 0,
             timeout,
@@ -263,17 +266,30 @@ impl CaptureBackendTrait for Video4Linux {
         self.set_camera_format(CameraFormat::new(self.resolution(), format, self.frame_rate()))
     }
 
-    /// Controls are listed and set by [`controls`](super::controls), while others stream, too.
-    fn camera_control(&self, _: KnownCameraControl) -> Result<CameraControl, NokhwaError> {
-        Err(NokhwaError::UnsupportedOperationError(ApiBackend::Video4Linux))
+    fn camera_control(&self, control: KnownCameraControl) -> Result<CameraControl, NokhwaError> {
+        let found = self.camera_controls()?.into_iter().find(|known| known.control() == control);
+        let error = "the camera does not have it".to_string();
+        found.ok_or_else(|| NokhwaError::GetPropertyError { property: control.to_string(), error })
     }
 
     fn camera_controls(&self) -> Result<Vec<CameraControl>, NokhwaError> {
-        Err(NokhwaError::UnsupportedOperationError(ApiBackend::Video4Linux))
+        let listed = controls::controls(&self.path);
+        let listed = listed.map_err(|error| NokhwaError::GetPropertyError { property: "controls".into(), error })?;
+        Ok(listed.iter().map(Control::to_nokhwa).collect())
     }
 
-    fn set_camera_control(&mut self, _: KnownCameraControl, _: ControlValueSetter) -> Result<(), NokhwaError> {
-        Err(NokhwaError::UnsupportedOperationError(ApiBackend::Video4Linux))
+    fn set_camera_control(&mut self, id: KnownCameraControl, value: ControlValueSetter) -> Result<(), NokhwaError> {
+        let text = match &value {
+            ControlValueSetter::Integer(number) | ControlValueSetter::EnumValue(number) => number.to_string(),
+            ControlValueSetter::Boolean(switch) => switch.to_string(),
+            _ => String::new(),
+        };
+        let name = self.camera_control(id)?.name().to_string();
+        controls::set(&self.path, &name, &text).map_err(|error| NokhwaError::SetPropertyError {
+            property: name,
+            value: text,
+            error,
+        })
     }
 
     fn open_stream(&mut self) -> Result<(), NokhwaError> {

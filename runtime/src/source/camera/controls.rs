@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use nokhwa::utils::{CameraControl, ControlValueDescription, KnownCameraControl};
 use serde::Serialize;
 use v4l::Device;
 use v4l::control::{Control as Setting, Description, Flags, MenuItem, Type, Value};
@@ -125,6 +126,29 @@ fn plain(name: &str) -> String {
 }
 
 impl Control {
+    /// The same as nokhwa has it.
+    pub(super) fn to_nokhwa(&self) -> CameraControl {
+        let (value, default) = (self.value.unwrap_or(self.default), self.default);
+        let description = match &self.kind {
+            Kind::Number { minimum, maximum, step } => ControlValueDescription::IntegerRange {
+                min: *minimum,
+                max: *maximum,
+                value,
+                step: i64::try_from(*step).unwrap_or(i64::MAX),
+                default,
+            },
+            Kind::Switch => ControlValueDescription::Boolean { value: value != 0, default: default != 0 },
+            Kind::Button => ControlValueDescription::None,
+            Kind::Menu(items) => ControlValueDescription::Enum {
+                value,
+                possible: items.iter().map(|(item, _)| (*item).into()).collect(),
+                default,
+            },
+        };
+        let id = KnownCameraControl::Other(self.id.into());
+        CameraControl::new(id, self.name.clone(), description, Vec::new(), self.settable)
+    }
+
     fn read(&self, text: &str) -> Result<Value, String> {
         let wrong = |values: String| format!("`{}` takes {values}, not `{text}`", self.name);
         let number = || text.parse::<i64>().ok();
@@ -171,6 +195,14 @@ mod tests {
         assert_eq!(menu.read("3"), Ok(Value::Integer(3)));
         assert_eq!(menu.read("manual_mode"), Ok(Value::Integer(1)));
         assert!(menu.read("2").unwrap_err().contains("3 (Aperture Priority)"));
+    }
+
+    #[test]
+    fn nokhwa_knows_controls_by_their_ids() {
+        let control = of(Kind::Menu(vec![(1, "Manual".into()), (3, "Auto".into())])).to_nokhwa();
+        assert_eq!((control.name(), control.control()), ("Exposure, Auto", KnownCameraControl::Other(1)));
+        let ControlValueDescription::Enum { possible, .. } = control.description() else { panic!("{control:?}") };
+        assert_eq!(possible, &[1, 3]);
     }
 
     #[test]
