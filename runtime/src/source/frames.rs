@@ -53,7 +53,8 @@ impl fmt::Display for StreamFormat {
         let [width, height] = self.size;
         write!(to, "{:?} {width}x{height}", self.pixels)?;
         match self.rate {
-            Some((frames, seconds)) => write!(to, " {:.4}/s", f64::from(frames) / f64::from(seconds)),
+            Some((frames, 1)) => write!(to, " {frames}/s"),
+            Some((frames, seconds)) => write!(to, " {:.2}/s", f64::from(frames) / f64::from(seconds)),
             None => Ok(()),
         }
     }

@@ -35,6 +35,12 @@ struct Numbered {
     at: Option<Instant>,
 }
 
+impl Numbered {
+    fn with_capacity(bytes: usize) -> Numbered {
+        Numbered { bytes: Vec::with_capacity(bytes), ..Numbered::default() }
+    }
+}
+
 /// Where the thread and the link hand buffers to each other.
 #[derive(Debug, Default)]
 struct Desk {
@@ -60,8 +66,7 @@ impl Desk {
     }
 
     /// Reads up to the end.
-    fn read_on(&self, reader: &mut impl FrameReader) {
-        let mut frame = Numbered::default();
+    fn read_on(&self, reader: &mut impl FrameReader, mut frame: Numbered) {
         for number in 0.. {
             let read = reader.read(&mut frame.bytes);
             frame.number = number;
@@ -96,13 +101,16 @@ impl Newest {
         (timeout, stop): (Duration, Stop),
     ) -> Result<Newest, Lost> {
         let (desk, format) = (Arc::new(Desk::default()), reader.format());
+        let bytes = format.bytes().map_err(Lost)?;
+        desk.lock().spare = Some(Numbered::with_capacity(bytes));
         let shared = Arc::clone(&desk);
         // It ends by itself: once the program has ended, or its pipe is broken.
         std::thread::Builder::new()
             .name("frames".into())
-            .spawn(move || shared.read_on(&mut reader))
+            .spawn(move || shared.read_on(&mut reader, Numbered::with_capacity(bytes)))
             .map_err(|error| Lost(error.to_string()))?;
-        Ok(Newest { desk, format, frame: Numbered::default(), held: false, program, began, timeout, stop })
+        let frame = Numbered::with_capacity(bytes);
+        Ok(Newest { desk, format, frame, held: false, program, began, timeout, stop })
     }
 
     /// The same, once the first frame is there.

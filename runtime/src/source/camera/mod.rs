@@ -1,6 +1,6 @@
 //! Cameras of Linux.
 //!
-//! [`device`] says which there are, [`offers`] and [`negotiate`] which format to take, [`backend`] captures. This file
+//! `device` says which there are, `offers` and `negotiate` which format to take, `backend` captures. This file
 //! makes a link of them: frames that borrow the driver's buffers.
 
 mod backend;
