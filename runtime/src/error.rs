@@ -78,6 +78,14 @@ pub enum Error {
         /// What is wrong with it, and the remedy.
         problem: String,
     },
+    /// A source stopped delivering. Asked again, it looks for what it lost.
+    #[error("{name}: {problem}")]
+    Lost {
+        /// The source as it was given.
+        name: String,
+        /// How it was lost, and what comes next.
+        problem: String,
+    },
     /// Something is wrong in a file.
     #[error("{path}: {source}", path = path.display())]
     InFile {

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod contract;
 pub mod error;
 pub mod graph;
+pub mod guard;
 #[cfg(feature = "onnx")]
 pub mod import;
 pub mod model;

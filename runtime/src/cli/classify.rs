@@ -29,7 +29,7 @@ impl Classify {
         let loaded = self.look.load(Task::Classify)?;
         let classifier = Classifier::new(&loaded.model, &loaded.contract)?;
         let mut sinks = Sinks::new(self.look.json, None)?;
-        self.look.each(&mut Top { classifier, most: self.top as usize }, &loaded.contract.classes, &mut sinks)
+        self.look.each(&mut Top { classifier, most: self.top as usize }, &loaded, &mut sinks)
     }
 }
 

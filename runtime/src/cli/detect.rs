@@ -9,6 +9,7 @@ use crate::vision::frame::Frame;
 use crate::vision::latency::Latency;
 use clap::Args;
 
+use super::capture::Capture;
 use super::look::{Look, Looker, Sinks};
 use super::model::ModelArguments;
 use super::samples;
@@ -17,12 +18,14 @@ use super::threads::Threads;
 /// Where `retort` alone writes the annotated picture.
 const SAMPLE_OUTPUT: &str = "out";
 
-/// Find objects in pictures.
+/// Find objects in pictures, videos and what cameras see.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   retort detect model.onnx photo.jpg --save out
   retort detect model.onnx photos/ --json
+  retort detect model.onnx camera:0 --json --stats
+  ffmpeg -i film.mkv -f yuv4mpegpipe - | retort detect model.onnx - --json
   retort detect yolox_nano.onnx photo.jpg --contract models/contracts/yolox_nano.toml --score 0.4")]
 pub struct Detect {
     #[command(flatten)]
@@ -45,7 +48,7 @@ impl Detect {
         self.override_limits(&mut loaded.contract);
         let mut detector = Detector::new(&loaded.model, &loaded.contract)?;
         let mut sinks = Sinks::new(self.look.json, self.save.as_deref())?;
-        self.look.each(&mut detector, &loaded.contract.classes, &mut sinks)
+        self.look.each(&mut detector, &loaded, &mut sinks)
     }
 
     fn override_limits(&self, contract: &mut Contract) {
@@ -68,6 +71,7 @@ pub fn sample() -> anyhow::Result<()> {
         model: ModelArguments { model: samples::model()?, shapes: Vec::new(), isa: None, strict: false },
         source: Some(samples::picture()?.display().to_string()),
         json: false,
+        capture: Capture::default(),
         threads: Threads { threads: 1 },
         contract: None,
     };

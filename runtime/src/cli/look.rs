@@ -2,18 +2,23 @@
 
 use std::io::{self, Stdout, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
+use crate::Error;
 use crate::contract::{Contract, Named, Task};
 use crate::model::{InputKind, Model};
 use crate::sink::{Annotated, Findings, JsonLines, Report, Sink, Table};
-use crate::source;
+use crate::source::{self, Stop};
 use crate::vision::frame::Frame;
 use crate::vision::latency::Latency;
 use anyhow::Context;
 use clap::Args;
+use retort_alloc_count::requests;
 
+use super::capture::{Capture, OnceLost};
 use super::model::ModelArguments;
 use super::samples;
+use super::stats::{Cost, Stats};
 use super::threads::Threads;
 
 /// Arguments of every command that looks at pictures.
@@ -21,11 +26,14 @@ use super::threads::Threads;
 pub struct Look {
     #[command(flatten)]
     pub model: ModelArguments,
-    /// A picture, or a folder of pictures. Without one, the samples that come with the program.
+    /// A picture, a folder, a video, camera:0 or camera:NAME, rpicam:0, an rtsp or http address, `-` (Y4M on standard
+    /// input), synthetic:640x480. Without one, the samples that come with the program.
     pub source: Option<String>,
-    /// Print one JSON object a picture.
+    /// Print one JSON object a frame.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub capture: Capture,
     #[command(flatten)]
     pub threads: Threads,
     /// The model's contract: a TOML file to use instead of what the model carries.
@@ -58,30 +66,86 @@ impl Look {
         Ok(Loaded { model, contract })
     }
 
-    /// Looks at each picture of the source, and reports what there is. A picture that cannot be read is reported on
-    /// standard error and does not keep the others from being looked at, but in the end the command has failed.
-    pub fn each(&self, looker: &mut impl Looker, classes: &[String], sinks: &mut Sinks) -> anyhow::Result<()> {
+    /// Looks at each frame of the source, and reports what there is. A picture that cannot be read is reported on
+    /// standard error and does not keep the others from being looked at, but in the end the command has failed. A camera
+    /// that is lost is reported, too, and waited for.
+    pub fn each(&self, looker: &mut impl Looker, loaded: &Loaded, sinks: &mut Sinks) -> anyhow::Result<()> {
         let name = self.source.clone().map_or_else(|| samples::folder().map(|path| path.display().to_string()), Ok)?;
-        let mut source = source::open(&name)?;
+        let stop = Stop::on_signals().context("no handler for Ctrl-C")?;
+        let input = loaded.contract.image.port(loaded.model.inputs())?;
+        let covers = loaded.contract.image.size(&loaded.model.inputs()[input]).ok();
+        let mut source = match source::open(&name, &self.capture.options(covers, stop.clone())) {
+            Ok(source) => source,
+            Err(_) if stop.is_raised() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
         let only = source.count() == Some(1);
-        let (mut number, mut unreadable) = (0, 0);
-        loop {
+        let mut stats = Stats::new();
+        let mut troubles = Troubles::default();
+        let (mut number, mut unreadable, mut sets_up) = (0, 0, true);
+        while !stop.is_raised() && self.capture.frames.is_none_or(|frames| number < frames) {
+            let (asked, before) = (Instant::now(), requests());
             let shot = match source.next_shot() {
                 Ok(Some(shot)) => shot,
                 Ok(None) => break,
-                Err(error) if only => return Err(error.into()),
+                Err(error @ Error::Lost { .. }) if self.capture.once_lost == OnceLost::Reconnect => {
+                    troubles.report(&error);
+                    sets_up = true;
+                    continue;
+                }
+                Err(error) if only || matches!(error, Error::Lost { .. }) => return Err(error.into()),
                 Err(error) => {
                     eprintln!("error: {error}");
                     unreadable += 1;
                     continue;
                 }
             };
+            let (wait, decoding) = (asked.elapsed(), shot.decoding);
+            troubles.end(shot.name);
             number += 1;
             let (findings, latency) = looker.look(&shot.frame).with_context(|| shot.name.to_string())?;
-            sinks.take(&Report { number, shot, findings, classes, latency })?;
+            let seen = Instant::now();
+            sinks.take(&Report { number, shot, findings, classes: &loaded.contract.classes, latency })?;
+            let (output, allocations) = (seen.elapsed(), requests() - before);
+            stats.add(&Cost { wait, decoding, latency, output, allocations, sets_up });
+            sets_up = false;
+        }
+        if self.capture.stats {
+            let summary = stats.summary(source.format(), source.losses());
+            match self.json {
+                true => eprintln!("{}", serde_json::json!({ "summary": summary })),
+                false => eprintln!("{summary}"),
+            }
         }
         anyhow::ensure!(unreadable == 0, "{name}: {unreadable} of the pictures could not be read");
         Ok(())
+    }
+}
+
+/// Tells on standard error that a source was lost, and that it is back.
+#[derive(Default)]
+struct Troubles {
+    since: Option<Instant>,
+    said: String,
+}
+
+impl Troubles {
+    /// Says what is wrong, unless that was what was said last.
+    fn report(&mut self, error: &Error) {
+        self.since.get_or_insert_with(Instant::now);
+        let line = error.to_string();
+        if line != self.said {
+            eprintln!("warning: {line}");
+            self.said = line;
+        }
+    }
+
+    /// A frame came.
+    fn end(&mut self, name: &str) {
+        if let Some(since) = self.since.take() {
+            eprintln!("note: {name}: going on after {:.1} s", since.elapsed().as_secs_f64());
+            self.said.clear();
+        }
     }
 }
 
@@ -105,7 +169,8 @@ enum Print {
 impl Sinks {
     /// To standard output as JSON or as tables, and to a folder of annotated pictures.
     pub fn new(json: bool, save: Option<&Path>) -> anyhow::Result<Sinks> {
-        let print = if json { Print::Json(JsonLines(io::stdout())) } else { Print::Table(Table(io::stdout())) };
+        let print =
+            if json { Print::Json(JsonLines::new(io::stdout())) } else { Print::Table(Table::new(io::stdout())) };
         Ok(Sinks { print, save: save.map(Annotated::new).transpose()? })
     }
 

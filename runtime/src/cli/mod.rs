@@ -3,17 +3,22 @@
 //! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage.
 
 mod bench;
+#[cfg(all(feature = "camera", target_os = "linux"))]
+mod cameras;
+mod capture;
 mod classify;
 mod columns;
 mod compile;
 mod detect;
 mod doctor;
+mod histogram;
 mod inspect;
 mod look;
 mod model;
 mod predict;
 mod run;
 mod samples;
+mod stats;
 mod threads;
 mod verify;
 
@@ -44,7 +49,7 @@ struct Arguments {
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Find objects in pictures.
+    /// Find objects in pictures, videos and what cameras see.
     Detect(detect::Detect),
     /// Say what pictures show.
     Classify(classify::Classify),
@@ -54,6 +59,8 @@ enum Command {
     Verify(verify::Verify),
     Compile(compile::Compile),
     Doctor(doctor::Doctor),
+    #[cfg(all(feature = "camera", target_os = "linux"))]
+    Cameras(cameras::Cameras),
 }
 
 impl Command {
@@ -67,6 +74,8 @@ impl Command {
             Command::Verify(command) => command.run(),
             Command::Compile(command) => command.run(),
             Command::Doctor(command) => command.run(),
+            #[cfg(all(feature = "camera", target_os = "linux"))]
+            Command::Cameras(command) => command.run(),
         }
     }
 }
@@ -74,8 +83,7 @@ impl Command {
 /// Runs what the command line says. Errors go to standard error, in one line.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    #[cfg(feature = "onnx")]
-    crate::import::silence_guarded_panics();
+    crate::guard::silence_guarded_panics();
     let result = match arguments.command {
         Some(command) => command.run(),
         None => detect::sample(),

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use tract_onnx::pb::{GraphProto, ModelProto};
 
 pub use evaluate::Fallback;
-pub use guard::{guarded, silence_guarded_panics};
+pub use guard::guarded;
 
 use crate::graph::Graph;
 use literal::Literal;

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use image::RgbImage;
+use image::ExtendedColorType;
 
 use super::{Findings, Report, Sink};
 use crate::error::Error;
+use crate::vision::convert::Converter;
 use crate::vision::draw::Canvas;
-use crate::vision::frame::{Frame, PixelFormat};
 
 /// Writes a PNG a frame.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Annotated {
     folder: PathBuf,
     last: PathBuf,
     written: HashSet<PathBuf>,
+    converter: Converter,
+    pixels: Vec<u8>,
 }
 
 impl Annotated {
@@ -25,7 +27,13 @@ impl Annotated {
     /// [`Error::Io`] where it cannot be made.
     pub fn new(folder: &Path) -> Result<Annotated, Error> {
         std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
-        Ok(Annotated { folder: folder.into(), last: PathBuf::new(), written: HashSet::new() })
+        Ok(Annotated {
+            folder: folder.into(),
+            last: PathBuf::new(),
+            written: HashSet::new(),
+            converter: Converter::default(),
+            pixels: Vec::new(),
+        })
     }
 
     /// The file written last.
@@ -37,10 +45,10 @@ impl Annotated {
 impl Sink for Annotated {
     fn take(&mut self, report: &Report<'_>) -> Result<(), Error> {
         let frame = &report.shot.frame;
-        let mut pixels = rgb(frame);
+        self.converter.rgb(frame, &mut self.pixels);
         let (width, height) = (frame.width(), frame.height());
         if let (Findings::Detections(detections), Some(mut canvas)) =
-            (report.findings, Canvas::new(&mut pixels, width, height))
+            (report.findings, Canvas::new(&mut self.pixels, width, height))
         {
             // The best on top of the others, and no line through a label.
             for found in detections.iter().rev() {
@@ -53,34 +61,16 @@ impl Sink for Annotated {
         }
         let stem = Path::new(report.shot.name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut path = self.folder.join(format!("{stem}.png"));
-        // Two pictures of a run may differ in their extensions only.
-        if self.written.contains(&path) {
+        // Two pictures of a run may differ in their extensions only, and the frames of a stream not even in those.
+        if !self.written.insert(path.clone()) {
             path = self.folder.join(format!("{stem}-{}.png", report.number));
         }
-        let picture = u32::try_from(width).ok().zip(u32::try_from(height).ok());
-        let picture = picture.and_then(|(width, height)| RgbImage::from_raw(width, height, pixels));
-        let saved = picture.map(|picture| picture.save(&path));
-        if let Some(Err(error)) = saved {
-            return Err(Error::Picture { path, problem: format!("cannot be written: {error}") });
-        }
+        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+        image::save_buffer(&path, &self.pixels, side(width), side(height), ExtendedColorType::Rgb8)
+            .map_err(|error| Error::Picture { path: path.clone(), problem: format!("cannot be written: {error}") })?;
         self.last.clone_from(&path);
-        self.written.insert(path);
         Ok(())
     }
-}
-
-/// The frame's pixels as rows of RGB without gaps.
-fn rgb(frame: &Frame<'_>) -> Vec<u8> {
-    let mut pixels = Vec::with_capacity(frame.width() * frame.height() * 3);
-    for y in 0..frame.height() {
-        let row = frame.row(y);
-        match frame.format() {
-            PixelFormat::Rgb8 => pixels.extend_from_slice(row),
-            PixelFormat::Bgr8 => pixels.extend(row.as_chunks::<3>().0.iter().flat_map(|&[b, g, r]| [r, g, b])),
-            PixelFormat::Grey8 => pixels.extend(row.iter().flat_map(|&luma| [luma; 3])),
-        }
-    }
-    pixels
 }
 
 #[cfg(test)]
@@ -88,6 +78,7 @@ mod tests {
     use super::*;
     use crate::source::Shot;
     use crate::vision::detector::Detection;
+    use crate::vision::frame::Frame;
     use crate::vision::geometry::Rect;
     use crate::vision::latency::Latency;
 
@@ -100,7 +91,7 @@ mod tests {
         for (i, name) in ["x/1.png", "x/1.jpg"].into_iter().enumerate() {
             let report = Report {
                 number: i as u64 + 1,
-                shot: Shot { name, frame: Frame::rgb(&pixels, 30, 20).unwrap() },
+                shot: Shot::new(name, Frame::rgb(&pixels, 30, 20).unwrap()),
                 findings: Findings::Detections(&[Detection { class: 0, score: 0.9, rect }]),
                 classes: &["a".to_string()],
                 latency: Latency::default(),

@@ -3,14 +3,27 @@
 use std::io::Write;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Findings, Report, Sink};
 use crate::error::Error;
 use crate::vision::latency::{Latency, milliseconds};
 
-/// Writes lines to `W`.
-pub struct JsonLines<W>(pub W);
+/// Writes lines to `W`. Does not allocate once it has seen a line as long.
+pub struct JsonLines<W> {
+    to: W,
+    line: Vec<u8>,
+}
+
+impl<W> JsonLines<W> {
+    /// Lines for `to`.
+    pub fn new(to: W) -> JsonLines<W> {
+        JsonLines { to, line: Vec::with_capacity(LINE) }
+    }
+}
+
+/// Room for a line to begin with.
+const LINE: usize = 1 << 14;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -27,8 +40,33 @@ struct Line<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Found<'a> {
-    Detections(Vec<Object<'a>>),
-    Classes(Vec<Class<'a>>),
+    Detections(Each<'a>),
+    Classes(Each<'a>),
+}
+
+/// What was found, one after another.
+struct Each<'a>(&'a Report<'a>);
+
+impl Serialize for Each<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let report = self.0;
+        match report.findings {
+            Findings::Detections(detections) => serializer.collect_seq(detections.iter().map(|found| {
+                let rect = &found.rect;
+                Object {
+                    class: report.class(found.class),
+                    class_id: found.class,
+                    score: rounded(found.score.into(), 5),
+                    rect: [rect.left, rect.top, rect.width(), rect.height()].map(|pixels| rounded(pixels.into(), 2)),
+                }
+            })),
+            Findings::Classes(ranked) => serializer.collect_seq(ranked.iter().map(|entry| Class {
+                class: report.class(entry.class),
+                class_id: entry.class,
+                score: rounded(entry.score.into(), 5),
+            })),
+        }
+    }
 }
 
 /// The box is left, top, width, height in pixels of the source.
@@ -50,6 +88,8 @@ struct Class<'a> {
 
 #[derive(Serialize)]
 struct LatencyMs {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decode: Option<f64>,
     preprocess: f64,
     infer: f64,
     postprocess: f64,
@@ -57,52 +97,34 @@ struct LatencyMs {
 
 impl<W: Write> Sink for JsonLines<W> {
     fn take(&mut self, report: &Report<'_>) -> Result<(), Error> {
-        let findings = match report.findings {
-            Findings::Detections(detections) => Found::Detections(
-                detections
-                    .iter()
-                    .map(|found| {
-                        let rect = &found.rect;
-                        Object {
-                            class: report.class(found.class),
-                            class_id: found.class,
-                            score: rounded(found.score.into(), 5),
-                            rect: [rect.left, rect.top, rect.width(), rect.height()]
-                                .map(|pixels| rounded(pixels.into(), 2)),
-                        }
-                    })
-                    .collect(),
-            ),
-            Findings::Classes(ranked) => Found::Classes(
-                ranked
-                    .iter()
-                    .map(|entry| Class {
-                        class: report.class(entry.class),
-                        class_id: entry.class,
-                        score: rounded(entry.score.into(), 5),
-                    })
-                    .collect(),
-            ),
-        };
         let frame = &report.shot.frame;
+        let decoding = report.shot.decoding;
         let line = Line {
             frame: report.number,
             source: report.shot.name,
             width: frame.width(),
             height: frame.height(),
             time_ms: rounded(milliseconds(frame.captured()), 3),
-            findings,
-            latency_ms: latency_ms(report.latency),
+            findings: match report.findings {
+                Findings::Detections(_) => Found::Detections(Each(report)),
+                Findings::Classes(_) => Found::Classes(Each(report)),
+            },
+            latency_ms: LatencyMs {
+                decode: decoding.map(|decoding| rounded(milliseconds(decoding.took), 3)),
+                ..latency_ms(report.latency)
+            },
         };
         let io = |source| Error::Io { path: Path::new("standard output").into(), source };
-        let mut text = serde_json::to_string(&line).map_err(|error| io(error.into()))?;
-        text.push('\n');
-        self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush()).map_err(io)
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, &line).map_err(|error| io(error.into()))?;
+        self.line.push(b'\n');
+        self.to.write_all(&self.line).and_then(|()| self.to.flush()).map_err(io)
     }
 }
 
 fn latency_ms(latency: Latency) -> LatencyMs {
     LatencyMs {
+        decode: None,
         preprocess: rounded(milliseconds(latency.preprocess), 3),
         infer: rounded(milliseconds(latency.infer), 3),
         postprocess: rounded(milliseconds(latency.postprocess), 3),
@@ -128,16 +150,16 @@ mod tests {
 
     fn line(findings: Findings<'_>) -> String {
         let pixels = [0; 24];
-        let mut lines = JsonLines(Vec::new());
+        let mut lines = JsonLines::new(Vec::new());
         let report = Report {
             number: 1,
-            shot: Shot { name: "a.png", frame: Frame::rgb(&pixels, 4, 2).unwrap() },
+            shot: Shot::new("a.png", Frame::rgb(&pixels, 4, 2).unwrap()),
             findings,
             classes: &["person".to_string()],
             latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
         };
         lines.take(&report).unwrap();
-        String::from_utf8(lines.0).unwrap()
+        String::from_utf8(lines.to).unwrap()
     }
 
     #[test]

@@ -8,32 +8,42 @@ use super::{Findings, Report, Sink};
 use crate::error::Error;
 use crate::vision::latency::milliseconds;
 
-/// Writes tables to `W`.
-pub struct Table<W>(pub W);
+/// Writes tables to `W`. Does not allocate once it has seen a table as long.
+pub struct Table<W> {
+    to: W,
+    text: String,
+}
 
-impl<W: Write> Sink for Table<W> {
-    fn take(&mut self, report: &Report<'_>) -> Result<(), Error> {
-        let text = text(report);
-        let io = |source| Error::Io { path: Path::new("standard output").into(), source };
-        self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush()).map_err(io)
+impl<W> Table<W> {
+    /// Tables for `to`.
+    pub fn new(to: W) -> Table<W> {
+        Table { to, text: String::new() }
     }
 }
 
-fn text(report: &Report<'_>) -> String {
-    let mut text = String::new();
+impl<W: Write> Sink for Table<W> {
+    fn take(&mut self, report: &Report<'_>) -> Result<(), Error> {
+        self.text.clear();
+        write(report, &mut self.text);
+        let io = |source| Error::Io { path: Path::new("standard output").into(), source };
+        self.to.write_all(self.text.as_bytes()).and_then(|()| self.to.flush()).map_err(io)
+    }
+}
+
+// Writing to a string cannot fail, so that its results are passed over.
+fn write(report: &Report<'_>, text: &mut String) {
     let frame = &report.shot.frame;
     let latency = report.latency;
-    let heading = format!("{}  {}×{}", report.shot.name, frame.width(), frame.height());
-    let count = match report.findings {
-        Findings::Detections([]) => "  nothing found".to_string(),
-        Findings::Detections([_]) => "  1 object".to_string(),
-        Findings::Detections(all) => format!("  {} objects", all.len()),
-        Findings::Classes(_) => String::new(),
+    let _ = write!(text, "{}  {}×{}", report.shot.name, frame.width(), frame.height());
+    let _ = match report.findings {
+        Findings::Detections([]) => write!(text, "  nothing found"),
+        Findings::Detections([_]) => write!(text, "  1 object"),
+        Findings::Detections(all) => write!(text, "  {} objects", all.len()),
+        Findings::Classes(_) => Ok(()),
     };
-    // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "{heading}{count}  {:.2} ms ({:.2} preprocess, {:.2} infer, {:.2} postprocess)",
+        "  {:.2} ms ({:.2} preprocess, {:.2} infer, {:.2} postprocess)",
         milliseconds(latency.total()),
         milliseconds(latency.preprocess),
         milliseconds(latency.infer),
@@ -71,7 +81,6 @@ fn text(report: &Report<'_>) -> String {
             }
         }
     }
-    text
 }
 
 #[cfg(test)]
@@ -91,7 +100,7 @@ mod tests {
         let rect = Rect { left: 0.5, top: 0.25, right: 3.0, bottom: 2.0 };
         let report = Report {
             number: 1,
-            shot: Shot { name: "a.png", frame: Frame::rgb(&pixels, 4, 2).unwrap() },
+            shot: Shot::new("a.png", Frame::rgb(&pixels, 4, 2).unwrap()),
             findings: Findings::Detections(&[
                 Detection { class: 0, score: 0.91, rect },
                 Detection { class: 1, score: 0.5, rect: Rect { right: 1000.5, ..rect } },
@@ -106,6 +115,8 @@ mod tests {
             "  cup          0.50      0.5     0.2  1000.0     1.8",
             "",
         ];
-        assert_eq!(text(&report), expected.join("\n"));
+        let mut table = Table::new(Vec::new());
+        table.take(&report).unwrap();
+        assert_eq!(String::from_utf8(table.to).unwrap(), expected.join("\n"));
     }
 }

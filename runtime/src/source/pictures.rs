@@ -58,7 +58,7 @@ impl Source for Pictures {
         self.name = path.display().to_string();
         let (width, height) = (self.picture.width() as usize, self.picture.height() as usize);
         let frame = Frame::rgb(self.picture.as_raw(), width, height).map_err(|source| source.in_file(path))?;
-        Ok(Some(Shot { name: &self.name, frame }))
+        Ok(Some(Shot::new(&self.name, frame)))
     }
 
     fn count(&self) -> Option<usize> {

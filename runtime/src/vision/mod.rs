@@ -8,12 +8,15 @@
 
 pub mod candidates;
 pub mod classifier;
+pub mod convert;
 pub mod detector;
 pub mod draw;
 pub mod frame;
 pub mod geometry;
 pub mod heads;
 pub mod latency;
+mod lines;
 pub mod nms;
 pub mod preprocess;
 mod sample;
+mod ycbcr;

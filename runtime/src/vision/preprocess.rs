@@ -6,9 +6,10 @@
 //! QuantizeLinear makes of the floats. The tables are made once; where the pixels are sampled, only when the source
 //! changes its size.
 
-use super::frame::{Frame, PixelFormat};
+use super::frame::{Frame, PixelFormat, Range};
 use super::geometry::Mapping;
-use super::sample::{self, Sample, WEIGHT_BITS, WEIGHT_ONE};
+use super::lines::{Lines, Order};
+use super::sample::Grid;
 use crate::contract::{Colour, ImageSpec, Resize};
 use crate::error::Error;
 use crate::tensor::{ElementType, Port, Quantisation, TensorMut};
@@ -20,9 +21,10 @@ pub struct Preprocessor {
     input: [usize; 2],
     strides: Strides,
     tables: Tables,
+    /// The tables change nothing but the sign of bytes.
+    plain: bool,
     placed: Option<Placed>,
-    columns: Vec<Sample>,
-    rows: Vec<Sample>,
+    grid: Grid,
     lines: Lines,
 }
 
@@ -37,6 +39,9 @@ struct Strides {
 /// What each value of a pixel becomes, for up to three channels.
 type Table<T> = Box<[[T; 256]; 3]>;
 
+/// Bytes to what the input holds, where that is the same for each channel and simple.
+type Copying<T> = fn(&[u8], &mut [T]);
+
 #[derive(Debug)]
 enum Tables {
     F32(Table<f32>),
@@ -48,22 +53,9 @@ enum Tables {
 #[derive(Clone, Copy, Debug)]
 struct Placed {
     source: [usize; 2],
+    format: PixelFormat,
+    range: Range,
     mapping: Mapping,
-}
-
-/// Bits by which a pixel · 2^11 is cut to a pixel · 2^7, which is at most 255 · 128 = 32640 and fits 16 bits.
-const DOWN_BITS: u32 = WEIGHT_BITS - 7;
-/// Bits by which a pixel · 2^7 · 2^11 is cut to a pixel.
-const ACROSS_BITS: u32 = 7 + WEIGHT_BITS;
-
-/// A row on its way: first blended of two source rows, which vectorises however the columns are sampled, then resized
-/// along itself.
-#[derive(Debug, Default)]
-struct Lines {
-    /// Pixels · 2^7, as wide as the source and one pixel more, so that each pixel has one after it.
-    blended: Vec<i16>,
-    /// Pixels in the source's channels, as wide as what the input shows.
-    resized: Vec<u8>,
 }
 
 impl Preprocessor {
@@ -82,14 +74,15 @@ impl Preprocessor {
             let problem = format!("input `{}` lies in memory as {:?}, neither NHWC nor NCHW", port.name, port.order);
             return Err(Error::Contract { key: "image.input".into(), problem });
         }
+        let tables = Tables::new(spec, port);
         Ok(Preprocessor {
             spec: spec.clone(),
             input,
             strides,
-            tables: Tables::new(spec, port),
+            plain: tables.is_plain(spec.colour.channels()),
+            tables,
             placed: None,
-            columns: Vec::with_capacity(width),
-            rows: Vec::with_capacity(height),
+            grid: Grid::default(),
             lines: Lines::default(),
         })
     }
@@ -99,7 +92,7 @@ impl Preprocessor {
     /// # Errors
     /// [`Error::Frame`] where `input` is not the memory of the port that this was planned for.
     pub fn fill(&mut self, frame: &Frame<'_>, input: TensorMut<'_>) -> Result<Mapping, Error> {
-        let mapping = self.place([frame.width(), frame.height()]);
+        let mapping = self.place(frame);
         let length = self.input[0] * self.input[1] * self.spec.colour.channels();
         let job = Job {
             frame,
@@ -109,13 +102,18 @@ impl Preprocessor {
             input: self.input,
             shown: mapping.shown,
             exact: mapping.is_exact(),
-            columns: &self.columns,
-            rows: &self.rows,
+            grid: &self.grid,
         };
         match (&self.tables, input) {
-            (Tables::F32(table), TensorMut::F32(to)) if to.len() == length => job.run(&mut self.lines, table, to),
-            (Tables::U8(table), TensorMut::U8(to)) if to.len() == length => job.run(&mut self.lines, table, to),
-            (Tables::I8(table), TensorMut::I8(to)) if to.len() == length => job.run(&mut self.lines, table, to),
+            (Tables::F32(table), TensorMut::F32(to)) if to.len() == length => job.run(&mut self.lines, table, None, to),
+            (Tables::U8(table), TensorMut::U8(to)) if to.len() == length => {
+                let plain = self.plain.then_some(copy_bytes as Copying<u8>);
+                job.run(&mut self.lines, table, plain, to);
+            }
+            (Tables::I8(table), TensorMut::I8(to)) if to.len() == length => {
+                let plain = self.plain.then_some(flip_bytes as Copying<i8>);
+                job.run(&mut self.lines, table, plain, to);
+            }
             _ => {
                 let problem = "the memory to fill is not that of the input which the preprocessor was made for".into();
                 return Err(Error::Frame { problem });
@@ -124,20 +122,16 @@ impl Preprocessor {
         Ok(mapping)
     }
 
-    /// Samples for a source of this size.
-    fn place(&mut self, source: [usize; 2]) -> Mapping {
+    /// Samples for sources like this one.
+    fn place(&mut self, frame: &Frame<'_>) -> Mapping {
+        let (source, format, range) = ([frame.width(), frame.height()], frame.format(), frame.range());
         match self.placed {
-            Some(placed) if placed.source == source => placed.mapping,
+            Some(placed) if (placed.source, placed.format, placed.range) == (source, format, range) => placed.mapping,
             _ => {
                 let mapping = Mapping::new(self.spec.resize, source, self.input);
-                let [left, top, width, height] = mapping.shown;
-                let how = self.spec.interpolation;
-                let axis = |axis: usize| (mapping.scale[axis], mapping.offset[axis]);
-                sample::fill(&mut self.columns, how, (left, width), source[0], axis(0));
-                sample::fill(&mut self.rows, how, (top, height), source[1], axis(1));
-                self.lines.blended.resize((source[0] + 1) * 3, 0);
-                self.lines.resized.resize(width * 3, 0);
-                self.placed = Some(Placed { source, mapping });
+                self.grid.fill(&mapping, self.spec.interpolation, frame);
+                self.lines.fit(frame, &self.grid);
+                self.placed = Some(Placed { source, format, range, mapping });
                 mapping
             }
         }
@@ -156,6 +150,31 @@ impl Tables {
     }
 }
 
+impl Tables {
+    /// Whether bytes become themselves, or for a signed input themselves less 128, as with a scale of 1/255.
+    fn is_plain(&self, channels: usize) -> bool {
+        let mut bytes = (0..channels).flat_map(|channel| (0..=255).map(move |byte: u8| (channel, byte)));
+        match self {
+            Tables::F32(_) => false,
+            Tables::U8(table) => bytes.all(|(channel, byte)| table[channel][usize::from(byte)] == byte),
+            Tables::I8(table) => bytes.all(|(channel, byte)| table[channel][usize::from(byte)] == flipped(byte)),
+        }
+    }
+}
+
+fn copy_bytes(from: &[u8], to: &mut [u8]) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+}
+
+fn flip_bytes(from: &[u8], to: &mut [i8]) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = flipped(from));
+}
+
+/// A byte less 128.
+fn flipped(byte: u8) -> i8 {
+    (byte ^ 0x80) as i8
+}
+
 fn table<T: Copy + Default>(spec: &ImageSpec, stored: impl Fn(f32) -> T) -> Table<T> {
     let mut table = Box::new([[T::default(); 256]; 3]);
     for ((entries, mean), std) in table.iter_mut().zip(&spec.mean).zip(&spec.std) {
@@ -171,45 +190,6 @@ fn quantise(value: f32, quantisation: Quantisation, least: f32, most: f32) -> f3
     ((value / quantisation.scale).round_ties_even() + quantisation.zero_point as f32).clamp(least, most)
 }
 
-impl Lines {
-    /// The resized row at `row`, in the source's channels.
-    fn resize(&mut self, row: Sample, frame: &Frame<'_>, columns: &[Sample]) -> &[u8] {
-        let after = (row.low + 1).min(frame.height() - 1);
-        blend(frame.row(row.low), frame.row(after), row.weight as i16, &mut self.blended);
-        let channels = frame.format().bytes();
-        match channels {
-            3 => along::<3>(&self.blended, columns, &mut self.resized),
-            _ => along::<1>(&self.blended, columns, &mut self.resized),
-        }
-        &self.resized[..columns.len() * channels]
-    }
-}
-
-/// Blends two rows of the source.
-fn blend(low: &[u8], high: &[u8], high_weight: i16, to: &mut [i16]) {
-    let low_weight = WEIGHT_ONE as i16 - high_weight;
-    let half = 1 << (DOWN_BITS - 1);
-    for ((to, &low), &high) in to.iter_mut().zip(low).zip(high) {
-        // Products of 16 bits each: instruction sets add pairs of them at once.
-        let low = i32::from(i16::from(low)) * i32::from(low_weight);
-        let high = i32::from(i16::from(high)) * i32::from(high_weight);
-        *to = ((low + high + half) >> DOWN_BITS) as i16;
-    }
-}
-
-/// Resizes a row along itself; `C` is channels a pixel.
-fn along<const C: usize>(row: &[i16], columns: &[Sample], to: &mut [u8]) {
-    let (pixels, _) = row.as_chunks::<C>();
-    let half = 1 << (ACROSS_BITS - 1);
-    for (to, column) in to.as_chunks_mut::<C>().0.iter_mut().zip(columns) {
-        let &[low, high] = pixels[column.low..].first_chunk().unwrap_or(&[[0; C]; 2]);
-        let (low_weight, high_weight) = (WEIGHT_ONE - column.weight, column.weight);
-        *to = std::array::from_fn(|c| {
-            ((i32::from(low[c]) * low_weight + i32::from(high[c]) * high_weight + half) >> ACROSS_BITS) as u8
-        });
-    }
-}
-
 /// One frame to one input.
 struct Job<'a> {
     frame: &'a Frame<'a>,
@@ -220,20 +200,27 @@ struct Job<'a> {
     shown: [usize; 4],
     /// The source needs no resizing.
     exact: bool,
-    columns: &'a [Sample],
-    rows: &'a [Sample],
+    grid: &'a Grid,
 }
 
 impl Job<'_> {
-    fn run<T: Copy>(&self, lines: &mut Lines, table: &[[T; 256]; 3], to: &mut [T]) {
+    fn run<T: Copy>(&self, lines: &mut Lines, table: &[[T; 256]; 3], plain: Option<Copying<T>>, to: &mut [T]) {
         let [left, top, width, height] = self.shown;
         if (width, height) != (self.input[0], self.input[1]) {
             self.pad(table, to);
         }
-        for (y, row) in self.rows.iter().enumerate() {
-            let pixels = if self.exact { self.frame.row(y) } else { lines.resize(*row, self.frame, self.columns) };
+        let grey = self.colour == Colour::Grey;
+        for y in 0..height {
+            let (pixels, order) = match Order::of(self.frame.format()) {
+                Some(order) if self.exact => (self.frame.row(y), order),
+                _ => lines.resize(y, self.frame, self.grid, grey),
+            };
             let start = (top + y) * self.strides.row + left * self.strides.column;
-            self.write_row(pixels, table, &mut to[start..]);
+            let interleaved = self.strides.channel == 1 && self.strides.column == self.colour.channels();
+            match plain.filter(|_| interleaved && order.is(self.colour)) {
+                Some(copy) => copy(pixels, &mut to[start..]),
+                None => self.write_row(pixels, order, table, &mut to[start..]),
+            }
         }
     }
 
@@ -251,14 +238,15 @@ impl Job<'_> {
     }
 
     /// Writes a resized row to the input, `to` beginning at its first pixel.
-    fn write_row<T: Copy>(&self, pixels: &[u8], table: &[[T; 256]; 3], to: &mut [T]) {
-        let (from_rgb, to_rgb) = (self.frame.format() != PixelFormat::Bgr8, self.colour == Colour::Rgb);
-        match (self.frame.format(), self.colour) {
-            (PixelFormat::Grey8, Colour::Grey) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y], table, to),
-            (PixelFormat::Grey8, _) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y; 3], table, to),
-            (_, Colour::Grey) if from_rgb => self.write(pixels.as_chunks().0, |&[r, g, b]| [luma(r, g, b)], table, to),
-            (_, Colour::Grey) => self.write(pixels.as_chunks().0, |&[b, g, r]| [luma(r, g, b)], table, to),
-            _ if from_rgb == to_rgb => self.write(pixels.as_chunks().0, |&pixel: &[u8; 3]| pixel, table, to),
+    fn write_row<T: Copy>(&self, pixels: &[u8], order: Order, table: &[[T; 256]; 3], to: &mut [T]) {
+        match (order, self.colour) {
+            (Order::Grey, Colour::Grey) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y], table, to),
+            (Order::Grey, _) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y; 3], table, to),
+            (Order::Rgb, Colour::Grey) => self.write(pixels.as_chunks().0, |&[r, g, b]| [luma(r, g, b)], table, to),
+            (Order::Bgr, Colour::Grey) => self.write(pixels.as_chunks().0, |&[b, g, r]| [luma(r, g, b)], table, to),
+            (Order::Rgb, Colour::Rgb) | (Order::Bgr, Colour::Bgr) => {
+                self.write(pixels.as_chunks().0, |&pixel: &[u8; 3]| pixel, table, to);
+            }
             _ => self.write(pixels.as_chunks().0, |&[a, b, c]| [c, b, a], table, to),
         }
     }

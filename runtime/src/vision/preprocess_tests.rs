@@ -77,6 +77,31 @@ fn quantisation_rounds_half_to_even_and_saturates() {
 }
 
 #[test]
+fn bytes_that_mean_themselves_are_copied() {
+    let mut spec = spec(Colour::Rgb, Resize::Stretch);
+    (spec.mean, spec.std) = (vec![0.0; 3], vec![255.0; 3]);
+    let pixels: Vec<u8> = (0..=255).chain(0..=43).collect();
+    let frame = Frame::rgb(&pixels, 100, 1).unwrap();
+    let mut port = port(ElementType::U8, 3, 100, 1, NHWC);
+    port.quantisation = Some(Quantisation { scale: 1.0 / 255.0, zero_point: 0 });
+    let mut bytes = vec![1; 300];
+    let mut preprocessor = Preprocessor::new(&spec, &port).unwrap();
+    assert!(preprocessor.plain);
+    preprocessor.fill(&frame, TensorMut::U8(&mut bytes)).unwrap();
+    assert_eq!(bytes, pixels);
+    port.element = ElementType::I8;
+    port.quantisation = Some(Quantisation { scale: 1.0 / 255.0, zero_point: -128 });
+    let mut signed = vec![1; 300];
+    let mut preprocessor = Preprocessor::new(&spec, &port).unwrap();
+    assert!(preprocessor.plain);
+    preprocessor.fill(&frame, TensorMut::I8(&mut signed)).unwrap();
+    assert!(signed.iter().zip(&pixels).all(|(&signed, &pixel)| i32::from(signed) == i32::from(pixel) - 128));
+    // Blue first, another scale, or planes: not so simple.
+    spec.std[1] = 254.0;
+    assert!(!Preprocessor::new(&spec, &port).unwrap().plain);
+}
+
+#[test]
 fn the_border_has_the_pads_normalised_value() {
     let resize = Resize::Letterbox { pad: 110, align: Align::Centre };
     let pixels = [160; 6];
@@ -177,4 +202,94 @@ proptest! {
         let bgr = Frame::new(&padded, PixelFormat::Bgr8, source[0], source[1], stride, Duration::ZERO).unwrap();
         prop_assert_eq!(floats(&spec, &bgr, input[0], input[1], NHWC), nhwc);
     }
+
+    /// Luma and chroma of every layout against bilinear interpolation and BT.601 in f64.
+    #[test]
+    fn luma_and_chroma_become_colours_while_they_are_resized(
+        resize in any_resize(),
+        size in [1usize..40, 1usize..40],
+        input in [1usize..24, 1usize..24],
+        seed in any::<u32>(),
+        format in prop_oneof![
+            Just(PixelFormat::Yuyv), Just(PixelFormat::Uyvy), Just(PixelFormat::Nv12),
+            Just(PixelFormat::I420), Just(PixelFormat::I422), Just(PixelFormat::I444),
+        ],
+        range in prop_oneof![Just(Range::Limited), Just(Range::Full)],
+    ) {
+        let pixels = crate::contract::golden_picture(seed, format.picture_bytes(size[0], size[1]).unwrap(), 1, 1);
+        let stride = format.row_bytes(size[0]).unwrap();
+        let frame = Frame::new(&pixels, format, size[0], size[1], stride, Duration::ZERO).unwrap().ranged(range);
+        let mut spec = spec(Colour::Rgb, resize);
+        (spec.mean, spec.std) = (vec![0.0; 3], vec![1.0; 3]);
+        let port = port(ElementType::U8, 3, input[0], input[1], NHWC);
+        let mut bytes = vec![0; port.len()];
+        let mut preprocessor = Preprocessor::new(&spec, &port).unwrap();
+        // A frame of the same size but another layout in between must leave no trace.
+        let grey = vec![9; size[0] * size[1]];
+        let grey = Frame::new(&grey, PixelFormat::Grey8, size[0], size[1], size[0], Duration::ZERO).unwrap();
+        preprocessor.fill(&grey, TensorMut::U8(&mut bytes)).unwrap();
+        let mapping = preprocessor.fill(&frame, TensorMut::U8(&mut bytes)).unwrap();
+
+        let [left, top, width, height] = mapping.shown;
+        for y in top..top + height {
+            for x in left..left + width {
+                let [luma, cb, cr] = [0, 1, 2].map(|channel| sampled(&frame, channel, &mapping, x, y));
+                let wanted = colours(range, luma, cb, cr);
+                for c in 0..3 {
+                    let got = f64::from(bytes[(y * input[0] + x) * 3 + c]);
+                    // Half a level of each of three, of which the largest coefficient is 2.02; and what is cut of weights.
+                    prop_assert!((got - wanted[c]).abs() <= 3.2, "({x}, {y}, {c}) of {format:?}: {got} for {}", wanted[c]);
+                }
+            }
+        }
+    }
+}
+
+/// A channel at the centre of input pixel (x, y): luma 0, Cb 1 and Cr 2.
+fn sampled(frame: &Frame<'_>, channel: usize, mapping: &Mapping, x: usize, y: usize) -> f64 {
+    let [across, down] = if channel == 0 { [1, 1] } else { frame.format().subsampling().unwrap() };
+    let size = [frame.width().div_ceil(across), frame.height().div_ceil(down)];
+    let siting = if across == 2 && frame.range() == Range::Limited { 0.25 } else { 0.0 };
+    let axis = |at: usize, axis: usize, subsampling: usize, siting: f64| {
+        let scale = f64::from(mapping.scale[axis]) * subsampling as f64;
+        let position = (at as f64 + 0.5 - f64::from(mapping.offset[axis])) / scale - 0.5 + siting;
+        let position = position.clamp(0.0, (size[axis] - 1) as f64);
+        (position as usize, (position as usize + 1).min(size[axis] - 1), position.fract())
+    };
+    let (left, right, to_right) = axis(x, 0, across, siting);
+    let (top, bottom, to_bottom) = axis(y, 1, down, 0.0);
+    let value = |x: usize, y: usize| {
+        let byte = match (frame.format(), channel) {
+            (PixelFormat::Yuyv, 0) => frame.row(y)[2 * x],
+            (PixelFormat::Yuyv, c) => frame.row(y)[4 * x + 2 * c - 1],
+            (PixelFormat::Uyvy, 0) => frame.row(y)[2 * x + 1],
+            (PixelFormat::Uyvy, c) => frame.row(y)[4 * x + 2 * c - 2],
+            (PixelFormat::Nv12, 1 | 2) => frame.plane(1).row(y)[2 * x + channel - 1],
+            (_, c) => frame.plane(c).row(y)[x],
+        };
+        f64::from(byte)
+    };
+    let line = |y: usize| value(left, y) * (1.0 - to_right) + value(right, y) * to_right;
+    line(top) * (1.0 - to_bottom) + line(bottom) * to_bottom
+}
+
+/// BT.601 in floating point, cut to 0 to 255.
+fn colours(range: Range, luma: f64, cb: f64, cr: f64) -> [f64; 3] {
+    let (luma, stretch) = match range {
+        Range::Full => (luma, 1.0),
+        Range::Limited => ((luma - 16.0) * 255.0 / 219.0, 255.0 / 224.0),
+    };
+    let (cb, cr) = ((cb - 128.0) * stretch, (cr - 128.0) * stretch);
+    [luma + 1.402 * cr, luma - 0.344_136 * cb - 0.714_136 * cr, luma + 1.772 * cb].map(|level| level.clamp(0.0, 255.0))
+}
+
+#[test]
+fn grey_models_take_luma_alone() {
+    // Limited range: 16 is black and 235 white; chroma plays no part.
+    let pixels = [16, 0, 235, 255];
+    let frame = Frame::new(&pixels, PixelFormat::Yuyv, 2, 1, 4, Duration::ZERO).unwrap();
+    let mut spec = spec(Colour::Grey, Resize::Stretch);
+    (spec.mean, spec.std) = (vec![0.0], vec![1.0]);
+    assert_eq!(floats(&spec, &frame, 2, 1, NHWC), [0.0, 255.0]);
+    assert_eq!(floats(&spec, &frame.ranged(Range::Full), 2, 1, NHWC), [16.0, 235.0]);
 }

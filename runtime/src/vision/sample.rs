@@ -3,6 +3,8 @@
 //! Pixel centres are at halves: the centre of input pixel x is source position `(x + 0.5 - offset) / scale - 0.5`, the
 //! convention of OpenCV's INTER_LINEAR. Beyond the border the outermost pixel repeats. Weights have 11 bits.
 
+use super::frame::{Frame, Range};
+use super::geometry::Mapping;
 use crate::contract::Interpolation;
 
 /// Bits of a weight.
@@ -17,6 +19,67 @@ pub(super) struct Sample {
     pub low: usize,
     /// Weight of the pixel after, 0 to [`WEIGHT_ONE`]; `low` has the rest. Where there is none after, it is 0.
     pub weight: i32,
+}
+
+/// The samples of a picture: of its pixels, and of its chroma where that has a size of its own.
+#[derive(Debug, Default)]
+pub(super) struct Grid {
+    /// One for each column and row that the input shows.
+    pub luma: Axes,
+    /// The same for chroma; empty where it is sampled as luma is.
+    pub chroma: Axes,
+}
+
+/// Samples along both axes.
+#[derive(Debug, Default)]
+pub(super) struct Axes {
+    /// One for each column that the input shows.
+    pub columns: Vec<Sample>,
+    /// One for each row that the input shows.
+    pub rows: Vec<Sample>,
+    /// The first column's pixel and the step from each to the next, where all steps are the same.
+    pub even_columns: Option<(usize, usize)>,
+}
+
+impl Grid {
+    /// Samples of pictures like `frame`. Allocates only to grow.
+    pub fn fill(&mut self, mapping: &Mapping, interpolation: Interpolation, frame: &Frame<'_>) {
+        self.luma.fill(mapping, interpolation, [frame.width(), frame.height()], [1, 1], 0.0);
+        // Chroma lies on the left one of its two pixels in video, between them in JPEG; down it lies between in both.
+        let siting = if frame.range() == Range::Full { 0.0 } else { 0.25 };
+        if let Some(subsampling) = frame.format().subsampling() {
+            let siting = if subsampling[0] == 2 { siting } else { 0.0 };
+            let size = [frame.width().div_ceil(subsampling[0]), frame.height().div_ceil(subsampling[1])];
+            self.chroma.fill(mapping, interpolation, size, subsampling, siting);
+        }
+    }
+}
+
+impl Axes {
+    /// For a plane of `size`, of which a pixel belongs to `subsampling` pixels of the picture and lies `siting` pixels of
+    /// the plane left of their middle.
+    fn fill(
+        &mut self,
+        mapping: &Mapping,
+        interpolation: Interpolation,
+        size: [usize; 2],
+        subsampling: [usize; 2],
+        siting: f32,
+    ) {
+        let [left, top, width, height] = mapping.shown;
+        let scale = |axis: usize| mapping.scale[axis] * subsampling[axis] as f32;
+        let across = (scale(0), mapping.offset[0] - siting * scale(0));
+        fill(&mut self.columns, interpolation, (left, width), size[0], across);
+        fill(&mut self.rows, interpolation, (top, height), size[1], (scale(1), mapping.offset[1]));
+        self.even_columns = even(&self.columns);
+    }
+}
+
+/// The first sample's pixel and the step from each to the next, where all steps are the same.
+fn even(samples: &[Sample]) -> Option<(usize, usize)> {
+    let (first, second) = (samples.first()?.low, samples.get(1)?.low);
+    let step = second.checked_sub(first).filter(|&step| step > 0)?;
+    samples.windows(2).all(|pair| pair[1].low == pair[0].low + step).then_some((first, step))
 }
 
 /// Fills `samples` for the `shown` pixels of an axis from `first`. Allocates only to grow `samples`.
@@ -54,6 +117,15 @@ mod tests {
         let mut samples = Vec::new();
         fill(&mut samples, interpolation, (0, input), source, (input as f32 / source as f32, 0.0));
         samples.iter().map(|s| (s.low, s.weight)).collect()
+    }
+
+    #[test]
+    fn even_steps_are_seen() {
+        let low = |low| Sample { low, weight: 7 };
+        assert_eq!(even(&[low(1), low(3), low(5)]), Some((1, 2)));
+        for uneven in [&[low(0), low(0)][..], &[low(0), low(1), low(3)], &[low(3), low(2)], &[low(3)], &[]] {
+            assert_eq!(even(uneven), None);
+        }
     }
 
     #[test]

@@ -1,0 +1,91 @@
+//! A whole frame as red, green and blue, for those who draw on it or save it.
+
+use super::frame::Frame;
+use super::geometry::Mapping;
+use super::lines::{Lines, Order};
+use super::sample::Grid;
+use crate::contract::{Interpolation, Resize};
+
+/// Converts frames of any format, in memory that it keeps.
+#[derive(Debug, Default)]
+pub struct Converter {
+    grid: Grid,
+    lines: Lines,
+}
+
+impl Converter {
+    /// Puts the frame's pixels into `rgb` as rows without gaps. Allocates only where `rgb` or the rows must grow.
+    pub fn rgb(&mut self, frame: &Frame<'_>, rgb: &mut Vec<u8>) {
+        rgb.clear();
+        let size = [frame.width(), frame.height()];
+        if Order::of(frame.format()).is_none() {
+            self.grid.fill(&Mapping::new(Resize::Stretch, size, size), Interpolation::Linear, frame);
+            self.lines.fit(frame, &self.grid);
+        }
+        for y in 0..frame.height() {
+            let (row, order) = match Order::of(frame.format()) {
+                Some(order) => (frame.row(y), order),
+                None => self.lines.resize(y, frame, &self.grid, false),
+            };
+            match order {
+                Order::Rgb => rgb.extend_from_slice(row),
+                Order::Bgr => rgb.extend(row.as_chunks::<3>().0.iter().flat_map(|&[b, g, r]| [r, g, b])),
+                Order::Grey => rgb.extend(row.iter().flat_map(|&luma| [luma; 3])),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::vision::frame::{PixelFormat, Range};
+
+    fn rgb(pixels: &[u8], format: PixelFormat, width: usize, height: usize, range: Range) -> Vec<u8> {
+        let stride = format.row_bytes(width).unwrap();
+        let frame = Frame::new(pixels, format, width, height, stride, Duration::ZERO).unwrap().ranged(range);
+        let mut rgb = Vec::new();
+        Converter::default().rgb(&frame, &mut rgb);
+        rgb
+    }
+
+    #[test]
+    fn every_format_of_a_picture_has_its_colours() {
+        use PixelFormat::*;
+        // Luma 81, Cb 90, Cr 240 is BT.601's red of the limited range.
+        let red = [254, 0, 0].repeat(8);
+        for (format, pixels) in [
+            (Rgb8, [254, 0, 0].repeat(8)),
+            (Bgr8, [0, 0, 254].repeat(8)),
+            (Yuyv, [81, 90, 81, 240].repeat(4)),
+            (Uyvy, [90, 81, 240, 81].repeat(4)),
+            (Nv12, [vec![81; 8], [90, 240].repeat(2)].concat()),
+            (I420, [vec![81; 8], vec![90; 2], vec![240; 2]].concat()),
+            (I422, [vec![81; 8], vec![90; 4], vec![240; 4]].concat()),
+            (I444, [vec![81; 8], vec![90; 8], vec![240; 8]].concat()),
+        ] {
+            assert_eq!(rgb(&pixels, format, 4, 2, Range::Limited), red, "{format:?}");
+        }
+        assert_eq!(rgb(&[7, 9], Grey8, 1, 2, Range::Limited), [7, 7, 7, 9, 9, 9]);
+    }
+
+    #[test]
+    fn chroma_lies_left_in_video_and_between_in_jpeg() {
+        // Grey of luma 128, Cr rising from 128 by 64: red rises with it.
+        let pixels = [128, 128, 128, 128, 128, 128, 128, 192];
+        let reds =
+            |range| rgb(&pixels, PixelFormat::Yuyv, 4, 1, range).chunks(3).map(|p| i32::from(p[0])).collect::<Vec<_>>();
+        // Full: 1.402 · 64 · {0, 1/4, 3/4, 1}.
+        assert_eq!(reds(Range::Full), [128, 150, 195, 218]);
+        // Limited: (128 - 16) · 255 / 219 and 1.596 · 64 · {0, 1/2, 1, 1}.
+        assert_eq!(reds(Range::Limited), [130, 181, 233, 233]);
+    }
+
+    #[test]
+    fn odd_sides_are_covered_by_the_last_chroma() {
+        let pixels = [vec![81; 9], vec![90; 4], vec![240; 4]].concat();
+        assert_eq!(rgb(&pixels, PixelFormat::I420, 3, 3, Range::Limited), [254, 0, 0].repeat(9));
+    }
+}

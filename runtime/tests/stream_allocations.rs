@@ -1,0 +1,75 @@
+//! From a stream of frames to the lines of results nothing is allocated, once a frame and a line have been seen.
+
+use std::io::Read;
+
+use retort::sink::{Findings, JsonLines, Report, Sink, Table};
+use retort::source::y4m::Y4m;
+use retort::source::{Film, Source, Stop, Synthetic};
+use retort::vision::detector::Detection;
+use retort::vision::geometry::Rect;
+use retort::vision::latency::Latency;
+use retort_alloc_count::{CountingAllocator, requests_during};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+/// An endless Y4M stream.
+struct Endless {
+    piece: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Endless {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        if self.at == self.piece.len() {
+            self.at = self.piece.len() - FRAME.len();
+        }
+        let count = to.len().min(self.piece.len() - self.at);
+        to[..count].copy_from_slice(&self.piece[self.at..][..count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+const HEADER: &[u8] = b"YUV4MPEG2 W4 H2 F30:1 C420jpeg\n";
+const FRAME: &[u8] = b"FRAME\nabcdefghabcd";
+
+fn report_each(source: &mut dyn Source, sink: &mut dyn Sink, frames: usize) {
+    let rect = Rect { left: 0.5, top: 0.25, right: 3.0, bottom: 2.0 };
+    let detections = [Detection { class: 0, score: 0.91, rect }; 20];
+    for number in 0..frames {
+        let shot = source.next_shot().unwrap().unwrap();
+        let findings = Findings::Detections(&detections);
+        // Numbers of as many digits, so that lines are as long.
+        let number = 1000 + number as u64;
+        sink.take(&Report { number, shot, findings, classes: &[], latency: Latency::default() }).unwrap();
+    }
+}
+
+/// Takes what is written and forgets it.
+struct Nowhere;
+
+impl std::io::Write for Nowhere {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn frames_and_lines_cost_no_allocation() {
+    assert!(requests_during(|| drop(vec![1])) > 0, "the counter does not count");
+    let piece = [HEADER, FRAME].concat();
+    let film = Film::new("-", Y4m::open(Endless { piece, at: 0 }).unwrap(), Stop::default());
+    let mut sources: [Box<dyn Source>; 2] = [Box::new(film), Box::new(Synthetic::open("synthetic", "64x48").unwrap())];
+    let mut sinks: [Box<dyn Sink>; 2] = [Box::new(JsonLines::new(Nowhere)), Box::new(Table::new(Nowhere))];
+    for source in &mut sources {
+        for sink in &mut sinks {
+            report_each(source.as_mut(), sink.as_mut(), 2);
+            assert_eq!(requests_during(|| report_each(source.as_mut(), sink.as_mut(), 100)), 0);
+        }
+    }
+}
