@@ -6,7 +6,7 @@
 use std::iter::repeat_n;
 
 use super::frame::{Frame, PixelFormat};
-use super::sample::{Axes, Grid, WEIGHT_BITS, WEIGHT_ONE};
+use super::sample::{Axes, Even, Grid, WEIGHT_BITS, WEIGHT_ONE};
 use super::ycbcr::Matrix;
 use crate::contract::Colour;
 
@@ -109,14 +109,18 @@ impl Lines {
             mix(&self.pairs, &self.weights[1 + to.min(1)], &mut self.resized[to]);
         }
         let matrix = Matrix::of(frame.range());
-        let [luma, cb, cr] = &self.resized;
+        let [luma, cb, cr] = &mut self.resized;
         if grey {
-            self.colours.iter_mut().zip(luma).for_each(|(to, &luma)| *to = matrix.grey(luma));
+            self.colours.iter_mut().zip(luma.iter()).for_each(|(to, &luma)| *to = matrix.grey(luma));
             return (&self.colours[..luma.len()], Order::Grey);
         }
+        // Where they are, plane by plane, and only then side by side: each of the two loops vectorises.
+        for ((luma, cb), cr) in luma.iter_mut().zip(cb.iter_mut()).zip(cr.iter_mut()) {
+            [*luma, *cb, *cr] = matrix.rgb(*luma, *cb, *cr);
+        }
         let pixels = self.colours.as_chunks_mut::<3>().0.iter_mut();
-        for (((to, &luma), &cb), &cr) in pixels.zip(luma).zip(cb).zip(cr) {
-            *to = matrix.rgb(luma, cb, cr);
+        for (((to, &mut red), &mut green), &mut blue) in pixels.zip(luma).zip(cb).zip(cr) {
+            *to = [red, green, blue];
         }
         (&self.colours, Order::Rgb)
     }
@@ -170,7 +174,7 @@ fn blend(low: &[u8], high: &[u8], weight: i16, to: &mut [i16]) {
 /// Picks the two pixels that each column lies between: `C` channels of them, with `S` values from one pixel to the next.
 /// What follows is then the same for every value, and vectorises.
 fn pick<const C: usize, const S: usize>(row: &[i16], axes: &Axes, pairs: &mut [Vec<i16>; 2]) {
-    if let Some((first, step)) = axes.even_columns {
+    if let Some(Even { first, step, times }) = axes.even_columns {
         let (low, high) = (row.get(first * S..).unwrap_or(&[]), row.get((first + 1) * S..).unwrap_or(&[]));
         let length = axes.columns.len() * C;
         let [lows, highs] = pairs;
@@ -179,13 +183,14 @@ fn pick<const C: usize, const S: usize>(row: &[i16], axes: &Axes, pairs: &mut [V
             stride(high, &mut highs[..length]);
         };
         // Strides that the compiler knows become shuffles of whole vectors.
-        match step * S {
-            1 => return every(every_nth::<C, 1>),
-            2 => return every(every_nth::<C, 2>),
-            3 => return every(every_nth::<C, 3>),
-            4 => return every(every_nth::<C, 4>),
-            6 => return every(every_nth::<C, 6>),
-            8 => return every(every_nth::<C, 8>),
+        match (times, step * S) {
+            (1, 1) => return every(every_nth::<C, 1>),
+            (1, 2) => return every(every_nth::<C, 2>),
+            (1, 3) => return every(every_nth::<C, 3>),
+            (1, 4) => return every(every_nth::<C, 4>),
+            (1, 6) => return every(every_nth::<C, 6>),
+            (1, 8) => return every(every_nth::<C, 8>),
+            (2, _) if C == 1 => return every(every_nth_twice::<S>),
             _ => {}
         }
     }
@@ -203,6 +208,18 @@ fn pick<const C: usize, const S: usize>(row: &[i16], axes: &Axes, pairs: &mut [V
 fn every_nth<const C: usize, const K: usize>(from: &[i16], to: &mut [i16]) {
     for (to, from) in to.as_chunks_mut::<C>().0.iter_mut().zip(from.as_chunks::<K>().0) {
         *to = from.first_chunk().copied().unwrap_or([0; C]);
+    }
+}
+
+/// The first of every `K` values, twice.
+fn every_nth_twice<const K: usize>(from: &[i16], to: &mut [i16]) {
+    let from = from.as_chunks::<K>().0;
+    let (pairs, last) = to.as_chunks_mut::<2>();
+    for (to, from) in pairs.iter_mut().zip(from) {
+        *to = [from[0]; 2];
+    }
+    if let ([to], Some(from)) = (last, from.get(pairs.len())) {
+        *to = from[0];
     }
 }
 

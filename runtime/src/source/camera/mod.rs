@@ -71,15 +71,12 @@ impl Connect for Camera {
             return Err(named("captures no pictures that Retort reads; `retort cameras` lists those that do".into()));
         }
         let format = negotiate::choose(&offers, wanted).map_err(named)?;
-        let nokhwa = |error: nokhwa::NokhwaError| named(error.to_string());
+        let nokhwa = |error: nokhwa::NokhwaError| named(in_words(&error));
         device.set_camera_format(format).map_err(nokhwa)?;
         let beside = device.beside();
         let index = CameraIndex::String(node.path.display().to_string());
         let mut camera = nokhwa::Camera::with_custom(index, ApiBackend::Video4Linux, Box::new(device));
-        camera.open_stream().map_err(|error| {
-            let busy = error.to_string().contains("os error 16");
-            if busy { named("another program is using it; end that first".into()) } else { named(error.to_string()) }
-        })?;
+        camera.open_stream().map_err(nokhwa)?;
         let format = camera.camera_format();
         let stream = Stream {
             camera,
@@ -106,6 +103,13 @@ pub(crate) fn explain(error: &std::io::Error, path: &Path) -> String {
         ErrorKind::ResourceBusy => format!("{} is in use by another program; end that first", path.display()),
         _ => format!("{}: {error}", path.display()),
     }
+}
+
+/// Why a device does not do what it should. nokhwa hands on the system's reasons as text.
+fn in_words(error: &nokhwa::NokhwaError) -> String {
+    let text = error.to_string();
+    let busy = std::io::Error::from(rustix::io::Errno::BUSY).to_string();
+    if text.contains(&busy) { "is in use by another program; end that first".into() } else { text }
 }
 
 /// Frames of a camera, until it is gone.
@@ -219,4 +223,21 @@ fn pixel_format(format: FrameFormat) -> Option<PixelFormat> {
 /// The clock that drivers take times of frames from.
 fn monotonic() -> Duration {
     clock_gettime(ClockId::Monotonic).try_into().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn troubles_come_with_their_remedies() {
+        let denied = explain(&ErrorKind::PermissionDenied.into(), Path::new("/dev/video0"));
+        assert!(denied.contains("/dev/video0") && denied.contains("usermod -aG video"), "{denied}");
+        let busy = std::io::Error::from(rustix::io::Errno::BUSY);
+        assert!(explain(&busy, Path::new("/dev/video0")).contains("another program"));
+        let busy = nokhwa::NokhwaError::OpenStreamError(busy.to_string());
+        assert_eq!(in_words(&busy), "is in use by another program; end that first");
+        let other = nokhwa::NokhwaError::OpenStreamError("gone".into());
+        assert_eq!(in_words(&other), "Could not open device stream: gone");
+    }
 }
