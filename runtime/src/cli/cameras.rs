@@ -1,5 +1,7 @@
 //! `retort cameras`: which cameras there are, what they offer, and what can be set on them.
 
+use std::io::{self, Write};
+
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
@@ -42,13 +44,18 @@ impl Cameras {
 
 fn all(as_json: bool) -> anyhow::Result<()> {
     let (cameras, ribbon) = (list(), rpicam::list().unwrap_or_default());
+    let mut out = io::stdout().lock();
     if as_json {
         let cameras: Vec<Value> = cameras.iter().map(object).collect();
-        println!("{}", json!({ "cameras": cameras, "rpicam": ribbon }));
+        writeln!(out, "{}", json!({ "cameras": cameras, "rpicam": ribbon }))?;
         return Ok(());
     }
-    cameras.iter().for_each(print);
-    ribbon.iter().for_each(|camera| println!("rpicam:{}  {}", camera.number, camera.about));
+    for camera in &cameras {
+        print(&mut out, camera)?;
+    }
+    for camera in &ribbon {
+        writeln!(out, "rpicam:{}  {}", camera.number, camera.about)?;
+    }
     if cameras.is_empty() && ribbon.is_empty() {
         bail!(
             "there is no camera; plug one in, and see that the kernel knows it (`dmesg | tail`). One on the Pi's ribbon \
@@ -64,14 +71,17 @@ fn one(node: &Node, as_json: bool) -> anyhow::Result<()> {
         bail!("{problem}");
     }
     let controls = controls::controls(&node.path).map_err(anyhow::Error::msg)?;
+    let mut out = io::stdout().lock();
     if as_json {
         let mut object = object(&listed);
         object["controls"] = json!(controls);
-        println!("{object}");
+        writeln!(out, "{object}")?;
         return Ok(());
     }
-    print(&listed);
-    controls.iter().for_each(|control| println!("  {}", line(control)));
+    print(&mut out, &listed)?;
+    for control in &controls {
+        writeln!(out, "  {}", line(control))?;
+    }
     Ok(())
 }
 
@@ -89,20 +99,23 @@ fn object(camera: &Listed) -> Value {
     })
 }
 
-fn print(camera: &Listed) {
+fn print(out: &mut impl Write, camera: &Listed) -> io::Result<()> {
     let node = &camera.node;
     let driver = if node.driver.is_empty() { String::new() } else { format!("  driver {}", node.driver) };
-    println!("camera:{}  {}  {}{driver}", node.number, node.name, node.path.display());
-    node.links.iter().for_each(|link| println!("  also camera:{}", link.display()));
+    writeln!(out, "camera:{}  {}  {}{driver}", node.number, node.name, node.path.display())?;
+    for link in &node.links {
+        writeln!(out, "  also camera:{}", link.display())?;
+    }
     for (format, modes) in formats(&camera.modes) {
-        println!("  {format}  {}", modes.join(", "));
+        writeln!(out, "  {format}  {}", modes.join(", "))?;
     }
     if !camera.others.is_empty() {
-        println!("  not read: {}", camera.others.join(", "));
+        writeln!(out, "  not read: {}", camera.others.join(", "))?;
     }
     if let Some(problem) = &camera.problem {
-        println!("  {problem}");
+        writeln!(out, "  {problem}")?;
     }
+    Ok(())
 }
 
 /// Sizes and rates of each format.

@@ -28,17 +28,17 @@ pub const PER_FUNCTION: f64 = 9.3;
 pub fn rate(kernels: Kernels, kind: Kind) -> Rate {
     let [per_unit, per_output] = match (kernels, kind) {
         // Multiply-accumulates of bytes.
-        (Kernels::Neon, Kind::ProductInt8) => [0.224, 3.6],
-        (Kernels::Neon, Kind::GeneralInt8) => [0.265, 5.0],
-        (Kernels::Neon, Kind::SlidingInt8) => [0.797, 0.1],
-        (Kernels::Neon, Kind::DepthwiseInt8) => [0.781, 0.0],
-        (Kernels::NeonDotprod, Kind::ProductInt8) => [0.080, 2.2],
-        (Kernels::NeonDotprod, Kind::GeneralInt8) => [0.120, 2.9],
-        (Kernels::NeonDotprod, Kind::SlidingInt8) => [0.557, 0.1],
-        (Kernels::NeonDotprod, Kind::DepthwiseInt8) => [0.616, 0.0],
+        (Kernels::Neon, Kind::ProductInt8) => [0.224, 3.5],
+        (Kernels::Neon, Kind::GeneralInt8) => [0.265, 4.8],
+        (Kernels::Neon, Kind::SlidingInt8) => [0.757, 0.1],
+        (Kernels::Neon, Kind::DepthwiseInt8) => [0.637, 0.0],
+        (Kernels::NeonDotprod, Kind::ProductInt8) => [0.080, 2.1],
+        (Kernels::NeonDotprod, Kind::GeneralInt8) => [0.119, 2.9],
+        (Kernels::NeonDotprod, Kind::SlidingInt8) => [0.473, 0.1],
+        (Kernels::NeonDotprod, Kind::DepthwiseInt8) => [0.637, 0.0],
         // The rest is the same code on both.
         (_, Kind::ProductF32) => [0.295, 1.9],
-        (_, Kind::GeneralF32) => [0.377, 0.7],
+        (_, Kind::GeneralF32) => [0.377, 0.6],
         (_, Kind::DepthwiseF32) => [0.510, 2.1],
         (_, Kind::BinaryInt8) => [6.9, 0.0],
         (_, Kind::BinaryF32) => [9.5, 0.0],
