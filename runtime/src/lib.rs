@@ -10,6 +10,7 @@ pub mod guard;
 #[cfg(feature = "onnx")]
 pub mod import;
 pub mod model;
+pub mod npy;
 pub mod plan;
 pub mod predict;
 pub mod quantised;

@@ -24,7 +24,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Exit code of a command that could not do what it was asked to. Wrong usage is 2, which clap gives.
 const FAILED: u8 = 1;
@@ -78,6 +78,11 @@ impl Command {
             Command::Cameras(command) => command.run(),
         }
     }
+}
+
+/// The command line as it is described to clap, from which completions and man pages are made.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs what the command line says. Errors go to standard error, in one line.

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use ndarray::{ArrayD, ArrayViewD, IxDyn, ShapeBuilder};
-use ndarray_npy::{ReadableElement, WritableElement, read_npy, write_npy};
 
 use super::model::ModelArguments;
 use super::threads::Threads;
 use crate::model::InputKind;
+use crate::npy::{self, Element, Npy};
 use crate::tensor::{Port, TensorMut, TensorRef};
 
 /// Run a model once on raw tensors
@@ -74,21 +73,22 @@ impl Run {
 }
 
 /// Copies a file's elements into an input's memory.
-fn fill<T: ReadableElement + Copy>(path: &Path, port: &Port, to: &mut [T]) -> anyhow::Result<()> {
-    let array: ArrayD<T> = read_npy(path).with_context(|| {
-        format!("{}: is no .npy file of {}, which input `{}` wants", path.display(), port.element, port.name)
-    })?;
-    if array.shape() != port.shape {
-        bail!("{}: has shape {:?}, but input `{}` wants {:?}", path.display(), array.shape(), port.name, port.shape);
+fn fill<T: Element>(path: &Path, port: &Port, to: &mut [T]) -> anyhow::Result<()> {
+    let file = Npy::open(path).with_context(|| path.display().to_string())?;
+    let (shape, axes) = (&file.header().shape, file.header().axes());
+    if *shape != port.shape {
+        bail!("{}: has shape {shape:?}, but input `{}` wants {:?}", path.display(), port.name, port.shape);
     }
-    let in_memory_order = array.permuted_axes(IxDyn(&port.order));
-    to.iter_mut().zip(&in_memory_order).for_each(|(to, from)| *to = *from);
-    Ok(())
+    let strides = port.strides();
+    let mut offsets = npy::offsets(&port.shape, &strides, &axes);
+    let fill = |element| offsets.next().into_iter().for_each(|offset| to[offset] = element);
+    file.each(fill).with_context(|| format!("{}: for input `{}`", path.display(), port.name))
 }
 
 /// Writes an output in ONNX layout.
-fn write<T: WritableElement + Clone>(path: &Path, port: &Port, from: &[T]) -> anyhow::Result<()> {
-    let shape = IxDyn(&port.shape).strides(IxDyn(&port.strides()));
-    let array = ArrayViewD::from_shape(shape, from).with_context(|| format!("output `{}`", port.name))?;
-    write_npy(path, &array.as_standard_layout()).with_context(|| path.display().to_string())
+fn write<T: Element>(path: &Path, port: &Port, from: &[T]) -> anyhow::Result<()> {
+    let axes: Vec<usize> = (0..port.shape.len()).collect();
+    let strides = port.strides();
+    let elements = npy::offsets(&port.shape, &strides, &axes).map(|offset| from[offset]);
+    npy::write(path, &port.shape, elements).with_context(|| path.display().to_string())
 }
