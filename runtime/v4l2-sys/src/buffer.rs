@@ -3,6 +3,7 @@
 use core::ffi::{c_int, c_ulong};
 
 /// Seconds of the C library.
+#[allow(deprecated, reason = "the C library this is linked with decides how long it is")]
 pub type time_t = libc::time_t;
 
 /// Time of a frame.

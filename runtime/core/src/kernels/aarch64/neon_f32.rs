@@ -1,7 +1,7 @@
 //! Floats on vectors of four.
 
 use super::neon::Neon;
-use super::tile_f32::add_to_6_by_16;
+use super::tile_f32::{UNIT, add_to_5_by_16};
 use crate::kernels::vector::{Float, add_units_by_lane};
 use core::arch::aarch64::*;
 
@@ -15,7 +15,7 @@ unsafe impl Float for Neon {
     const BY_LANE: bool = true;
     const PAIRS: bool = true;
     // Sums, a vector of inputs for every pixel, and two of weights fill 32 registers at most.
-    const PIXELS: [usize; 4] = [12, 8, 6, 6];
+    const PIXELS: [usize; 4] = [12, 8, 6, 5];
 
     #[inline(always)]
     fn splat(self, value: f32) -> float32x4_t {
@@ -81,19 +81,22 @@ unsafe impl Float for Neon {
         units: usize,
     ) {
         unsafe {
-            if M == 6 && N == 4 {
-                let mut tile = [[sums[0][0]; 4]; 6];
+            let twos = units * Self::LANES / UNIT;
+            if M == 5 && N == 4 && twos > 0 {
+                let mut tile = [[sums[0][0]; 4]; 5];
                 for m in 0..M {
                     for v in 0..N {
                         tile[m][v] = sums[m][v];
                     }
                 }
-                let tile = add_to_6_by_16(tile, x, step, weights, units);
+                let tile = add_to_5_by_16(tile, x, step, weights, twos);
                 for m in 0..M {
                     for v in 0..N {
                         sums[m][v] = tile[m][v];
                     }
                 }
+                let done = twos * UNIT;
+                add_units_by_lane(self, sums, x.add(done), step, weights.add(done * 4 * N), units - twos * 2);
             } else {
                 add_units_by_lane(self, sums, x, step, weights, units);
             }
