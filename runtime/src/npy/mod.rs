@@ -194,7 +194,7 @@ mod tests {
     /// The bytes that `numpy.save` writes for `numpy.array(…, dtype)` with this header and these elements.
     fn file(header: &str, elements: &[u8]) -> Vec<u8> {
         let mut header = header.to_owned();
-        while (10 + header.len() + 1) % 64 != 0 {
+        while !(10 + header.len() + 1).is_multiple_of(64) {
             header.push(' ');
         }
         header.push('\n');

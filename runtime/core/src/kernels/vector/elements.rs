@@ -27,6 +27,10 @@ pub trait Tables: Isa {
 macro_rules! recompiled {
     ($($name:ident($($argument:ident: $type:ty),*);)*) => {$(
         pub fn $name<'a, I: Isa>(isa: I, $($argument: $type),*) {
+            // There the portable code is compiled for NEON already, and once is enough.
+            if cfg!(target_arch = "aarch64") {
+                return crate::kernels::portable().$name($($argument),*);
+            }
             struct Run<'a> { $($argument: $type),* }
             impl<I> Task<I> for Run<'_> {
                 #[inline(always)]
