@@ -7,7 +7,10 @@ mod schema;
 use std::path::{Path, PathBuf};
 
 pub use merge::{KeyError, merge, parse_override};
-pub use schema::{Data, Detection, Distil, Network, Optimisation, Quantise, Recipe};
+pub use schema::{Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};
+
+/// The source of pictures that are drawn.
+pub const SHAPES: &str = "shapes";
 
 /// Why a recipe cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -115,8 +118,8 @@ mod tests {
         assert!(unknown.contains("distil.temprature") && unknown.contains("distil.temperature"), "{unknown}");
         let typed = text(resolve("", &["learning.steps=many"]));
         assert!(typed.contains("learning.steps") && typed.contains("integer"), "{typed}");
-        let ranged = text(resolve("", &["data.size=100"]));
-        assert!(ranged.contains("data.size") && ranged.contains("32"), "{ranged}");
+        let ranged = text(resolve("", &["data.width=100"]));
+        assert!(ranged.contains("data.width") && ranged.contains("32"), "{ranged}");
         assert!(text(resolve("seeds = [", &[])).contains("recipe.toml"));
         assert!(text(resolve("", &["steps"])).contains("key=value"));
     }
