@@ -63,7 +63,7 @@ pub fn evaluate_file(path: &Path, data: &Dataset, done: impl Fn(usize) + Sync) -
     let truths = data
         .samples
         .iter()
-        .map(|sample| sample.labels.iter().map(|label| Truth { class: label.class, bounds: label.bounds }).collect());
+        .map(|sample| sample.boxes.iter().map(|label| Truth { class: label.class, bounds: label.bounds }).collect());
     let pictures: Vec<(Vec<Found>, Vec<Truth>)> = found.into_iter().zip(truths).collect();
     Ok(summarise(&pictures, contract.classes.len()))
 }
