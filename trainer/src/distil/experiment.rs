@@ -353,6 +353,22 @@ fn learn(
     Ok(students)
 }
 
+impl Results {
+    /// The figures as a table.
+    pub fn table(&self) -> String {
+        let mut lines = Vec::new();
+        if let Some(teacher) = &self.teacher {
+            lines.push(format!("{:28}{}", "teacher f32", teacher.words()));
+        }
+        for student in &self.students {
+            let name = |file| format!("{}, seed {}, {file}", student.arm.name(), student.seed);
+            lines.push(format!("{:28}{}", name("f32"), student.float.words()));
+            lines.push(format!("{:28}{}", name("int8"), student.int8.words()));
+        }
+        lines.join("\n")
+    }
+}
+
 impl Bench<'_> {
     /// Folds a network and finds the ranges of its values on pictures that it learned from.
     fn quantised(&self, weights: &Weights) -> (Folded, Ranges) {

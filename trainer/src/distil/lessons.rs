@@ -6,8 +6,8 @@
 //! opinion of all.
 
 use super::pictures::Set;
-use crate::data::{Label, Rng, Sample, Turn, Walk, picture};
-use crate::nets::{Answer, Network};
+use crate::data::{DataError, Label, Rng, Sample, Turn, Walk, picture};
+use crate::nets::Network;
 use crate::recipe::{Optimisation, Recipe};
 use crate::teacher::Opinion;
 use crate::train::{Labels, Lesson};
@@ -103,28 +103,57 @@ impl<'a> Course<'a> {
         let views = self.recipe.distil.views;
         let view = if views == 0 { 0 } else { rng.below(views) };
         let opinion = opinions.and_then(|opinions| opinions.get(index * views.max(1) + view));
-        let (sample, answer) = match opinion {
-            None => (self.augmented(set, index, lesson, rng), None),
-            // The teacher's boxes are of the picture as it is, and move with it.
-            Some(Opinion::Boxes(boxes)) => {
-                let sure = boxes.iter().filter(|label| label.score >= self.recipe.distil.score).copied();
-                let labels: Vec<Label> = sure.collect();
-                let replaced = if known { None } else { Some(labels) };
-                (self.augmented_with(set, index, replaced, lesson, rng), None)
+        // A picture that cannot be read gives way to the next that can, always the same one.
+        let mut sample_of = |make: &dyn Fn(usize) -> Result<Sample, DataError>| {
+            let next = (0..set.len()).map(|ahead| make((index + ahead) % set.len()));
+            for (tries, sample) in next.enumerate() {
+                if let Ok(sample) = sample {
+                    lesson.replaced += usize::from(tries > 0);
+                    return (sample, tries == 0);
+                }
             }
+            (self.blank(), false)
+        };
+        let recipe = self.recipe;
+        let stream = rng.clone();
+        let augmented = |index| set.augmented(recipe, index, &mut stream.clone());
+        let viewed = |index| set.view(recipe, index, view);
+        let (sample, answer, known) = match opinion {
+            None => (sample_of(&augmented).0, None, known),
+            // The teacher's boxes are of the picture as it is, and move with it.
+            Some(Opinion::Boxes(boxes)) if !known => {
+                let sure = boxes.iter().filter(|label| label.score >= recipe.distil.score).copied();
+                let labels: Vec<Label> = sure.collect();
+                let taught = |index| set.augmented_with(recipe, index, Some(&labels), &mut stream.clone());
+                let (sample, is_it) = sample_of(&taught);
+                (sample, None, is_it)
+            }
+            Some(Opinion::Boxes(_)) => (sample_of(&augmented).0, None, true),
             // What it says of every cell holds for the very picture that it saw, turned at most.
             Some(Opinion::Answer(answer)) if !answer.boxes.is_empty() => {
-                let sample = self.view(set, index, view, lesson);
-                let turn = Turn::random(rng).fitting(sample.width == sample.height, &self.recipe.augment);
-                let turned = self.recipe.augment.recoloured(turn.sample(&sample), rng);
-                (turned, Some(answer.turned(self.network, turn)))
+                let (sample, is_it) = sample_of(&viewed);
+                let turn = if recipe.augment.turns { Turn::random(rng) } else { Turn::default() };
+                let turn = turn.fitting([sample.height, sample.width]);
+                let sample = recipe.augment.recoloured(turn.sample(&sample), rng);
+                (sample, is_it.then(|| answer.turned(self.network, turn)), known)
             }
-            Some(Opinion::Answer(answer)) if views > 0 => (self.view(set, index, view, lesson), Some(answer.clone())),
-            Some(Opinion::Answer(answer)) => (self.augmented(set, index, lesson, rng), Some(answer.clone())),
+            Some(Opinion::Answer(answer)) => {
+                let (sample, is_it) = if views > 0 { sample_of(&viewed) } else { sample_of(&augmented) };
+                (sample, is_it.then(|| answer.clone()), known)
+            }
         };
-        lesson.labels.push(self.labels(&sample, known || matches!(opinion, Some(Opinion::Boxes(_)))));
+        lesson.labels.push(self.labels(&sample, known));
         lesson.pictures.extend(picture(&sample));
-        lesson.teacher.extend(answer);
+        if self.signals.is_some() {
+            lesson.teacher.extend(answer);
+        }
+    }
+
+    /// What stands for a picture where none can be read.
+    fn blank(&self) -> Sample {
+        let shape = self.network.input();
+        let pixels = vec![0; shape.len()];
+        Sample { channels: shape.channels, ..Sample::rgb(shape.width, shape.height, pixels) }
     }
 
     fn labels(&self, sample: &Sample, known: bool) -> Labels {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::data::{
-    CLASSES, Collection, DataError, Dataset, Item, OpenOptions, Part, Resample, Rng, Sample, Split, Task,
+    CLASSES, Collection, DataError, Dataset, Item, Label, OpenOptions, Part, Resample, Rng, Sample, Split, Task,
 };
 use crate::recipe::{Recipe, SHAPES};
 use crate::report::Bars;
@@ -94,6 +94,26 @@ impl Set {
         }
         let mut rng = Rng::new(&[recipe.data.seed, 0x71e3, index as u64, view as u64]);
         self.augmented(recipe, index, &mut rng)
+    }
+
+    /// A picture augmented as the recipe says, at the student's size.
+    pub fn augmented(&self, recipe: &Recipe, index: usize, rng: &mut Rng) -> Result<Sample, DataError> {
+        self.augmented_with(recipe, index, None, rng)
+    }
+
+    /// The same with other boxes than its own.
+    pub fn augmented_with(
+        &self,
+        recipe: &Recipe,
+        index: usize,
+        boxes: Option<&[Label]>,
+        rng: &mut Rng,
+    ) -> Result<Sample, DataError> {
+        let mut sample = self.load(index)?;
+        if let Some(boxes) = boxes {
+            sample.boxes = boxes.to_vec();
+        }
+        Ok(recipe.augment.apply(recipe.resample().fit(&sample), rng))
     }
 
     /// A number that stands for the pictures.

@@ -18,8 +18,6 @@ pub const TRAINING: &str = "training.csv";
 pub const HEADINGS: &str = "network,seed,step,loss,gradient_norm,rate,validation";
 /// Steps between two of its lines.
 const EVERY: usize = 10;
-/// Time between two savings of a training's state.
-const SAVE_EVERY: Duration = Duration::from_secs(20);
 
 /// Everything that trainings share.
 #[derive(Clone, Copy)]
@@ -95,7 +93,7 @@ impl Bench<'_> {
         let course =
             Course::new(self.recipe, task.network, o, steps, task.seed, task.labelled, transfer, task.signals);
         let state = self.folder.file(&format!("{}-{}.state", task.name, task.seed));
-        let saving = Saving { path: state.clone(), every: SAVE_EVERY };
+        let saving = Saving { path: state.clone(), every: Duration::from_secs(o.save) };
         let bar = self.bars.start(format!("training {}, seed {}", task.name, task.seed), steps);
         let mut log = Log { bench: self, task, bar: &bar, loss: f32::NAN, replaced: 0, validation: None };
         let training = task.training(self.recipe, steps);

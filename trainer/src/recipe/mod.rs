@@ -6,6 +6,8 @@ mod schema;
 
 use std::path::{Path, PathBuf};
 
+use crate::data::Resample;
+
 pub use merge::{KeyError, merge, parse_override};
 pub use schema::{Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};
 
@@ -74,6 +76,20 @@ impl Recipe {
     /// The recipe as TOML, every key spelled out.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// How pictures are brought to the student's size.
+    pub fn resample(&self) -> Resample {
+        let data = &self.data;
+        Resample { width: data.width, height: data.height, channels: data.channels, stretch: data.stretch }
+    }
+
+    /// What the student's view of a picture depends on, as text.
+    pub fn view_key(&self) -> String {
+        let data = &self.data;
+        let augment = toml::to_string(&self.augment).unwrap_or_default();
+        let size = format!("{}x{}x{} {}", data.width, data.height, data.channels, data.stretch);
+        if self.distil.views == 0 { size } else { format!("{size} {} {} {augment}", data.seed, self.distil.views) }
     }
 
     /// A number that stands for the whole recipe: the CRC-32 of [`Recipe::to_toml`].

@@ -129,6 +129,8 @@ pub struct Optimisation {
     pub patience: usize,
     /// Whether the weights of the best validation are kept rather than the last.
     pub keep_best: bool,
+    /// Seconds between savings of the state that an interrupted training goes on from; 0 saves after every step.
+    pub save: u64,
     /// Weight of the loss on classes.
     pub classes: f32,
     /// Weight of the loss on boxes.
@@ -198,6 +200,7 @@ impl Default for Optimisation {
             validate: 0,
             patience: 0,
             keep_best: false,
+            save: 20,
             classes: 1.0,
             boxes: 2.0,
             smoothing: 0.0,
@@ -225,7 +228,7 @@ impl Default for Recipe {
                 stretch: false,
             },
             scenes: Scenes { teacher: 3000, labelled: 48, transfer: 2400, validation: 100, test: 400 },
-            augment: Augmentation::default(),
+            augment: Augmentation { turns: true, jitter: 0.5, ..Augmentation::default() },
             teacher: Teacher {
                 models: Vec::new(),
                 network: Architecture {

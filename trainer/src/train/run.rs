@@ -194,3 +194,117 @@ fn advance(
     state.position.step = step + 1;
     Ok(Progress { step: step + 1, loss: outcome.loss, norm, rate, replaced })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Rng;
+    use crate::nets::examples::perceptron;
+    use crate::train::{Decline, Labels, Rule};
+
+    fn training(rule: Rule) -> Training {
+        Training {
+            seed: 3,
+            schedule: Schedule {
+                peak: 0.05,
+                warmup: 2,
+                steps: 12,
+                decline: Decline::Cosine,
+                floor: 0.0,
+                milestones: Vec::new(),
+                factor: 1.0,
+            },
+            optimiser: OptimiserOptions { rule, decay: 0.01, clip: 1.0, momentum: 0.9, max_norm: 2.0 },
+            loss: LossWeights {
+                hard_classes: 1.0,
+                hard_boxes: 1.0,
+                soft_classes: 1.0,
+                soft_boxes: 1.0,
+                temperature: 1.0,
+                smoothing: 0.0,
+            },
+            average: 0.9,
+            measured: 0,
+            top: 9,
+            validate: 3,
+            patience: 0,
+            keep_best: true,
+        }
+    }
+
+    fn lesson(step: usize) -> Lesson {
+        let mut rng = Rng::new(&[7, step as u64]);
+        let pictures = (0..4 * 16).map(|_| rng.range(0.0, 1.0)).collect();
+        let labels = (0..4).map(|i| Labels::Classes((0..3).map(|c| f32::from(u8::from(c == (i + step) % 3))).collect()));
+        Lesson { pictures, labels: labels.collect(), ..Lesson::default() }
+    }
+
+    /// Stops a training with an error after some step, as a program that dies would, and remembers figures.
+    struct Dies {
+        after: usize,
+        seen: Vec<usize>,
+    }
+
+    impl Follower for Dies {
+        fn step(&mut self, progress: Progress) -> Result<(), TrainError> {
+            self.seen.push(progress.step);
+            if progress.step == self.after { Err(TrainError::Follower("the power went off".into())) } else { Ok(()) }
+        }
+
+        fn validate(&mut self, step: usize, average: &Weights) -> Result<f64, TrainError> {
+            // Best in the middle, so that the best and the last differ.
+            Ok(-(step as f64 - 6.0).abs() + f64::from(average.parameters[0].values[0]) * 1e-9)
+        }
+    }
+
+    #[test]
+    fn a_training_goes_on_from_any_step_to_the_same_bytes() {
+        for rule in [Rule::AdamW, Rule::Sgd] {
+            let training = training(rule);
+            let start = Weights::random(&perceptron(3), 1);
+            let mut whole = Dies { after: 99, seen: Vec::new() };
+            let expected = train(start.clone(), &training, lesson, None, &mut whole).expect("trained");
+            assert_eq!(whole.seen, (1..=12).collect::<Vec<_>>());
+            let folder = tempfile::tempdir().expect("a folder");
+            for after in 1..12 {
+                let saving = Saving { path: folder.path().join(format!("{after}.state")), every: Duration::ZERO };
+                let mut dies = Dies { after, seen: Vec::new() };
+                train(start.clone(), &training, lesson, Some(&saving), &mut dies).expect_err("it died");
+                let mut lives = Dies { after: 99, seen: Vec::new() };
+                let resumed = train(start.clone(), &training, lesson, Some(&saving), &mut lives).expect("trained");
+                assert_eq!(resumed, expected, "stopped in step {after}");
+                assert_eq!(lives.seen.first(), Some(&after), "the step that was not saved is done again");
+            }
+        }
+    }
+
+    #[test]
+    fn training_stops_when_it_gets_no_better_and_keeps_the_best() {
+        let mut training = Training { patience: 1, ..training(Rule::AdamW) };
+        training.schedule.steps = 300;
+        let mut follower = Dies { after: 999, seen: Vec::new() };
+        let start = Weights::random(&perceptron(3), 1);
+        let best = train(start.clone(), &training, lesson, None, &mut follower).expect("trained");
+        assert_eq!(follower.seen.last(), Some(&9), "better after 3 and 6 steps, worse after 9");
+        training.schedule.steps = 300;
+        training.patience = 0;
+        training.keep_best = false;
+        let mut follower = Dies { after: 999, seen: Vec::new() };
+        assert_ne!(train(start, &training, lesson, None, &mut follower).expect("trained"), best);
+    }
+
+    #[test]
+    fn what_is_no_number_ends_the_training_with_its_step() {
+        let broken = |step: usize| {
+            let mut lesson = lesson(step);
+            if step == 4 {
+                lesson.pictures[0] = f32::NAN;
+            }
+            lesson
+        };
+        let mut follower = Dies { after: 99, seen: Vec::new() };
+        let start = Weights::random(&perceptron(3), 1);
+        let error = train(start, &training(Rule::AdamW), broken, None, &mut follower).expect_err("refused");
+        assert!(error.to_string().contains("step 5") && error.to_string().contains("learning rate"), "{error}");
+    }
+}
