@@ -6,15 +6,25 @@
 //! | [`coco`] | a `.json` with `images`, `annotations` and `categories`, alone or in a folder or its `annotations` |
 //! | [`yolo`] | a `.yaml` with `names` or `train`; `images` and `labels` folders; pictures with `.txt` beside them |
 //! | [`image_folder`] | a folder for each class, perhaps in folders `train`, `val` and `test` |
+//! | [`voc`] | `.xml` with `<annotation>` beside the pictures or in `Annotations` |
+//! | [`mot`] | `gt.txt` or `gt/gt.txt` with a folder `img1` or a video |
+//! | [`collect`] | `detections.jsonl`, or another file of the lines of `retort detect --json` |
+//! | [`video`] | a video, or a folder with one |
+//! | [`plain`] | pictures without anything |
 //!
 //! What a reader finds wrong with single labels becomes a [`Problem`](super::Problem); what makes the whole unreadable is a
 //! [`DataError`].
 
 pub mod coco;
+pub mod collect;
 mod files;
 pub mod idx;
 pub mod image_folder;
+pub mod mot;
 mod names;
+pub mod plain;
+pub mod video;
+pub mod voc;
 mod yaml;
 pub mod yolo;
 
@@ -35,11 +45,31 @@ pub enum Format {
     ImageFolder,
     /// The format of MNIST.
     Idx,
+    /// Pascal VOC XML.
+    Voc,
+    /// MOTChallenge `gt.txt`.
+    Mot,
+    /// Retort's own lines of JSON.
+    Collect,
+    /// Frames of a video.
+    Video,
+    /// Pictures without labels.
+    Pictures,
 }
 
 impl Format {
     /// All of them, in the order in which they are looked for.
-    const ALL: [Format; 4] = [Format::Idx, Format::Coco, Format::Yolo, Format::ImageFolder];
+    const ALL: [Format; 9] = [
+        Format::Idx,
+        Format::Collect,
+        Format::Mot,
+        Format::Voc,
+        Format::Coco,
+        Format::Yolo,
+        Format::ImageFolder,
+        Format::Video,
+        Format::Pictures,
+    ];
 
     /// Its usual name.
     pub fn name(self) -> &'static str {
@@ -48,6 +78,11 @@ impl Format {
             Format::Yolo => "YOLO",
             Format::ImageFolder => "ImageFolder",
             Format::Idx => "IDX",
+            Format::Voc => "Pascal VOC",
+            Format::Mot => "MOT",
+            Format::Collect => "Retort's own",
+            Format::Video => "video",
+            Format::Pictures => "pictures",
         }
     }
 
@@ -58,6 +93,11 @@ impl Format {
             Format::Yolo => yolo::recognise(path),
             Format::ImageFolder => image_folder::recognise(path),
             Format::Idx => idx::recognise(path),
+            Format::Voc => voc::recognise(path),
+            Format::Mot => mot::recognise(path),
+            Format::Collect => collect::recognise(path),
+            Format::Video => video::recognise(path),
+            Format::Pictures => plain::recognise(path),
         }
     }
 
@@ -67,6 +107,11 @@ impl Format {
             Format::Yolo => yolo::read(path, options),
             Format::ImageFolder => image_folder::read(path, options),
             Format::Idx => idx::read(path, options),
+            Format::Voc => voc::read(path, options),
+            Format::Mot => mot::read(path, options),
+            Format::Collect => collect::read(path, options),
+            Format::Video => video::read(path, options),
+            Format::Pictures => plain::read(path, options),
         }
     }
 }
@@ -101,4 +146,5 @@ pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Collection, Dat
 
 /// Said of what is none of the formats.
 const UNKNOWN: &str = "is no set of pictures that is known here: neither COCO (a .json, or a folder with one), YOLO (data.yaml, or \
-    folders images and labels), ImageFolder (a folder for each class), nor IDX (NAME-images-idx3-ubyte)";
+    folders images and labels), Pascal VOC (Annotations of .xml), ImageFolder (a folder for each class), IDX \
+    (NAME-images-idx3-ubyte), MOT (gt.txt with img1 or a video), a folder of `retort collect` (detections.jsonl), a video, nor pictures";
