@@ -11,8 +11,8 @@ use retort::vision::detector::Detector;
 use retort::vision::frame::Frame;
 use retort::vision::preprocess::Preprocessor;
 
-use super::coco::{Found, Summary, Truth, summarise};
-use crate::data::{Dataset, Sample};
+use super::coco::{Found, Judged, Summary, Truth, from_edges, summarise};
+use crate::data::{Dataset, Label, Sample};
 use crate::nets::Maps;
 
 /// Scores below this are left out of the figures, to which they add next to nothing.
@@ -44,8 +44,8 @@ pub fn detect(
             let detections = detector.detect(&Frame::rgb(&sample.pixels, sample.width, sample.height)?)?;
             let found = detections.iter().map(|d| Found {
                 class: d.class as usize,
-                score: d.score,
-                bounds: [d.rect.left, d.rect.top, d.rect.right, d.rect.bottom],
+                score: f64::from(d.score),
+                bbox: from_edges([d.rect.left, d.rect.top, d.rect.right, d.rect.bottom]),
             });
             all.push(found.collect());
         }
@@ -60,11 +60,10 @@ pub fn detect(
 pub fn evaluate_file(path: &Path, data: &Dataset, done: impl Fn(usize) + Sync) -> Result<Summary, Error> {
     let (_, contract) = open(path)?;
     let found = detect(path, &data.samples, Some(SCORE), done)?;
-    let truths = data
-        .samples
-        .iter()
-        .map(|sample| sample.labels.iter().map(|label| Truth { class: label.class, bounds: label.bounds }).collect());
-    let pictures: Vec<(Vec<Found>, Vec<Truth>)> = found.into_iter().zip(truths).collect();
+    let truth = |label: &Label| Truth::new(label.class, from_edges(label.bounds));
+    let judge =
+        |(sample, found): (&Sample, Vec<Found>)| Judged { found, truths: sample.labels.iter().map(truth).collect() };
+    let pictures: Vec<Judged> = data.samples.iter().zip(found).map(judge).collect();
     Ok(summarise(&pictures, contract.classes.len()))
 }
 

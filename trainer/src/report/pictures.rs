@@ -53,7 +53,9 @@ pub fn annotated(sample: &Sample, found: &[Found], zoom: u32) -> RgbImage {
     }));
     for found in found {
         let colour = COLOURS[found.class % COLOURS.len()];
-        let [left, top, right, bottom] = found.bounds.map(|edge| (edge * zoom as f32).round() as i32);
+        let [left, top, width, height] = found.bbox;
+        let edges = [left, top, left + width, top + height];
+        let [left, top, right, bottom] = edges.map(|edge| (edge * f64::from(zoom)).round() as i32);
         let frame = Rectangle::with_corners(Point::new(left, top), Point::new(right - 1, bottom - 1));
         let _ = frame.into_styled(PrimitiveStyle::with_stroke(colour, 2)).draw(&mut canvas);
         let label = format!("{} {:.0}", CLASSES.get(found.class).unwrap_or(&"?"), found.score * 100.0);
@@ -72,7 +74,7 @@ mod tests {
     #[test]
     fn boxes_are_drawn_where_they_are() {
         let sample = Sample { width: 20, height: 20, pixels: vec![9; 1200], labels: Vec::new() };
-        let found = Found { class: 0, score: 0.5, bounds: [5.0, 12.0, 15.0, 19.0] };
+        let found = Found { class: 0, score: 0.5, bbox: [5.0, 12.0, 10.0, 7.0] };
         let picture = annotated(&sample, &[found], 2);
         assert_eq!(picture.dimensions(), (40, 40));
         assert_eq!(picture.get_pixel(10, 30).0, [230, 159, 0]);
