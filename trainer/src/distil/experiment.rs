@@ -14,6 +14,7 @@ use super::pictures::{PictureError, Pictures, Set};
 use super::trainings::{Bench, HEADINGS, TRAINING, Task};
 use super::verdict::Verdict;
 use crate::data::{Label, Sample};
+use crate::evaluate::Found;
 use crate::export::{Description, MissingRange, WriteError, contract, float_model, quantised_model, write};
 use crate::nets::{Folded, Network, Shape, ShapeError, Weights};
 use crate::quantise::{Ranges, calibrate};
@@ -449,13 +450,15 @@ fn draw(bench: &Bench<'_>, student: &Path) -> Result<(), ExperimentError> {
     let mut detector = retort::vision::detector::Detector::new(&model, &contract)?;
     let test = &bench.pictures.test;
     for (index, sample) in (0..test.len()).filter_map(|index| test.load(index).ok()).take(PICTURES).enumerate() {
-        let found: Vec<Label> = find(&mut detector, &sample)?
-            .iter()
-            .map(|found| Label { score: found.score, ..Label::new(found.class, found.bounds) })
-            .collect();
+        let found: Vec<Label> = find(&mut detector, &sample)?.iter().map(label_of).collect();
         annotated(&sample, &found, &bench.pictures.classes).save(bench.folder.file(&format!("picture-{index}.png")))?;
     }
     Ok(())
+}
+
+fn label_of(found: &Found) -> Label {
+    let [left, top, width, height] = found.bbox.map(|edge| edge as f32);
+    Label { score: found.score as f32, ..Label::new(found.class, [left, top, left + width, top + height]) }
 }
 
 /// Where a network comes from, for its contract.

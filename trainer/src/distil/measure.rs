@@ -10,8 +10,9 @@ use retort::vision::detector::Detector;
 use serde::{Deserialize, Serialize};
 
 use super::pictures::Set;
-use crate::data::Sample;
-use crate::evaluate::{Found, Summary, Truth, summarise};
+use crate::data::{Label, Sample};
+use crate::evaluate::coco::from_edges;
+use crate::evaluate::{Classification, Found, Judged, Probabilities, Summary, Truth, summarise};
 
 /// Scores below this are left out of the figures, to which they add next to nothing.
 const SCORE: f32 = 0.01;
@@ -25,20 +26,7 @@ pub enum Figures {
     /// Of a detector.
     Detector(Summary),
     /// Of a classifier.
-    Classifier(Accuracy),
-}
-
-/// How often a classifier is right.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Accuracy {
-    /// Pictures.
-    pub pictures: usize,
-    /// Of which the likeliest class is the wrong one.
-    pub errors: usize,
-    /// Share of pictures whose class is among the five likeliest.
-    pub top5: f64,
-    /// Mean of −ln p of the right class.
-    pub nll: f64,
+    Classifier(Classification),
 }
 
 impl Figures {
@@ -46,7 +34,7 @@ impl Figures {
     pub fn main(&self) -> f64 {
         match self {
             Figures::Detector(summary) => percent(summary.ap),
-            Figures::Classifier(accuracy) => accuracy.top1(),
+            Figures::Classifier(c) => percent(top1(c)),
         }
     }
 
@@ -68,11 +56,11 @@ impl Figures {
         let cell = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{:.1}", 100.0 * value));
         match self {
             Figures::Detector(s) => [s.ap, s.ap50, s.ap75, s.small, s.medium, s.large].map(cell).to_vec(),
-            Figures::Classifier(a) => vec![
-                format!("{:.2}", a.top1()),
-                format!("{} of {}", a.errors, a.pictures),
-                format!("{:.2}", 100.0 * a.top5),
-                format!("{:.4}", a.nll),
+            Figures::Classifier(c) => vec![
+                format!("{:.2}", percent(top1(c))),
+                format!("{} of {}", errors(c), c.pictures),
+                cell(c.top5.map(|share| share.value)),
+                c.nll.map_or("–".to_owned(), |nll| format!("{nll:.4}")),
             ],
         }
     }
@@ -81,7 +69,7 @@ impl Figures {
     pub fn words(&self) -> String {
         match self {
             Figures::Detector(s) => format!("AP {:.1}, AP50 {:.1}", percent(s.ap), percent(s.ap50)),
-            Figures::Classifier(a) => format!("accuracy {:.2} ({} errors)", a.top1(), a.errors),
+            Figures::Classifier(c) => format!("accuracy {:.2} ({} errors)", percent(top1(c)), errors(c)),
         }
     }
 
@@ -91,16 +79,20 @@ impl Figures {
             Figures::Detector(s) => {
                 vec![("ap", percent(s.ap)), ("ap50", percent(s.ap50)), ("ap75", percent(s.ap75))]
             }
-            Figures::Classifier(a) => vec![("top1", a.top1()), ("top5", 100.0 * a.top5)],
+            Figures::Classifier(c) => {
+                vec![("top1", percent(top1(c))), ("top5", percent(c.top5.map(|share| share.value)))]
+            }
         }
     }
 }
 
-impl Accuracy {
-    /// Share of pictures that are right, from 0 to 100.
-    pub fn top1(&self) -> f64 {
-        100.0 * (self.pictures - self.errors) as f64 / self.pictures.max(1) as f64
-    }
+fn top1(c: &Classification) -> Option<f64> {
+    c.top1.map(|share| share.value)
+}
+
+/// Pictures whose likeliest class is the wrong one.
+fn errors(c: &Classification) -> usize {
+    ((1.0 - top1(c).unwrap_or(0.0)) * c.pictures as f64).round() as usize
 }
 
 /// A share in percent, 0 where there is none.
@@ -127,46 +119,39 @@ pub fn measure(
     let indices: Vec<usize> = (0..set.len()).collect();
     let shares = indices.par_chunks(SHARE);
     if contract.task == retort::contract::Task::Classify {
-        let look = |indices: &[usize]| -> Result<Accuracy, retort::Error> {
+        let look = |indices: &[usize]| -> Result<(Vec<f32>, Vec<usize>), retort::Error> {
             let mut classifier = Classifier::new(model, contract)?;
-            let mut sum = Accuracy { pictures: 0, errors: 0, top5: 0.0, nll: 0.0 };
+            let (mut answers, mut truths) = (Vec::new(), Vec::new());
             for sample in indices.iter().filter_map(|&index| set.load(index).ok()) {
                 let Some(class) = sample.class else { continue };
-                let ranked = classifier.classify(&sample.frame()?)?;
-                let place = ranked.iter().position(|ranked| ranked.class as usize == class);
-                sum.pictures += 1;
-                sum.errors += usize::from(place != Some(0));
-                sum.top5 += f64::from(u8::from(place.is_some_and(|place| place < 5)));
-                let probability = place.map_or(0.0, |place| f64::from(ranked[place].score));
-                sum.nll -= probability.max(1e-12).ln();
+                let start = answers.len();
+                answers.resize(start + contract.classes.len(), 0.0);
+                for ranked in classifier.classify(&sample.frame()?)? {
+                    answers[start + ranked.class as usize] = ranked.score;
+                }
+                truths.push(class);
             }
             done(indices.len());
-            Ok(sum)
+            Ok((answers, truths))
         };
-        let shares: Vec<Accuracy> = shares.map(look).collect::<Result<_, _>>()?;
-        let mut sum = Accuracy { pictures: 0, errors: 0, top5: 0.0, nll: 0.0 };
-        for share in shares {
-            sum.pictures += share.pictures;
-            sum.errors += share.errors;
-            sum.top5 += share.top5;
-            sum.nll += share.nll;
-        }
-        let pictures = sum.pictures.max(1) as f64;
-        return Ok(Figures::Classifier(Accuracy { top5: sum.top5 / pictures, nll: sum.nll / pictures, ..sum }));
+        let shares: Vec<_> = shares.map(look).collect::<Result<_, retort::Error>>()?;
+        let (answers, truths): (Vec<Vec<f32>>, Vec<Vec<usize>>) = shares.into_iter().unzip();
+        let answers = Probabilities { classes: contract.classes.len(), values: answers.concat() };
+        return Ok(Figures::Classifier(Classification::new(&answers, &truths.concat())));
     }
     let mut contract = contract.clone();
     contract.limits.score = SCORE;
-    let look = |indices: &[usize]| -> Result<Vec<(Vec<Found>, Vec<Truth>)>, retort::Error> {
+    let look = |indices: &[usize]| -> Result<Vec<Judged>, retort::Error> {
         let mut detector = Detector::new(model, &contract)?;
         let mut all = Vec::with_capacity(indices.len());
         for sample in indices.iter().filter_map(|&index| set.load(index).ok()) {
-            all.push((find(&mut detector, &sample)?, truths(&sample)));
+            all.push(Judged { found: find(&mut detector, &sample)?, truths: truths(&sample) });
         }
         done(indices.len());
         Ok(all)
     };
     let shares: Vec<_> = shares.map(look).collect::<Result<_, retort::Error>>()?;
-    let pictures: Vec<(Vec<Found>, Vec<Truth>)> = shares.into_iter().flatten().collect();
+    let pictures: Vec<Judged> = shares.into_iter().flatten().collect();
     Ok(Figures::Detector(summarise(&pictures, contract.classes.len())))
 }
 
@@ -174,12 +159,13 @@ pub fn measure(
 pub fn find(detector: &mut Detector, sample: &Sample) -> Result<Vec<Found>, retort::Error> {
     let found = detector.detect(&sample.frame()?)?.iter().map(|detection| Found {
         class: detection.class as usize,
-        score: detection.score,
-        bounds: [detection.rect.left, detection.rect.top, detection.rect.right, detection.rect.bottom],
+        score: f64::from(detection.score),
+        bbox: from_edges([detection.rect.left, detection.rect.top, detection.rect.right, detection.rect.bottom]),
     });
     Ok(found.collect())
 }
 
 fn truths(sample: &Sample) -> Vec<Truth> {
-    sample.boxes.iter().map(|label| Truth { class: label.class, bounds: label.bounds }).collect()
+    let truth = |label: &Label| Truth { ignored: label.ignored, ..Truth::new(label.class, from_edges(label.bounds)) };
+    sample.boxes.iter().map(truth).collect()
 }

@@ -1,5 +1,18 @@
-//! Runs detectors as their users will, from the file through the runtime, and measures them: COCO's average precision.
+//! Measures what networks answer: [`coco`] for detectors, [`Classification`] for classifiers, what is confused with what,
+//! which mistakes cost most, whether confidence means what it says, how far student and teacher agree, and how far a
+//! figure can be trusted. Files are run as their users will run them, through the runtime.
 
-mod coco;
+mod agreement;
+mod calibration;
+mod classify;
+pub mod coco;
+mod confusion;
+mod errors;
+pub mod statistics;
 
-pub use coco::{Found, Summary, Truth, summarise};
+pub use agreement::{BoxAgreement, ClassAgreement};
+pub use calibration::{BINS, Bin, Reliability};
+pub use classify::{ClassScores, Classification, Probabilities, likeliest};
+pub use coco::{Found, Judged, Summary, Truth, summarise};
+pub use confusion::{Confusion, Pairs, detection_confusion, pair};
+pub use errors::{Kind, Mistake, mistakes};
