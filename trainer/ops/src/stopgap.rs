@@ -45,8 +45,10 @@ pub fn batch_norm(x: Tensor<4>, g: Tensor<1>, b: Tensor<1>, e: f64, a: Activatio
     (activation(y, a), m)
 }
 pub fn max_pool(x: Tensor<4>, win: Window) -> Tensor<4> {
-    let x = x.permute([0, 3, 1, 2]);
-    module::max_pool2d(x, win.kernel, win.stride, win.padding, [1, 1], false).permute([0, 2, 3, 1])
+    let [b, h, w, c] = x.dims();
+    let k = win.kernel[0];
+    let x = x.slice([0..b, 0..h / k * k, 0..w / k * k, 0..c]);
+    x.reshape([b, h / k, k, w / k, k, c]).max_dim(2).max_dim(4).reshape([b, h / k, w / k, c])
 }
 pub fn global_average_pool(x: Tensor<4>) -> Tensor<4> { x.mean_dim(1).mean_dim(2) }
 pub fn upsample2_add(fine: Tensor<4>, coarse: Tensor<4>) -> Tensor<4> {

@@ -136,7 +136,7 @@ pub fn measure(
         };
         let shares: Vec<_> = shares.map(look).collect::<Result<_, retort::Error>>()?;
         let (answers, truths): (Vec<Vec<f32>>, Vec<Vec<usize>>) = shares.into_iter().unzip();
-        let answers = Probabilities { classes: contract.classes.len(), values: answers.concat() };
+        let answers = Probabilities { classes: contract.classes.len(), rows: answers.concat() };
         return Ok(Figures::Classifier(Classification::new(&answers, &truths.concat())));
     }
     let mut contract = contract.clone();

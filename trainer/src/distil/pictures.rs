@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::data::{
-    CLASSES, Collection, DataError, Dataset, Item, Label, OpenOptions, Part, Resample, Rng, Sample, Split, Task,
+    CLASSES, Collection, DataError, Dataset, Item, Label, OpenOptions, Part, Rng, Sample, Split, Task,
 };
 use crate::recipe::{Recipe, SHAPES};
 use crate::report::Bars;
