@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
-use retort_train_ops::depthwise3x3;
+use retort_train_ops::{Window, depthwise};
 
 use super::architecture::{Kind, Layer, Level, Wire};
 use super::folded::Folded;
@@ -47,7 +47,7 @@ impl<F: FnMut(&str, &[f32])> Wire for FloatPass<'_, F> {
     fn convolve(&mut self, layer: &Layer, x: &Tensor<4>) -> Tensor<4> {
         let (weight, bias) = self.layers[layer.name.as_str()].clone();
         let z = match layer.kind {
-            Kind::Depthwise { stride } => depthwise3x3(x.clone(), weight, stride),
+            Kind::Depthwise { stride } => depthwise(x.clone(), weight, Window::square(3, stride)),
             Kind::Stem | Kind::Pointwise | Kind::Output => multiply(x.clone(), weight),
         };
         let y = z + bias;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use retort_train_ops::{batch_norm_relu6, channel_moments, depthwise3x3};
+use retort_train_ops::{Activation, Window, batch_norm, conv2d, depthwise, upsample2_add};
 
 use super::architecture::{Kind, Layer, Wire};
 use super::weights::{EPSILON, Moments, Role, Weights};
@@ -87,17 +87,12 @@ impl TrainingPass {
 
 /// `x` times a matrix, over the last axis.
 pub(super) fn multiply(x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
-    let [batch, height, width, inputs] = x.dims();
-    let outputs = weight.dims()[1];
-    x.reshape([batch * height * width, inputs]).matmul(weight).reshape([batch, height, width, outputs])
+    conv2d(x, weight, Window::square(1, 1))
 }
 
 /// `fine` plus `coarse` with every cell repeated twice along both axes.
 pub(super) fn merge(fine: Tensor<4>, coarse: Tensor<4>) -> Tensor<4> {
-    let [batch, height, width, channels] = coarse.dims();
-    let fine = fine.reshape([batch, height, 2, width, 2, channels]);
-    let coarse = coarse.reshape([batch, height, 1, width, 1, channels]);
-    (fine + coarse).reshape([batch, 2 * height, 2 * width, channels])
+    upsample2_add(fine, coarse)
 }
 
 impl Wire for TrainingPass {
@@ -106,20 +101,20 @@ impl Wire for TrainingPass {
     fn convolve(&mut self, layer: &Layer, x: &Tensor<4>) -> Tensor<4> {
         let weight = self.matrix(layer);
         let z = match layer.kind {
-            Kind::Depthwise { stride } => depthwise3x3(x.clone(), weight, stride),
+            Kind::Depthwise { stride } => depthwise(x.clone(), weight, Window::square(3, stride)),
             Kind::Stem | Kind::Pointwise | Kind::Output => multiply(x.clone(), weight),
         };
         if layer.kind == Kind::Output {
             return z + self.vector(layer, Role::Bias).reshape([1, 1, 1, layer.outputs]);
         }
-        let moments = channel_moments(z.clone().inner());
         let [batch, height, width, channels] = z.dims();
-        if let Ok(mut mean) = moments.clone().into_data().try_into_vec::<f32>() {
+        let (gamma, beta) = (self.vector(layer, Role::Gamma), self.vector(layer, Role::Beta));
+        let (y, moments) = batch_norm(z, gamma, beta, EPSILON, Activation::Relu6);
+        if let Ok(mut mean) = moments.into_data().try_into_vec::<f32>() {
             let variance = mean.split_off(channels);
             self.moments.push((Moments { mean, variance }, batch * height * width));
         }
-        let moments = Tensor::from_inner(moments);
-        batch_norm_relu6(z, self.vector(layer, Role::Gamma), self.vector(layer, Role::Beta), moments, EPSILON)
+        y
     }
 
     fn add(&mut self, _name: &str, a: &Tensor<4>, b: &Tensor<4>) -> Tensor<4> {
