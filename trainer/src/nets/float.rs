@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
-use retort_train_ops as ops;
 
 use super::folded::Folded;
 use super::maps::{Answer, split};
 use super::network::{Node, Op, Wire};
-use super::training::{convolve, plain};
+use super::training::{biased, plain};
 use crate::data::{Sample, picture};
 
 /// Pictures run at once.
@@ -41,7 +40,7 @@ impl<F: FnMut(&str, &[f32])> Wire for FloatPass<'_, F> {
         let y = match &node.op {
             Op::Convolve(conv) => {
                 let (weight, bias) = self.layers[node.name.as_str()].clone();
-                ops::bias(convolve(conv, inputs[0].clone(), weight), bias, conv.activation.into())
+                biased(conv, conv.activation, inputs[0].clone(), weight, bias)
             }
             other => plain(other, inputs),
         };

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use burn::tensor::{Device, Tensor, TensorData};
 use retort_train_ops as ops;
 
-use super::network::{Activation, Network, Node, Op, Wire};
+use super::network::{Activation, Convolution, Network, Node, Op, Wire};
 use super::weights::{EPSILON, Moments, Part, Role, Weights, parts};
 use crate::data::Rng;
 
@@ -62,14 +62,14 @@ impl TrainingPass {
     }
 
     fn part(&mut self, part: &Part, activation: Activation, x: &Tensor<4>) -> Tensor<4> {
+        if let Some(conv) = part.convolution.as_ref().filter(|_| !part.normalised) {
+            let (weight, bias) = (self.matrix(&part.name), self.vector(&part.name, Role::Bias));
+            return biased(conv, activation, x.clone(), weight, bias);
+        }
         let z = match &part.convolution {
             Some(conv) => convolve(conv, x.clone(), self.matrix(&part.name)),
             None => x.clone(),
         };
-        if !part.normalised {
-            let shift = self.vector(&part.name, Role::Bias);
-            return ops::bias(z, shift, activation.into());
-        }
         let [batch, height, width, channels] = z.dims();
         let (gamma, beta) = (self.vector(&part.name, Role::Gamma), self.vector(&part.name, Role::Beta));
         let (y, moments) = ops::batch_norm(z, gamma, beta, EPSILON, activation.into());
@@ -120,9 +120,30 @@ impl Wire for TrainingPass {
 }
 
 /// A convolution's sums.
-pub(super) fn convolve(conv: &super::Convolution, x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
+fn convolve(conv: &Convolution, x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
     let window = ops::Window { kernel: conv.kernel, stride: conv.stride, padding: conv.padding };
     if conv.depthwise { ops::depthwise(x, weight, window) } else { ops::conv2d(x, weight, window) }
+}
+
+/// A convolution's sums, a bias and an activation: in one step where the sums are one matrix product.
+pub(super) fn biased(
+    conv: &Convolution,
+    activation: Activation,
+    x: Tensor<4>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+) -> Tensor<4> {
+    let [batch, height, width, channels] = x.dims();
+    let whole = conv.kernel == [height, width];
+    let product = !conv.depthwise && conv.stride == [1, 1] && conv.padding == [0, 0];
+    if product && (conv.kernel == [1, 1] || whole) {
+        let (rows, columns) = if whole { (1, 1) } else { (height, width) };
+        let x = x.reshape([batch * rows * columns, height * width * channels / (rows * columns)]);
+        let y = ops::linear(x, weight, Some(bias), activation.into());
+        return y.reshape([batch, rows, columns, conv.outputs]);
+    }
+    let ones = Tensor::ones(bias.shape(), &bias.device());
+    ops::scale_shift(convolve(conv, x, weight), ones, bias, activation.into())
 }
 
 /// The nodes that have no parameters and are the same in training and out of it.
@@ -130,7 +151,10 @@ pub(super) fn plain(op: &Op, inputs: &[&Tensor<4>]) -> Tensor<4> {
     let x = inputs[0].clone();
     match op {
         Op::MaxPool(size) => ops::max_pool(x, ops::Window { kernel: [*size; 2], stride: [*size; 2], padding: [0; 2] }),
-        Op::GlobalAverage => ops::global_average_pool(x),
+        Op::GlobalAverage => {
+            let [batch, _, _, channels] = x.dims();
+            ops::global_average_pool(x).reshape([batch, 1, 1, channels])
+        }
         Op::Add(activation) => ops::add(x, inputs[1].clone(), (*activation).into()),
         Op::Merge => ops::upsample2_add(x, inputs[1].clone()),
         Op::Picture | Op::Convolve(_) | Op::Dropout(_) => x,

@@ -4,6 +4,7 @@
 //! alike, or measured anew on batches that the average itself has seen ([`measure`]).
 
 use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 
 use super::lesson::Lesson;
 use crate::nets::{Moments, TrainingPass, Weights};
@@ -12,11 +13,12 @@ use crate::nets::{Moments, TrainingPass, Weights};
 /// it keeps less at first, so that it forgets where training began.
 pub fn blend(average: &mut Weights, weights: &Weights, share: f32, step: usize) {
     let keep = share.min((1.0 + step as f32) / (10.0 + step as f32));
-    for (average, values) in average.arrays_mut().zip(weights.arrays()) {
+    let arrays: Vec<_> = average.arrays_mut().zip(weights.arrays()).collect();
+    arrays.into_par_iter().for_each(|(average, values)| {
         for (average, value) in average.iter_mut().zip(values) {
             *average = keep * *average + (1.0 - keep) * value;
         }
-    }
+    });
 }
 
 /// Sets the running moments to those of all values in `lessons` together.

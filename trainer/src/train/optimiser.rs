@@ -4,6 +4,7 @@
 //! be small.
 
 use rayon::prelude::*;
+use retort_train_ops::{AdamW, Sgd, sum_of_squares};
 use serde::{Deserialize, Serialize};
 
 use crate::nets::{Gradients, Parameter, Role, Weights};
@@ -15,7 +16,8 @@ pub enum Rule {
     /// Adam with decoupled decay (Loshchilov and Hutter 2019, algorithm 2).
     #[default]
     AdamW,
-    /// Gradient descent with Nesterov's momentum in the form of Sutskever et al. 2013, as deep-learning libraries write it.
+    /// Gradient descent with Nesterov's momentum in the form of Sutskever et al. 2013, as deep-learning libraries write it, with
+    /// decoupled decay.
     Sgd,
 }
 
@@ -34,9 +36,8 @@ pub struct OptimiserOptions {
     pub max_norm: f32,
 }
 
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
-const EPSILON: f32 = 1e-8;
+const BETAS: (f64, f64) = (0.9, 0.999);
+const EPSILON: f64 = 1e-8;
 
 /// An optimiser and what it remembers.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,22 +60,29 @@ impl Optimiser {
 
     /// One step along the gradients; returns their norm before clipping.
     pub fn step(&mut self, weights: &mut Weights, gradients: &Gradients, rate: f32) -> f32 {
-        let norm = norm(gradients);
-        let shrink = (self.options.clip / norm.max(1e-12)).min(1.0);
+        let norm = gradients.iter().map(|values| sum_of_squares(values)).sum::<f64>().sqrt();
+        let shrink = (f64::from(self.options.clip) / norm.max(1e-12)).min(1.0);
         self.step += 1;
-        let (options, step) = (self.options, self.step);
-        let parameters = weights.parameters.par_iter_mut().zip(gradients);
-        match options.rule {
-            Rule::AdamW => parameters.zip(&mut self.first).zip(&mut self.second).for_each(|(((p, g), m), v)| {
-                adamw(p, g, m, v, options, step, shrink, rate);
-            }),
-            Rule::Sgd => parameters.zip(&mut self.first).for_each(|((p, g), m)| sgd(p, g, m, options, shrink, rate)),
+        let (options, rate) = (self.options, f64::from(rate));
+        for (place, (parameter, gradient)) in weights.parameters.iter_mut().zip(gradients).enumerate() {
+            let decay = if parameter.role == Role::Weight { f64::from(options.decay) } else { 0.0 };
+            let (values, first) = (&mut parameter.values, &mut self.first[place]);
+            match options.rule {
+                Rule::AdamW => {
+                    let adam = AdamW { rate, betas: BETAS, epsilon: EPSILON, decay };
+                    adam.step(self.step as u64, values, gradient, shrink, first, &mut self.second[place]);
+                }
+                Rule::Sgd => {
+                    let sgd = Sgd { rate, momentum: f64::from(options.momentum), nesterov: true, decay };
+                    sgd.step(values, gradient, shrink, first);
+                }
+            }
         }
         if options.max_norm.is_finite() {
             let matrices = weights.parameters.par_iter_mut().filter(|parameter| parameter.role == Role::Weight);
             matrices.for_each(|parameter| limit_columns(parameter, options.max_norm));
         }
-        norm
+        norm as f32
     }
 
     /// What it remembers: the number of steps, and its arrays.
@@ -85,56 +93,6 @@ impl Optimiser {
     /// As [`Optimiser::memory`], to be filled in.
     pub fn memory_mut(&mut self) -> (&mut i32, impl Iterator<Item = &mut Vec<f32>>) {
         (&mut self.step, self.first.iter_mut().chain(&mut self.second))
-    }
-}
-
-/// The norm over all parameters, summed array by array, so that it does not depend on threads.
-fn norm(gradients: &Gradients) -> f32 {
-    let square = |values: &Vec<f32>| values.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
-    let squares: Vec<f64> = gradients.par_iter().map(square).collect();
-    squares.iter().sum::<f64>().sqrt() as f32
-}
-
-fn decay(parameter: &Parameter, options: OptimiserOptions) -> f32 {
-    if parameter.role == Role::Weight { options.decay } else { 0.0 }
-}
-
-fn adamw(
-    parameter: &mut Parameter,
-    gradient: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    options: OptimiserOptions,
-    step: i32,
-    shrink: f32,
-    rate: f32,
-) {
-    let correct1 = 1.0 / (1.0 - BETA1.powi(step));
-    let correct2 = 1.0 / (1.0 - BETA2.powi(step));
-    let decay = decay(parameter, options);
-    let values = parameter.values.iter_mut().zip(gradient);
-    for ((value, &g), (m, v)) in values.zip(first.iter_mut().zip(second.iter_mut())) {
-        let g = g * shrink;
-        *m += (1.0 - BETA1) * (g - *m);
-        *v += (1.0 - BETA2) * (g * g - *v);
-        let step = *m * correct1 / ((*v * correct2).sqrt() + EPSILON);
-        *value -= rate * (step + decay * *value);
-    }
-}
-
-fn sgd(
-    parameter: &mut Parameter,
-    gradient: &[f32],
-    momentum: &mut [f32],
-    options: OptimiserOptions,
-    shrink: f32,
-    rate: f32,
-) {
-    let decay = decay(parameter, options);
-    for ((value, &g), m) in parameter.values.iter_mut().zip(gradient).zip(momentum) {
-        let g = g * shrink + decay * *value;
-        *m = options.momentum * *m + g;
-        *value -= rate * (g + options.momentum * *m);
     }
 }
 
