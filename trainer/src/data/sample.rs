@@ -61,6 +61,17 @@ pub struct Sample {
     pub boxes: Vec<Label>,
     /// What the whole picture shows, where that is known.
     pub class: Option<usize>,
+    /// What a picture that was blended into this one shows.
+    pub mixed: Option<Mixed>,
+}
+
+/// The second class of a blend of two pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mixed {
+    /// Its number.
+    pub class: usize,
+    /// Its share, 0 to a half; the first class has the rest.
+    pub share: f32,
 }
 
 impl Sample {
