@@ -78,6 +78,8 @@ pub enum Fault {
     WithoutLabel,
     /// A name that two pictures of the set share. The later one is left out.
     SameName,
+    /// A class of which there is nothing to learn from. It stays a class.
+    EmptyClass,
 }
 
 impl Fault {
@@ -86,7 +88,7 @@ impl Fault {
         match self {
             Fault::UnknownClass => "refused",
             Fault::Beyond => "cut",
-            Fault::OtherSize => "kept",
+            Fault::OtherSize | Fault::EmptyClass => "kept",
             _ => "left out",
         }
     }
@@ -106,6 +108,7 @@ impl fmt::Display for Fault {
             Fault::OtherSize => "picture of another size",
             Fault::WithoutLabel => "picture without label",
             Fault::SameName => "name given twice",
+            Fault::EmptyClass => "class without anything",
         })
     }
 }

@@ -1,5 +1,9 @@
 //! A picture in memory and what is in it, wherever both came from.
 
+use std::time::Duration;
+
+use retort::vision::frame::{Frame, PixelFormat};
+
 /// An object in a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Label {
@@ -61,12 +65,47 @@ pub struct Sample {
     pub boxes: Vec<Label>,
     /// What the whole picture shows, where that is known.
     pub class: Option<usize>,
+    /// What a picture that was blended into this one shows.
+    pub mixed: Option<Mixed>,
+}
+
+/// The second class of a blend of two pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mixed {
+    /// Its number.
+    pub class: usize,
+    /// Its share, 0 to a half; the first class has the rest.
+    pub share: f32,
 }
 
 impl Sample {
     /// An unlabelled picture of red, green and blue.
     pub fn rgb(width: usize, height: usize, pixels: Vec<u8>) -> Sample {
         Sample { width, height, channels: 3, pixels, ..Sample::default() }
+    }
+
+    /// The picture as the runtime takes it.
+    ///
+    /// # Errors
+    /// Where its bytes are not as many as its size says.
+    pub fn frame(&self) -> Result<Frame<'_>, retort::Error> {
+        let format = if self.channels == 1 { PixelFormat::Grey8 } else { PixelFormat::Rgb8 };
+        Frame::new(&self.pixels, format, self.width, self.height, self.width * self.channels, Duration::ZERO)
+    }
+
+    /// What a network sees: every byte divided by 255.
+    pub fn values(&self) -> impl Iterator<Item = f32> + '_ {
+        self.pixels.iter().map(|&byte| f32::from(byte) / 255.0)
+    }
+
+    /// The share that each of so many classes has in the picture; none if that is not known.
+    pub fn class_shares(&self, classes: usize) -> Option<Vec<f32>> {
+        let mut shares = vec![0.0; classes];
+        *shares.get_mut(self.class?)? = 1.0 - self.mixed.map_or(0.0, |mixed| mixed.share);
+        if let Some(mixed) = self.mixed {
+            *shares.get_mut(mixed.class)? += mixed.share;
+        }
+        Some(shares)
     }
 
     /// The same picture with `channels` bytes a pixel (1 or 3): luma repeated, or the luma that the runtime's
@@ -90,6 +129,14 @@ pub(super) fn luma([r, g, b]: [u8; 3]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_of_a_blend_share_it() {
+        let sample = Sample { class: Some(2), mixed: Some(Mixed { class: 0, share: 0.25 }), ..Sample::default() };
+        assert_eq!(sample.class_shares(3), Some(vec![0.25, 0.0, 0.75]));
+        assert_eq!(sample.class_shares(2), None, "a class that is not there");
+        assert_eq!(Sample::default().class_shares(3), None);
+    }
 
     #[test]
     fn channels_come_and_go() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
@@ -159,6 +159,7 @@ pub fn experiment(
     options: Options,
 ) -> Result<Results, ExperimentError> {
     let pictures = prepare(recipe, folder, bars, options.resume)?;
+    let recipe = &Arc::new(recipe.clone());
     let bench = Bench { recipe, folder, bars, pictures: &pictures };
     let student = network(recipe, "student", pictures.classes.len())?;
     let mut figures = None;
@@ -199,6 +200,7 @@ pub fn label(
     shard: [usize; 2],
 ) -> Result<(), ExperimentError> {
     let pictures = prepare(recipe, folder, bars, true)?;
+    let recipe = &Arc::new(recipe.clone());
     let bench = Bench { recipe, folder, bars, pictures: &pictures };
     let student = network(recipe, "student", pictures.classes.len())?;
     let (teacher, _) = teacher(&bench, &student)?;
@@ -292,7 +294,11 @@ fn fill(
         let bar = bench.bars.start(format!("asking the teacher, {name}"), set.len() * views);
         let view = |index: usize| {
             let (picture, view) = (index / views, index % views);
-            if as_they_are { set.load(picture).ok() } else { set.view(recipe, picture, view).ok() }
+            if as_they_are {
+                set.load(picture).ok().map(|sample| Sample::clone(&sample))
+            } else {
+                set.view(recipe, picture, view).ok()
+            }
         };
         cache.fill(teacher, view, shard, &|count| bar.advance(count))?;
         bar.finish("");

@@ -5,9 +5,11 @@
 //! them in each batch, fills the rest with pictures whose labels nobody looks at, if there are any, and hears the teacher's
 //! opinion of all.
 
+use std::sync::Arc;
+
 use super::pictures::Set;
-use crate::data::{DataError, Label, Rng, Sample, Turn, Walk, picture};
-use crate::nets::Network;
+use crate::data::{DataError, Label, Rng, Sample, Turn, Walk};
+use crate::nets::{Answer, Network};
 use crate::recipe::{Optimisation, Recipe};
 use crate::teacher::Opinion;
 use crate::train::{Labels, Lesson};
@@ -21,146 +23,137 @@ pub struct Signals {
     pub transfer: Vec<Opinion>,
 }
 
-/// All lessons of one training.
-pub struct Course<'a> {
-    recipe: &'a Recipe,
-    network: &'a Network,
-    seed: u64,
-    batch: usize,
-    /// Places of each batch that hold labelled pictures.
-    with_labels: usize,
-    labelled: &'a Set,
-    transfer: &'a Set,
-    signals: Option<&'a Signals>,
+/// A set, and what is known about it.
+struct Subject {
+    set: Set,
+    /// Whether its labels may be looked at.
+    known: bool,
+    /// The teacher's answers, view by view; empty without any.
+    answers: Vec<Answer>,
+    /// Pictures in each batch.
+    places: usize,
     /// Which picture each place of each batch shows, written down beforehand so that any thread can make any lesson.
-    labelled_order: Vec<u32>,
-    transfer_order: Vec<u32>,
+    order: Vec<u32>,
 }
 
-impl<'a> Course<'a> {
+/// All lessons of one training.
+pub struct Course {
+    recipe: Arc<Recipe>,
+    network: Arc<Network>,
+    seed: u64,
+    subjects: [Subject; 2],
+}
+
+impl Course {
     /// The lessons of `steps` steps. Without `signals` all places hold labelled pictures.
     pub fn new(
-        recipe: &'a Recipe,
-        network: &'a Network,
+        recipe: &Arc<Recipe>,
+        network: &Network,
         optimisation: &Optimisation,
         steps: usize,
         seed: u64,
-        labelled: &'a Set,
-        transfer: &'a Set,
-        signals: Option<&'a Signals>,
-    ) -> Course<'a> {
+        labelled: &Set,
+        transfer: &Set,
+        signals: Option<&Signals>,
+    ) -> Course {
         let batch = optimisation.batch;
-        let with_labels =
-            if signals.is_none() || transfer.is_empty() { batch } else { recipe.distil.labelled.min(batch) };
-        let order = |count: usize, places: usize, salt: u64| {
-            let mut walk = Walk::new(count, Rng::new(&[seed, salt]));
-            (0..steps * places).map(|_| walk.step() as u32).collect()
+        let (places, others) = match signals {
+            Some(_) if !transfer.is_empty() => {
+                let labelled = recipe.distil.labelled.min(batch);
+                (labelled, batch - labelled)
+            }
+            _ => (batch, 0),
         };
-        Course {
-            recipe,
-            network,
-            seed,
-            batch,
-            with_labels,
-            labelled,
-            transfer,
-            signals,
-            labelled_order: order(labelled.len(), with_labels, 0x1ab),
-            transfer_order: order(transfer.len(), batch - with_labels, 0x7a5),
-        }
+        let subject = |set: &Set, known, opinions: Option<&Vec<Opinion>>, places: usize, salt: u64| {
+            let mut walk = Walk::new(set.len(), Rng::new(&[seed, salt]));
+            let order = (0..steps * places).map(|_| walk.step() as u32).collect();
+            let (answers, boxes) = sorted(opinions, recipe.distil.score);
+            // A teacher's boxes stand in for labels where there are none.
+            let (set, known) = if !known && !boxes.is_empty() { (set.relabelled(boxes), true) } else { (set.clone(), known) };
+            Subject { set, known, answers, places, order }
+        };
+        let subjects = [
+            subject(labelled, true, signals.map(|signals| &signals.labelled), places, 0x1ab),
+            subject(transfer, false, signals.map(|signals| &signals.transfer), others, 0x7a5),
+        ];
+        Course { recipe: recipe.clone(), network: Arc::new(network.clone()), seed, subjects }
     }
 
     /// The lesson of a step, which depends on nothing else.
     pub fn lesson(&self, step: usize) -> Lesson {
         let mut lesson = Lesson::default();
-        for place in 0..self.batch {
-            let mut rng = Rng::new(&[self.seed, 0x5eed, step as u64, place as u64]);
-            if place < self.with_labels {
-                let order = &self.labelled_order[step * self.with_labels..][..self.with_labels];
-                let opinions = self.signals.map(|signals| signals.labelled.as_slice());
-                self.push(&mut lesson, self.labelled, order[place] as usize, opinions, true, &mut rng);
-            } else {
-                let places = self.batch - self.with_labels;
-                let order = &self.transfer_order[step * places..][..places];
-                let opinions = self.signals.map(|signals| signals.transfer.as_slice());
-                let index = order[place - self.with_labels] as usize;
-                self.push(&mut lesson, self.transfer, index, opinions, false, &mut rng);
+        for (which, subject) in self.subjects.iter().enumerate() {
+            for place in 0..subject.places {
+                let mut rng = Rng::new(&[self.seed, 0x5eed, which as u64, step as u64, place as u64]);
+                let index = subject.order[step * subject.places + place] as usize;
+                self.push(&mut lesson, subject, index, &mut rng);
             }
         }
         lesson
     }
 
-    /// Adds a picture of a set.
-    fn push(
-        &self,
-        lesson: &mut Lesson,
-        set: &Set,
-        index: usize,
-        opinions: Option<&[Opinion]>,
-        known: bool,
-        rng: &mut Rng,
-    ) {
+    fn push(&self, lesson: &mut Lesson, subject: &Subject, index: usize, rng: &mut Rng) {
         let views = self.recipe.distil.views;
         let view = if views == 0 { 0 } else { rng.below(views) };
-        let opinion = opinions.and_then(|opinions| opinions.get(index * views.max(1) + view));
         // A picture that cannot be read gives way to the next that can, always the same one.
-        let mut sample_of = |make: &dyn Fn(usize) -> Result<Sample, DataError>| {
-            let next = (0..set.len()).map(|ahead| make((index + ahead) % set.len()));
-            for (tries, sample) in next.enumerate() {
-                if let Ok(sample) = sample {
-                    lesson.replaced += usize::from(tries > 0);
-                    return (sample, tries == 0);
-                }
-            }
-            (self.blank(), false)
-        };
-        let recipe = self.recipe;
-        let stream = rng.clone();
-        let augmented = |index| set.augmented(recipe, index, &mut stream.clone());
-        let viewed = |index| set.view(recipe, index, view);
-        let (sample, answer, known) = match opinion {
-            None => (sample_of(&augmented).0, None, known),
-            // The teacher's boxes are of the picture as it is, and move with it.
-            Some(Opinion::Boxes(boxes)) if !known => {
-                let sure = boxes.iter().filter(|label| label.score >= recipe.distil.score).copied();
-                let labels: Vec<Label> = sure.collect();
-                let taught = |index| set.augmented_with(recipe, index, Some(&labels), &mut stream.clone());
-                let (sample, is_it) = sample_of(&taught);
-                (sample, None, is_it)
-            }
-            Some(Opinion::Boxes(_)) => (sample_of(&augmented).0, None, true),
-            // What it says of every cell holds for the very picture that it saw, turned at most.
-            Some(Opinion::Answer(answer)) if !answer.boxes.is_empty() => {
-                let (sample, is_it) = sample_of(&viewed);
-                let turn = if recipe.augment.turns { Turn::random(rng) } else { Turn::default() };
-                let turn = turn.fitting([sample.height, sample.width]);
-                let sample = recipe.augment.recoloured(turn.sample(&sample), rng);
-                (sample, is_it.then(|| answer.turned(self.network, turn)), known)
-            }
-            Some(Opinion::Answer(answer)) => {
-                let (sample, is_it) = if views > 0 { sample_of(&viewed) } else { sample_of(&augmented) };
-                (sample, is_it.then(|| answer.clone()), known)
-            }
-        };
-        lesson.labels.push(self.labels(&sample, known));
-        lesson.pictures.extend(picture(&sample));
-        if self.signals.is_some() {
+        let count = subject.set.len();
+        let tries = (0..count).map(|ahead| (index + ahead) % count);
+        for (ahead, index) in tries.enumerate() {
+            let answer = subject.answers.get(index * views.max(1) + view);
+            let mut rng = rng.clone();
+            let Ok((sample, answer)) = self.show(subject, index, view, answer, &mut rng) else { continue };
+            lesson.replaced += usize::from(ahead > 0);
+            lesson.labels.push(self.labels(&sample, subject.known));
+            lesson.pictures.extend(sample.values());
             lesson.teacher.extend(answer);
+            return;
         }
     }
 
-    /// What stands for a picture where none can be read.
-    fn blank(&self) -> Sample {
-        let shape = self.network.input();
-        let pixels = vec![0; shape.len()];
-        Sample { channels: shape.channels, ..Sample::rgb(shape.width, shape.height, pixels) }
+    /// A picture as the student sees it, and what the teacher says about it.
+    fn show(
+        &self,
+        subject: &Subject,
+        index: usize,
+        view: usize,
+        answer: Option<&Answer>,
+        rng: &mut Rng,
+    ) -> Result<(Sample, Option<Answer>), DataError> {
+        let recipe = &*self.recipe;
+        let Some(answer) = answer else { return Ok((subject.set.augmented(recipe, index, rng)?, None)) };
+        if answer.boxes.is_empty() {
+            let sample = match recipe.distil.views {
+                0 => subject.set.augmented(recipe, index, rng)?,
+                _ => subject.set.view(recipe, index, view)?,
+            };
+            return Ok((sample, Some(answer.clone())));
+        }
+        // What is said of every cell holds for the very picture that the teacher saw, turned at most.
+        let sample = subject.set.view(recipe, index, view)?;
+        let turn = if rng.chance(recipe.augment.turn) { Turn::random(rng) } else { Turn::default() };
+        let turn = turn.fitting([sample.height, sample.width]);
+        let turned = vec![Arc::new(turn.sample(&sample))];
+        let sample = recipe.augment.unmoved().apply(&turned, 0, &recipe.target(), rng)?;
+        Ok((sample, Some(answer.turned(&self.network, turn))))
     }
 
     fn labels(&self, sample: &Sample, known: bool) -> Labels {
         match (known, self.network.levels().is_empty()) {
             (false, _) => Labels::Hidden,
             (true, false) => Labels::Boxes(sample.boxes.iter().filter(|label| !label.ignored).copied().collect()),
-            (true, true) => sample.shares(self.network.head.classes()).map_or(Labels::Hidden, Labels::Classes),
+            (true, true) => sample.class_shares(self.network.head.classes()).map_or(Labels::Hidden, Labels::Classes),
         }
     }
+}
+
+/// Opinions by kind: answers, or boxes of at least a score. A teacher has one kind only.
+fn sorted(opinions: Option<&Vec<Opinion>>, score: f32) -> (Vec<Answer>, Vec<Vec<Label>>) {
+    let (mut answers, mut boxes) = (Vec::new(), Vec::new());
+    for opinion in opinions.into_iter().flatten() {
+        match opinion {
+            Opinion::Answer(answer) => answers.push(answer.clone()),
+            Opinion::Boxes(found) => boxes.push(found.iter().filter(|label| label.score >= score).copied().collect()),
+        }
+    }
+    if answers.is_empty() { (answers, boxes) } else { (answers, Vec::new()) }
 }

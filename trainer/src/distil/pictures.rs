@@ -1,9 +1,10 @@
 //! The pictures of an experiment: who learns from which, and which are kept to choose by and to measure on.
 
-use std::path::Path;
+use std::sync::Arc;
 
 use crate::data::{
-    CLASSES, Collection, DataError, Dataset, Item, Label, OpenOptions, Part, Rng, Sample, Split, Task,
+    self, CLASSES, Collection, DataError, Dataset, Label, Look, Need, OpenOptions, Part, Rng, Sample, Shares, Split,
+    Store, Task,
 };
 use crate::recipe::{Recipe, SHAPES};
 use crate::report::Bars;
@@ -53,17 +54,52 @@ pub enum PictureError {
     },
 }
 
-/// Pictures for one purpose: drawn and kept, or decoded when asked for.
-#[derive(Clone, Debug, Default)]
+/// Pictures for one purpose.
+#[derive(Clone)]
 pub struct Set {
-    samples: Vec<Sample>,
-    items: Vec<Item>,
+    pictures: Arc<dyn Source>,
+    crc32: u32,
+}
+
+/// Pictures that threads may share.
+trait Source: data::Pictures + Send {}
+
+impl<T: data::Pictures + Send> Source for T {}
+
+impl std::fmt::Debug for Set {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Set").field("pictures", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Set {
+    fn default() -> Self {
+        Set::drawn(Vec::new())
+    }
 }
 
 impl Set {
+    /// Pictures in memory.
+    fn drawn(samples: Vec<Sample>) -> Set {
+        let mut hasher = crc32fast::Hasher::new();
+        samples.iter().for_each(|sample| hasher.update(&sample.pixels));
+        let samples: Vec<Arc<Sample>> = samples.into_iter().map(Arc::new).collect();
+        Set { pictures: Arc::new(samples), crc32: hasher.finalize() }
+    }
+
+    /// Pictures of a set on disk, decoded when asked for.
+    fn stored(set: Collection) -> Set {
+        let mut hasher = crc32fast::Hasher::new();
+        for item in &set.items {
+            hasher.update(item.name.as_bytes());
+            hasher.update(&[0]);
+        }
+        Set { pictures: Arc::new(Store::new(set, None, KEPT)), crc32: hasher.finalize() }
+    }
+
     /// Number of pictures.
     pub fn len(&self) -> usize {
-        self.samples.len() + self.items.len()
+        self.pictures.count()
     }
 
     /// Whether there is none.
@@ -71,20 +107,27 @@ impl Set {
         self.len() == 0
     }
 
+    /// A number that stands for the pictures.
+    pub fn crc32(&self) -> u32 {
+        self.crc32
+    }
+
     /// A picture as it is.
     ///
     /// # Errors
     /// A [`DataError`] that names the picture.
-    pub fn load(&self, index: usize) -> Result<Sample, DataError> {
-        match self.samples.get(index) {
-            Some(sample) => Ok(sample.clone()),
-            None => self.items[index - self.samples.len()].load(),
-        }
+    pub fn load(&self, index: usize) -> Result<Arc<Sample>, DataError> {
+        self.pictures.picture(index)
     }
 
     /// A picture brought to the student's size, as the runtime will bring it there.
     pub fn fitted(&self, recipe: &Recipe, index: usize) -> Result<Sample, DataError> {
-        Ok(recipe.resample().fit(&self.load(index)?))
+        recipe.target().fit(&*self.load(index)?)
+    }
+
+    /// A picture augmented as the recipe says, at the student's size.
+    pub fn augmented(&self, recipe: &Recipe, index: usize, rng: &mut Rng) -> Result<Sample, DataError> {
+        recipe.augment.apply(&*self.pictures, index, &recipe.target(), rng)
     }
 
     /// View number `view` of a picture: what teacher and student both see of it.
@@ -92,52 +135,46 @@ impl Set {
         if recipe.distil.views == 0 {
             return self.fitted(recipe, index);
         }
-        let mut rng = Rng::new(&[recipe.data.seed, 0x71e3, index as u64, view as u64]);
-        self.augmented(recipe, index, &mut rng)
+        self.augmented(recipe, index, &mut Rng::new(&[recipe.data.seed, 0x71e3, index as u64, view as u64]))
     }
 
-    /// A picture augmented as the recipe says, at the student's size.
-    pub fn augmented(&self, recipe: &Recipe, index: usize, rng: &mut Rng) -> Result<Sample, DataError> {
-        self.augmented_with(recipe, index, None, rng)
+    /// The same pictures with the boxes that a teacher drew in them, one list a picture.
+    pub fn relabelled(&self, boxes: Vec<Vec<Label>>) -> Set {
+        Set { pictures: Arc::new(Relabelled { pictures: self.pictures.clone(), boxes }), crc32: self.crc32 }
+    }
+}
+
+/// Pictures with others' boxes.
+struct Relabelled {
+    pictures: Arc<dyn Source>,
+    boxes: Vec<Vec<Label>>,
+}
+
+impl data::Pictures for Relabelled {
+    fn count(&self) -> usize {
+        self.pictures.count()
     }
 
-    /// The same with other boxes than its own.
-    pub fn augmented_with(
-        &self,
-        recipe: &Recipe,
-        index: usize,
-        boxes: Option<&[Label]>,
-        rng: &mut Rng,
-    ) -> Result<Sample, DataError> {
-        let mut sample = self.load(index)?;
-        if let Some(boxes) = boxes {
-            sample.boxes = boxes.to_vec();
-        }
-        Ok(recipe.augment.apply(recipe.resample().fit(&sample), rng))
+    fn picture(&self, index: usize) -> Result<Arc<Sample>, DataError> {
+        let sample = self.pictures.picture(index)?;
+        let boxes = self.boxes.get(index).cloned().unwrap_or_default();
+        Ok(Arc::new(Sample { boxes, ..Sample::clone(&sample) }))
     }
+}
 
-    /// A number that stands for the pictures.
-    pub fn crc32(&self) -> u32 {
-        let mut hasher = crc32fast::Hasher::new();
-        self.samples.iter().for_each(|sample| hasher.update(&sample.pixels));
-        for item in &self.items {
-            hasher.update(item.name.as_bytes());
-            hasher.update(&[0]);
-        }
-        hasher.finalize()
-    }
+/// Bytes of decoded pictures that are kept, of each set.
+const KEPT: usize = 1 << 30;
 
-    fn truncate(&mut self, count: usize, seed: u64) {
-        if count == 0 || count >= self.len() {
-            return;
-        }
-        // Any of them, not the first ones, which are often alike.
-        let mut order: Vec<usize> = (0..self.items.len()).collect();
+/// Any `count` of the pictures, not the first ones, which are often alike; all of them for 0.
+fn some(mut set: Collection, count: usize, seed: u64) -> Collection {
+    if count > 0 && count < set.len() {
+        let mut order: Vec<usize> = (0..set.len()).collect();
         Rng::new(&[seed, 0x1abe]).shuffle(&mut order);
         order.truncate(count);
         order.sort_unstable();
-        self.items = order.into_iter().map(|index| self.items[index].clone()).collect();
+        set.items = order.into_iter().map(|index| set.items[index].clone()).collect();
     }
+    set
 }
 
 /// All pictures of an experiment.
@@ -184,7 +221,7 @@ fn draw(recipe: &Recipe, bars: &Bars) -> Pictures {
     let bar = bars.start("drawing scenes", total);
     let set = |split, count| {
         let drawn = Dataset::draw(seed, split, count, [recipe.data.width, recipe.data.height], || bar.advance(1));
-        Set { samples: drawn.samples, items: Vec::new() }
+        Set::drawn(drawn.samples)
     };
     let pictures = Pictures {
         classes: CLASSES.map(str::to_owned).to_vec(),
@@ -199,49 +236,46 @@ fn draw(recipe: &Recipe, bars: &Bars) -> Pictures {
     pictures
 }
 
-/// Opens a set, without its broken pictures; says what was left out.
-fn usable(key: &'static str, path: &str, labels: bool, bars: &Bars) -> Result<Collection, PictureError> {
+/// Opens a set, without what is broken in it; says what was left out.
+fn usable(key: &'static str, path: &str, need: Need, bars: &Bars) -> Result<Collection, PictureError> {
     let fail = |source| PictureError::Data { key, source };
-    let collection = Collection::open(Path::new(path), &OpenOptions::default()).map_err(fail)?;
-    let (collection, left_out) = collection.usable(labels).map_err(fail)?;
-    if !left_out.is_empty() {
-        bars.say(&format!("{path}: {}; `retort-train data check` lists them", left_out.words()));
+    let set = Collection::open(path, &OpenOptions::default()).map_err(fail)?;
+    let (set, problems) = set.usable(need, Look::Headers).map_err(fail)?;
+    if let Some(first) = problems.first() {
+        let count = problems.len();
+        bars.say(&format!("{path}: {count} problems, the first: {first}; `retort-train data check` lists them all"));
     }
-    Ok(collection)
+    Ok(set)
 }
 
 fn open(recipe: &Recipe, bars: &Bars) -> Result<Pictures, PictureError> {
     let data = &recipe.data;
-    let mut source = usable("data.source", &data.source, true, bars)?;
+    let source = usable("data.source", &data.source, Need::Labels, bars)?;
     check_task(recipe, "data.source", &data.source, &source)?;
     let classes = source.classes.clone();
-    let other = |key, path: &String, labels| -> Result<Option<Set>, PictureError> {
+    let other = |key, path: &String, need| -> Result<Option<Set>, PictureError> {
         if path.is_empty() {
             return Ok(None);
         }
-        let found = usable(key, path, labels, bars)?;
-        if labels {
+        let found = usable(key, path, need, bars)?;
+        if need == Need::Labels {
             check_task(recipe, key, path, &found)?;
             if found.classes != classes {
                 let (found, wanted) = (found.classes.join(", "), classes.join(", "));
                 return Err(PictureError::Classes { key, found, wanted });
             }
         }
-        Ok(Some(Set { samples: Vec::new(), items: found.items }))
+        Ok(Some(Set::stored(found)))
     };
-    let test = other("data.test", &data.test, true)?;
-    let validation = other("data.validation", &data.validation, true)?;
-    let transfer = other("data.transfer", &data.transfer, false)?;
-    let shares = [if validation.is_some() { 0.0 } else { data.holdout }, if test.is_some() { 0.0 } else { data.holdout }];
-    source.divide(shares, data.seed);
-    let part = |part| Set { samples: Vec::new(), items: source.part(part).items };
-    let train = part(Part::Train);
-    let mut labelled = train.clone();
-    labelled.truncate(data.labelled, data.seed);
+    let test = other("data.test", &data.test, Need::Labels)?;
+    let validation = other("data.validation", &data.validation, Need::Labels)?;
+    let transfer = other("data.transfer", &data.transfer, Need::Pictures)?;
+    let source = parted(source, data.holdout, data.seed, validation.is_none(), test.is_none())?;
+    let part = |part| Set::stored(source.part(part));
     let pictures = Pictures {
-        classes: classes.clone(),
-        teacher: train,
-        labelled,
+        classes,
+        teacher: part(Part::Train),
+        labelled: Set::stored(some(source.part(Part::Train), data.labelled, data.seed)),
         transfer: transfer.unwrap_or_default(),
         validation: validation.unwrap_or_else(|| part(Part::Validation)),
         test: test.unwrap_or_else(|| part(Part::Test)),
@@ -258,6 +292,33 @@ fn open(recipe: &Recipe, bars: &Bars) -> Result<Pictures, PictureError> {
         return nothing("to choose by", "name a set with data.validation, set data.holdout, or set validate to 0");
     }
     Ok(pictures)
+}
+
+/// The source with a part for every picture: as its format says, with shares held out for the parts that it does not have
+/// and that no other set stands for.
+fn parted(
+    source: Collection,
+    holdout: f32,
+    seed: u64,
+    validation: bool,
+    test: bool,
+) -> Result<Collection, PictureError> {
+    let has = |part| source.items.iter().any(|item| item.part == Some(part));
+    let share = |wanted: bool, part| if wanted && !has(part) { f64::from(holdout) } else { 0.0 };
+    let shares = Shares {
+        validation: share(validation, Part::Validation),
+        test: share(test, Part::Test),
+        ..Shares::default()
+    };
+    if source.is_divided() && shares.validation == 0.0 && shares.test == 0.0 {
+        return Ok(source);
+    }
+    let fail = |source| PictureError::Data { key: "data.source", source };
+    // Only what is not spoken for is divided.
+    let (free, fixed): (Vec<_>, Vec<_>) =
+        source.items.iter().cloned().partition(|item| item.part.is_none_or(|part| part == Part::Train));
+    let free = Collection { items: free, ..source.filtered(|_| false) }.divide(&shares, seed).map_err(fail)?;
+    Ok(Collection { items: free.items.into_iter().chain(fixed).collect(), ..source })
 }
 
 fn check_task(recipe: &Recipe, key: &'static str, path: &str, found: &Collection) -> Result<(), PictureError> {

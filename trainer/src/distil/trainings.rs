@@ -1,5 +1,6 @@
 //! One training after another: its course, what it writes into the run folder, and what is kept of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::experiment::ExperimentError;
@@ -23,7 +24,7 @@ const EVERY: usize = 10;
 #[derive(Clone, Copy)]
 pub struct Bench<'a> {
     /// The recipe.
-    pub recipe: &'a Recipe,
+    pub recipe: &'a Arc<Recipe>,
     /// Where everything is written.
     pub folder: &'a RunFolder,
     /// Where progress is shown.
@@ -98,7 +99,7 @@ impl Bench<'_> {
         let mut log = Log { bench: self, task, bar: &bar, loss: f32::NAN, replaced: 0, validation: None };
         let training = task.training(self.recipe, steps);
         let start = Weights::random(task.network, task.seed);
-        let trained = train(start, &training, |step| course.lesson(step), Some(&saving), &mut log);
+        let trained = train(start, &training, move |step| course.lesson(step), Some(&saving), &mut log);
         let words = log.words();
         let weights = trained.map_err(|source| ExperimentError::Training {
             name: task.name.to_owned(),

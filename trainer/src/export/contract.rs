@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 
 use retort::contract::{
-    Align, AnchorPoint, Colour, Contract, Golden, Head, ImageSpec, Interpolation, Labels, Level, Limits, PointCoding,
-    PointHead, Resize, ScoreForm, Task,
+    AnchorPoint, Colour, Contract, Golden, Head, ImageSpec, Interpolation, Labels, Level, Limits, PointCoding, PointHead,
+    ScoreForm, Task,
 };
 
 use super::{INPUT, LOGITS, boxes_output, classes_output};
 use crate::nets::Network;
 use crate::recipe::Recipe;
-
-/// The grey around letterboxed pictures.
-pub const PAD: u8 = 114;
 
 /// What a contract says beyond what follows from recipe and network.
 #[derive(Clone, Debug, Default)]
@@ -49,8 +46,6 @@ pub fn contract(recipe: &Recipe, network: &Network, classes: &[String], descript
         (Task::Detect, Head::Points(head))
     };
     let channels = network.input().channels;
-    let resize =
-        if recipe.data.stretch { Resize::Stretch } else { Resize::Letterbox { pad: PAD, align: Align::Centre } };
     Contract {
         task,
         classes: classes.to_vec(),
@@ -59,7 +54,7 @@ pub fn contract(recipe: &Recipe, network: &Network, classes: &[String], descript
             colour: if channels == 1 { Colour::Grey } else { Colour::Rgb },
             mean: vec![0.0; channels],
             std: vec![255.0; channels],
-            resize,
+            resize: recipe.target().resize,
             interpolation: Interpolation::Linear,
         },
         head,

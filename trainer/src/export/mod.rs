@@ -12,7 +12,7 @@ use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
 use crate::nets::{Head, Network};
 
-pub use contract::{Description, PAD, contract};
+pub use contract::{Description, contract};
 pub use float::float_model;
 pub use qdq::{MissingRange, quantised_model};
 

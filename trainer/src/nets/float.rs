@@ -9,7 +9,7 @@ use super::folded::Folded;
 use super::maps::{Answer, split};
 use super::network::{Node, Op, Wire};
 use super::training::{biased, plain};
-use crate::data::{Sample, picture};
+use crate::data::Sample;
 
 /// Pictures run at once.
 const BATCH: usize = 8;
@@ -65,7 +65,7 @@ pub fn predict(folded: &Folded, samples: &[&Sample], done: impl Fn(usize) + Sync
 /// Runs one batch through a pass.
 pub fn run<F: FnMut(&str, &[f32])>(folded: &Folded, samples: &[&Sample], pass: &mut FloatPass<'_, F>) -> Vec<Answer> {
     let shape = folded.network.input();
-    let values: Vec<f32> = samples.iter().flat_map(|sample| picture(sample)).collect();
+    let values: Vec<f32> = samples.iter().flat_map(|sample| sample.values()).collect();
     let shape = [samples.len(), shape.height, shape.width, shape.channels];
     let picture = Tensor::from_data(TensorData::new(values, shape), &Device::flex());
     let values = folded.network.walk(pass, picture);
@@ -110,7 +110,7 @@ mod tests {
             let sample = |seed| Sample { width: 64, height: 32, channels, pixels: pixels(seed), ..Sample::default() };
             let samples = [sample(1), sample(2)];
             let samples: Vec<&Sample> = samples.iter().collect();
-            let values: Vec<f32> = samples.iter().flat_map(|sample| picture(sample)).collect();
+            let values: Vec<f32> = samples.iter().flat_map(|sample| sample.values()).collect();
             let device = Device::flex().autodiff();
             let pictures = Tensor::from_data(TensorData::new(values, [2, 32, 64, channels]), &device);
             let mut pass = TrainingPass::new(&weights, &device, None);

@@ -6,10 +6,15 @@ mod schema;
 
 use std::path::{Path, PathBuf};
 
-use crate::data::Resample;
+use retort::contract::{Align, Resize};
+
+use crate::data::Target;
 
 pub use merge::{KeyError, merge, parse_override};
 pub use schema::{Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};
+
+/// The grey around letterboxed pictures.
+const PAD: u8 = 114;
 
 /// The source of pictures that are drawn.
 pub const SHAPES: &str = "shapes";
@@ -78,10 +83,12 @@ impl Recipe {
         toml::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// How pictures are brought to the student's size.
-    pub fn resample(&self) -> Resample {
+    /// What the student wants of a picture, as its contract says it.
+    pub fn target(&self) -> Target {
         let data = &self.data;
-        Resample { width: data.width, height: data.height, channels: data.channels, stretch: data.stretch }
+        let resize =
+            if data.stretch { Resize::Stretch } else { Resize::Letterbox { pad: PAD, align: Align::Centre } };
+        Target { width: data.width, height: data.height, channels: data.channels, resize }
     }
 
     /// What the student's view of a picture depends on, as text.

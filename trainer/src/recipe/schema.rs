@@ -228,7 +228,13 @@ impl Default for Recipe {
                 stretch: false,
             },
             scenes: Scenes { teacher: 3000, labelled: 48, transfer: 2400, validation: 100, test: 400 },
-            augment: Augmentation { turns: true, jitter: 0.5, ..Augmentation::default() },
+            augment: Augmentation {
+                turn: 1.0,
+                brightness: 0.2,
+                contrast: 0.2,
+                channels: 0.075,
+                ..Augmentation::default()
+            },
             teacher: Teacher {
                 models: Vec::new(),
                 network: Architecture {
@@ -320,6 +326,9 @@ impl Recipe {
         }
         if self.data.source == super::SHAPES && !self.detects() {
             return refuse("data.source", "draws scenes for detectors; give a folder of pictures for a classifier");
+        }
+        if let Err(problem) = self.augment.check() {
+            return Err(KeyError::Invalid { key: "augment".into(), reason: problem });
         }
         for (key, count) in [
             ("scenes.teacher", self.scenes.teacher),

@@ -1,6 +1,7 @@
 //! The loop: lessons, a step of the optimiser, running averages, validations, and a state to go on from.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::average::{blend, measure};
@@ -107,7 +108,7 @@ const MOMENTUM: f32 = 0.1;
 pub fn train(
     weights: Weights,
     training: &Training,
-    lesson: impl Fn(usize) -> Lesson + Send + Sync,
+    lesson: impl Fn(usize) -> Lesson + Send + Sync + 'static,
     saving: Option<&Saving>,
     follower: &mut dyn Follower,
 ) -> Result<Weights, TrainError> {
@@ -116,10 +117,12 @@ pub fn train(
     let assigner = Assigner::new(&state.weights.network, training.top);
     let mut saved = Instant::now();
     let steps = state.position.step..training.schedule.steps;
-    let lesson = &lesson;
-    Prefetch::new(lesson_threads(), 4).run(steps.clone(), lesson, |step, lesson| {
+    let lesson = Arc::new(lesson);
+    let make = lesson.clone();
+    let lessons = Prefetch::new(steps.clone(), rayon::current_num_threads().min(4), 4, move |step| make(step));
+    for (step, lesson) in steps.zip(lessons) {
         if training.patience > 0 && state.position.stale >= training.patience {
-            return Ok(false);
+            break;
         }
         follower.step(advance(&mut state, training, &assigner, step, lesson)?)?;
         if training.validate > 0 && (step + 1).is_multiple_of(training.validate) {
@@ -138,22 +141,16 @@ pub fn train(
             save_state(&state, &saving.path)?;
             saved = Instant::now();
         }
-        Ok::<bool, TrainError>(true)
-    })?;
+    }
     let mut result = if training.keep_best && state.position.best.is_some() { state.best } else { state.average };
     if training.measured > 0 {
         // Lessons from the start of the training: any would do, as long as they are always the same.
-        measure(&mut result, (0..training.measured).map(lesson));
+        measure(&mut result, (0..training.measured).map(|step| lesson(step)));
     }
     if !result.is_finite() {
         return Err(TrainError::NotFinite { what: "result", step: state.position.step });
     }
     Ok(result)
-}
-
-/// Threads that make lessons ahead of time.
-fn lesson_threads() -> usize {
-    rayon::current_num_threads().clamp(1, 4)
 }
 
 fn begin(weights: Weights, training: &Training, saving: Option<&Saving>) -> Result<State, TrainError> {
