@@ -144,7 +144,7 @@ mod tests {
     fn pictures(count: usize) -> Collection {
         let item = |i: usize| {
             let pixels = Pixels::File(PathBuf::from(format!("{i}.png")));
-            Item { class: Some(usize::from(i % 5 == 0)), ..Item::new(format!("{i}.png"), pixels) }
+            Item { class: Some(usize::from(i.is_multiple_of(5))), ..Item::new(format!("{i}.png"), pixels) }
         };
         set((0..count).map(item).collect())
     }

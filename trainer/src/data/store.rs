@@ -13,7 +13,7 @@ use super::item::Pixels;
 use super::sample::Sample;
 
 /// Pictures by number, from wherever they come.
-pub trait Pictures: Sync {
+pub trait Pictures: Send + Sync {
     /// How many there are.
     fn count(&self) -> usize;
 

@@ -118,7 +118,10 @@ pub(super) fn of_video(path: &Path, video: &Path, file: &Path, options: &OpenOpt
     Ok(labelled(path, file, items, said, problems, options))
 }
 
-fn parse(file: &Path) -> Result<(Vec<(usize, Line)>, Vec<Problem>), DataError> {
+/// Lines by their numbers, and those that cannot be read.
+type Parsed = (Vec<(usize, Line)>, Vec<Problem>);
+
+fn parse(file: &Path) -> Result<Parsed, DataError> {
     let text = files::read(file)?;
     let (mut lines, mut problems) = (Vec::new(), Vec::new());
     for (at, line) in files::lines(&text) {
