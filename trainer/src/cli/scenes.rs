@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         let kind = image::ExtendedColorType::Rgb8;
         image::save_buffer(&path, &sample.pixels, sample.width as u32, sample.height as u32, kind)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        let labels = sample.labels.iter().map(|label| {
+        let labels = sample.boxes.iter().map(|label| {
             let [left, top, right, bottom] = label.bounds;
             serde_json::json!({ "class": CLASSES[label.class], "box": [left, top, right - left, bottom - top] })
         });

@@ -2,7 +2,7 @@
 
 use super::augment::Turn;
 use super::rng::Rng;
-use super::scene::{Label, Sample};
+use super::sample::{Label, Sample};
 
 /// Values in one patch: 3×3 pixels of three channels.
 pub const PATCH: usize = 27;
@@ -54,7 +54,7 @@ impl Batch {
         } else {
             patches(&turn.grid(&sample.pixels, side, 3), side, jitter, &mut self.patches);
         }
-        self.labels.push(sample.labels.iter().map(|&label| turn.label(label, side as f32)).collect());
+        self.labels.push(sample.boxes.iter().map(|&label| turn.label(label, side as f32)).collect());
     }
 }
 

@@ -1,18 +1,30 @@
-//! Synthetic scenes: drawn, labelled and seeded, so that the whole recipe runs without a single file of data.
+//! Where pictures come from and how they reach a network.
+//!
+//! A [`Collection`] is a set of pictures on disk, in any of the [`formats`] that are about; its pixels are decoded when asked
+//! for. [`scenes`] are drawn instead.
 
 mod augment;
 mod batch;
-mod dataset;
-mod ground;
-mod noise;
-mod picture;
+mod collection;
+mod decode;
+mod error;
+pub mod formats;
+mod frames;
+mod item;
 mod rng;
-mod scene;
-mod shapes;
+mod sample;
+pub mod scenes;
+mod video;
+mod walk;
 
 pub use augment::Turn;
 pub use batch::{Batch, Jitter, PATCH, patches};
-pub use dataset::{Dataset, Split, Walk};
+pub use collection::{Collection, OpenOptions, Task};
+pub use error::{DataError, Fault, Problem};
+pub use frames::Frames;
+pub use item::{Item, Part, Pixels};
 pub use rng::Rng;
-pub use scene::{Label, Sample, Scene};
-pub use shapes::CLASSES;
+pub use sample::{Label, Sample};
+pub use scenes::{CLASSES, Dataset, Scene, Split};
+pub use video::Video;
+pub use walk::Walk;

@@ -62,7 +62,7 @@ pub fn evaluate_file(path: &Path, data: &Dataset, done: impl Fn(usize) + Sync) -
     let found = detect(path, &data.samples, Some(SCORE), done)?;
     let truth = |label: &Label| Truth::new(label.class, from_edges(label.bounds));
     let judge =
-        |(sample, found): (&Sample, Vec<Found>)| Judged { found, truths: sample.labels.iter().map(truth).collect() };
+        |(sample, found): (&Sample, Vec<Found>)| Judged { found, truths: sample.boxes.iter().map(truth).collect() };
     let pictures: Vec<Judged> = data.samples.iter().zip(found).map(judge).collect();
     Ok(summarise(&pictures, contract.classes.len()))
 }

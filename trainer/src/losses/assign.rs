@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn an_object_gets_its_best_cells_and_the_best_of_them_its_overlap() {
         let a = architecture();
-        let label = Label { class: 1, bounds: [8.0, 8.0, 40.0, 40.0] };
+        let label = Label::new(1, [8.0, 8.0, 40.0, 40.0]);
         let logits = vec![0.0; a.points() * 2];
         // Every cell predicts the box, shifted by its index / 100 pixels: the first candidates overlap best.
         let boxes: Vec<f32> = (0..a.points()).flat_map(|i| label.bounds.map(|edge| edge + i as f32 / 100.0)).collect();
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn an_object_smaller_than_a_cell_still_gets_one() {
         let a = architecture();
-        let label = Label { class: 0, bounds: [1.0, 1.0, 2.0, 2.0] };
+        let label = Label::new(0, [1.0, 1.0, 2.0, 2.0]);
         let (logits, boxes) = (vec![-9.0; a.points() * 2], vec![50.0; a.points() * 4]);
         let targets = hard_targets(&Assigner::new(&a, 9), &logits, &boxes, &[Some(&[label][..])]);
         assert!(targets.box_weights.iter().all(|w| w.is_finite()));

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn boxes_are_drawn_where_they_are() {
-        let sample = Sample { width: 20, height: 20, pixels: vec![9; 1200], labels: Vec::new() };
+        let sample = Sample::rgb(20, 20, vec![9; 1200]);
         let found = Found { class: 0, score: 0.5, bbox: [5.0, 12.0, 10.0, 7.0] };
         let picture = annotated(&sample, &[found], 2);
         assert_eq!(picture.dimensions(), (40, 40));

@@ -1,7 +1,7 @@
 //! What objects lie on: textured grounds in two or three colours, and the uneven light that falls on everything.
 
 use super::noise::ValueNoise;
-use super::rng::Rng;
+use crate::data::Rng;
 
 /// A colour, linear from 0 to 1 in red, green, blue.
 pub type Colour = [f32; 3];

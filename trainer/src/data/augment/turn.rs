@@ -1,7 +1,6 @@
 //! The eight turns and mirrorings of a square, applied alike to pictures, boxes and maps of predictions.
 
-use super::rng::Rng;
-use super::scene::Label;
+use crate::data::{Label, Rng};
 
 /// One of the eight symmetries of a square: mirror columns, mirror rows, then swap rows and columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +67,7 @@ mod tests {
         fn boxes_turn_with_their_pictures(index in 0usize..8, a in 0usize..7, b in 0usize..7, w in 1usize..4, h in 1usize..4) {
             let side = 10;
             let turn = Turn::new(index);
-            let label = Label { class: 0, bounds: [a as f32, b as f32, (a + w) as f32, (b + h) as f32] };
+            let label = Label::new(0, [a as f32, b as f32, (a + w) as f32, (b + h) as f32]);
             let inside = |l: &Label, x: usize, y: usize| {
                 let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
                 x > l.bounds[0] && x < l.bounds[2] && y > l.bounds[1] && y < l.bounds[3]
@@ -83,7 +82,7 @@ mod tests {
         #[test]
         fn distances_turn_with_their_cells(index in 0usize..8, x in 3f32..6.0, y in 3f32..6.0) {
             let turn = Turn::new(index);
-            let label = |bounds| Label { class: 0, bounds };
+            let label = |bounds| Label::new(0, bounds);
             let (outer, point) = (turn.label(label([1.0, 2.0, 8.0, 9.5]), 10.0), turn.label(label([x, y, x, y]), 10.0));
             let distances = turn.distances([x - 1.0, y - 2.0, 8.0 - x, 9.5 - y]);
             let expected = [

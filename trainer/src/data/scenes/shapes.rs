@@ -10,7 +10,7 @@ use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle, Rectangle, Sector, Triangle};
 
-use super::rng::Rng;
+use crate::data::Rng;
 
 /// Classes in the order of their numbers.
 pub const CLASSES: [&str; 6] = ["circle", "ring", "square", "triangle", "star", "cross"];

@@ -1,7 +1,7 @@
 //! A float picture while it is being painted, and what a camera does to it on the way to bytes.
 
 use super::ground::Colour;
-use super::rng::Rng;
+use crate::data::Rng;
 
 /// Linear colours, row by row.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::rng::Rng;
-use super::scene::{Label, Sample, Scene};
+use super::scene::Scene;
+use crate::data::{Label, Sample};
 
 /// What a set is for. Sets of different splits never share a scene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,33 +56,7 @@ impl Dataset {
 
     /// Labels of scene `index`.
     pub fn labels(&self, index: usize) -> &[Label] {
-        &self.samples[index].labels
-    }
-}
-
-/// An endless walk through `0..count`: every index once, in random order, then again in another.
-#[derive(Clone, Debug)]
-pub struct Walk {
-    order: Vec<usize>,
-    next: usize,
-    rng: Rng,
-}
-
-impl Walk {
-    /// A walk with its own generator.
-    pub fn new(count: usize, rng: Rng) -> Walk {
-        Walk { order: (0..count).collect(), next: count, rng }
-    }
-
-    /// The next index; 0 if there is none at all.
-    pub fn step(&mut self) -> usize {
-        if self.next >= self.order.len() {
-            self.rng.shuffle(&mut self.order);
-            self.next = 0;
-        }
-        let index = self.order.get(self.next).copied().unwrap_or(0);
-        self.next += 1;
-        index
+        &self.samples[index].boxes
     }
 }
 
@@ -97,16 +71,6 @@ mod tests {
             pool.install(|| Dataset::draw(4, Split::Test, 6, 32, || ()))
         };
         let (one, three) = (draw(1), draw(3));
-        assert!(one.samples.iter().zip(&three.samples).all(|(a, b)| a.pixels == b.pixels && a.labels == b.labels));
-    }
-
-    #[test]
-    fn a_walk_visits_everything_before_it_repeats() {
-        let mut walk = Walk::new(7, Rng::new(&[1]));
-        for _ in 0..3 {
-            let mut seen: Vec<usize> = (0..7).map(|_| walk.step()).collect();
-            seen.sort_unstable();
-            assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
-        }
+        assert!(one.samples.iter().zip(&three.samples).all(|(a, b)| a.pixels == b.pixels && a.boxes == b.boxes));
     }
 }

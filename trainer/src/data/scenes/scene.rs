@@ -5,35 +5,13 @@
 
 use super::ground::{Colour, Ground, Light, hsv, mix};
 use super::picture::{Camera, Picture};
-use super::rng::Rng;
 use super::shapes::{CLASSES, Mask, Outline};
+use crate::data::{Label, Rng, Sample};
 
 /// Mask points along one side of a pixel.
 const FINENESS: usize = 3;
 /// What others must leave visible of an object.
 const VISIBLE: f32 = 0.45;
-
-/// An object to be found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Label {
-    /// Index into [`CLASSES`].
-    pub class: usize,
-    /// Left, top, right and bottom edge in pixels, clipped to the picture, hidden parts included.
-    pub bounds: [f32; 4],
-}
-
-/// A picture and what is in it.
-#[derive(Clone, Debug)]
-pub struct Sample {
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// RGB, row by row.
-    pub pixels: Vec<u8>,
-    /// Every object.
-    pub labels: Vec<Label>,
-}
 
 #[derive(Clone, Debug)]
 struct Thing {
@@ -138,12 +116,12 @@ impl Scene {
             pixels.extend((0..width).map(|x| self.ground.at(place(x), place(y))));
         }
         let mut picture = Picture { width, height, pixels };
-        let labels = self.things.iter().filter_map(|thing| self.lay(thing, &mut picture, side as f32)).collect();
+        let boxes = self.things.iter().filter_map(|thing| self.lay(thing, &mut picture, side as f32)).collect();
         for (i, pixel) in picture.pixels.iter_mut().enumerate() {
             let light = self.light.at(place(i % width), place(i / width));
             *pixel = pixel.map(|value| value * light);
         }
-        Sample { width, height, pixels: self.camera.develop(picture), labels }
+        Sample { boxes, ..Sample::rgb(width, height, self.camera.develop(picture)) }
     }
 
     /// Paints one thing and its shadow; its label, if it is of a class.
@@ -199,7 +177,7 @@ impl Scene {
             (extent[2] + left).clamp(0.0, width),
             (extent[3] + top).clamp(0.0, height),
         ];
-        (bounds[2] > bounds[0] && bounds[3] > bounds[1]).then_some(Label { class, bounds })
+        (bounds[2] > bounds[0] && bounds[3] > bounds[1]).then_some(Label::new(class, bounds))
     }
 }
 
@@ -245,8 +223,8 @@ mod tests {
             let scene = Scene::random(&[9, index], 1.5);
             let (small, large) = (scene.render(64), scene.render(128));
             assert_eq!((small.width, small.height, small.pixels.len()), (96, 64, 96 * 64 * 3));
-            assert_eq!(small.labels.len(), large.labels.len());
-            for (a, b) in small.labels.iter().zip(&large.labels) {
+            assert_eq!(small.boxes.len(), large.boxes.len());
+            for (a, b) in small.boxes.iter().zip(&large.boxes) {
                 seen[a.class] += 1;
                 assert!(a.bounds[0] >= 0.0 && a.bounds[2] <= 96.0 && a.bounds[1] >= 0.0 && a.bounds[3] <= 64.0);
                 for (p, q) in a.bounds.iter().zip(b.bounds) {

@@ -1,0 +1,5 @@
+//! Changes of pictures that their labels follow.
+
+mod turn;
+
+pub use turn::Turn;

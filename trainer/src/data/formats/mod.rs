@@ -1,0 +1,150 @@
+//! Reading sets of pictures in the formats that are about, each recognised by what lies at a path.
+//!
+//! | format | recognised by |
+//! |---|---|
+//! | [`idx`] | `NAME-images-idx3-ubyte` and `NAME-labels-idx1-ubyte`, with or without `.gz` (MNIST) |
+//! | [`coco`] | a `.json` with `images`, `annotations` and `categories`, alone or in a folder or its `annotations` |
+//! | [`yolo`] | a `.yaml` with `names` or `train`; `images` and `labels` folders; pictures with `.txt` beside them |
+//! | [`image_folder`] | a folder for each class, perhaps in folders `train`, `val` and `test` |
+//! | [`voc`] | `.xml` with `<annotation>` beside the pictures or in `Annotations` |
+//! | [`mot`] | `gt.txt` or `gt/gt.txt` with a folder `img1` or a video |
+//! | [`collect`] | `detections.jsonl`, or another file of the lines of `retort detect --json` |
+//! | [`video`] | a video, or a folder with one |
+//! | [`plain`] | pictures without anything |
+//!
+//! What a reader finds wrong with single labels becomes a [`Problem`](super::Problem); what makes the whole unreadable is a
+//! [`DataError`].
+
+pub mod coco;
+pub mod collect;
+mod files;
+pub mod idx;
+pub mod image_folder;
+pub mod mot;
+mod names;
+pub mod plain;
+pub mod video;
+pub mod voc;
+mod yaml;
+pub mod yolo;
+
+use std::path::Path;
+
+use super::collection::{Collection, OpenOptions};
+use super::error::DataError;
+
+/// The formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// COCO instances, JSON.
+    Coco,
+    /// YOLO text files.
+    Yolo,
+    /// A folder for each class.
+    ImageFolder,
+    /// The format of MNIST.
+    Idx,
+    /// Pascal VOC XML.
+    Voc,
+    /// MOTChallenge `gt.txt`.
+    Mot,
+    /// Retort's own lines of JSON.
+    Collect,
+    /// Frames of a video.
+    Video,
+    /// Pictures without labels.
+    Pictures,
+}
+
+impl Format {
+    /// All of them, in the order in which they are looked for.
+    const ALL: [Format; 9] = [
+        Format::Idx,
+        Format::Collect,
+        Format::Mot,
+        Format::Voc,
+        Format::Coco,
+        Format::Yolo,
+        Format::ImageFolder,
+        Format::Video,
+        Format::Pictures,
+    ];
+
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Coco => "COCO JSON",
+            Format::Yolo => "YOLO",
+            Format::ImageFolder => "ImageFolder",
+            Format::Idx => "IDX",
+            Format::Voc => "Pascal VOC",
+            Format::Mot => "MOT",
+            Format::Collect => "Retort's own",
+            Format::Video => "video",
+            Format::Pictures => "pictures",
+        }
+    }
+
+    /// What makes a path look like this format; `None` if nothing does.
+    fn recognise(self, path: &Path) -> Option<String> {
+        match self {
+            Format::Coco => coco::recognise(path),
+            Format::Yolo => yolo::recognise(path),
+            Format::ImageFolder => image_folder::recognise(path),
+            Format::Idx => idx::recognise(path),
+            Format::Voc => voc::recognise(path),
+            Format::Mot => mot::recognise(path),
+            Format::Collect => collect::recognise(path),
+            Format::Video => video::recognise(path),
+            Format::Pictures => plain::recognise(path),
+        }
+    }
+
+    fn read(self, path: &Path, options: &OpenOptions) -> Result<Collection, DataError> {
+        match self {
+            Format::Coco => coco::read(path, options),
+            Format::Yolo => yolo::read(path, options),
+            Format::ImageFolder => image_folder::read(path, options),
+            Format::Idx => idx::read(path, options),
+            Format::Voc => voc::read(path, options),
+            Format::Mot => mot::read(path, options),
+            Format::Collect => collect::read(path, options),
+            Format::Video => video::read(path, options),
+            Format::Pictures => plain::read(path, options),
+        }
+    }
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// See [`Collection::open`].
+pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Collection, DataError> {
+    std::fs::metadata(path).map_err(DataError::io(path))?;
+    let found = match options.format {
+        Some(format) => Some((format, "it was said to be".to_string())),
+        None => Format::ALL.into_iter().find_map(|format| Some((format, format.recognise(path)?))),
+    };
+    let Some((format, because)) = found else {
+        return Err(DataError::format(path, UNKNOWN));
+    };
+    let mut collection = format.read(path, options)?;
+    collection.because = because;
+    names::make_unique(&mut collection);
+    if collection.is_empty() {
+        let found =
+            collection.problems.first().map_or(String::new(), |problem| format!("; first of the problems: {problem}"));
+        let problem = format!("there is no picture in what looks like {format} ({}){found}", collection.because);
+        return Err(DataError::Unusable { path: path.into(), problem });
+    }
+    Ok(collection)
+}
+
+/// Said of what is none of the formats.
+const UNKNOWN: &str = "is no set of pictures that is known here: neither COCO (a .json, or a folder with one), YOLO (data.yaml, or \
+    folders images and labels), Pascal VOC (Annotations of .xml), ImageFolder (a folder for each class), IDX \
+    (NAME-images-idx3-ubyte), MOT (gt.txt with img1 or a video), a folder of `retort collect` (detections.jsonl), a video, nor pictures";
