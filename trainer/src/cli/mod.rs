@@ -1,6 +1,7 @@
-//! The command line: `retort-train distill`, `retort-train scenes`.
+//! The command line: one file a subcommand.
 
 mod distil;
+mod evaluate;
 mod scenes;
 
 use std::process::ExitCode;
@@ -19,6 +20,9 @@ enum Command {
     /// Train a teacher, distil a student from it, and write the student as int8 ONNX
     #[command(after_help = distil::EXAMPLES)]
     Distill(distil::Arguments),
+    /// Measure a model file on labelled pictures
+    #[command(after_help = evaluate::EXAMPLES)]
+    Evaluate(evaluate::Arguments),
     /// Draw scenes like those that the shapes recipe learns from
     #[command(after_help = scenes::EXAMPLES)]
     Scenes(scenes::Arguments),
@@ -28,6 +32,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Distill(arguments) => distil::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Scenes(arguments) => scenes::run(&arguments),
     };
     match result {

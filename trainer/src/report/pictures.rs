@@ -20,15 +20,16 @@ const COLOURS: [Rgb888; 6] = [
     Rgb888::new(204, 121, 167),
 ];
 
-struct Canvas(RgbImage);
+/// A picture to draw on.
+pub(super) struct Paper<'a>(pub &'a mut RgbImage);
 
-impl OriginDimensions for Canvas {
+impl OriginDimensions for Paper<'_> {
     fn size(&self) -> Size {
         Size::new(self.0.width(), self.0.height())
     }
 }
 
-impl DrawTarget for Canvas {
+impl DrawTarget for Paper<'_> {
     type Color = Rgb888;
     type Error = core::convert::Infallible;
 
@@ -47,10 +48,11 @@ impl DrawTarget for Canvas {
 /// The picture `zoom` times as large, with boxes and names.
 pub fn annotated(sample: &Sample, found: &[Found], zoom: u32) -> RgbImage {
     let (width, height) = (sample.width as u32, sample.height as u32);
-    let mut canvas = Canvas(RgbImage::from_fn(width * zoom, height * zoom, |x, y| {
+    let mut picture = RgbImage::from_fn(width * zoom, height * zoom, |x, y| {
         let at = ((y / zoom * width + x / zoom) * 3) as usize;
         image::Rgb([sample.pixels[at], sample.pixels[at + 1], sample.pixels[at + 2]])
-    }));
+    });
+    let mut canvas = Paper(&mut picture);
     for found in found {
         let colour = COLOURS[found.class % COLOURS.len()];
         let [left, top, width, height] = found.bbox;
@@ -64,7 +66,7 @@ pub fn annotated(sample: &Sample, found: &[Found], zoom: u32) -> RgbImage {
         let at = Point::new(left, (top - 10).max(0));
         let _ = Text::with_baseline(&label, at, style, Baseline::Top).draw(&mut canvas);
     }
-    canvas.0
+    picture
 }
 
 #[cfg(test)]
