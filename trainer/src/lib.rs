@@ -15,4 +15,5 @@ pub mod nets;
 pub mod quantise;
 pub mod recipe;
 pub mod report;
+pub mod teacher;
 pub mod train;

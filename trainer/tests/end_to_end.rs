@@ -1,4 +1,4 @@
-//! The whole recipe in miniature: scenes, teacher, both arms, export, measurement by the runtime.
+//! Recipes in miniature: pictures, teacher, both arms, export, measurement by the runtime; stopped and gone on with.
 
 use std::path::Path;
 
@@ -6,20 +6,21 @@ use retort::contract::Contract;
 use retort::model::{LoadOptions, Model};
 use retort::tensor::TensorRef;
 use retort_trainer::data::{Dataset, Sample, Split};
-use retort_trainer::distil::{experiment, train_teacher};
-use retort_trainer::evaluate::golden;
+use retort_trainer::distil::{Options, Results, experiment, label, open};
 use retort_trainer::nets::{Folded, predict};
 use retort_trainer::recipe::Recipe;
 use retort_trainer::report::{Bars, RunFolder};
 use retort_trainer::train::load;
 
-fn tiny() -> Recipe {
-    let changes = [
-        "data.size=64",
-        "data.teacher=8",
-        "data.labelled=6",
-        "data.transfer=8",
-        "data.test=6",
+fn recipe(changes: &[&str]) -> Recipe {
+    let tiny = [
+        "data.width=64",
+        "data.height=64",
+        "scenes.teacher=8",
+        "scenes.labelled=6",
+        "scenes.transfer=8",
+        "scenes.validation=3",
+        "scenes.test=6",
         "teacher.widths=[8, 8, 16, 16, 16]",
         "teacher.neck=16",
         "student.widths=[8, 8, 8, 16, 16]",
@@ -29,10 +30,17 @@ fn tiny() -> Recipe {
         "learning.steps=3",
         "learning.batch=4",
         "distil.labelled=2",
-        "quantise.scenes=4",
+        "quantise.pictures=4",
         "seeds=[1, 2]",
     ];
-    Recipe::resolve(None, &changes.map(str::to_owned)).expect("a valid recipe")
+    let all: Vec<String> = tiny.iter().chain(changes).map(|&change| change.to_owned()).collect();
+    Recipe::resolve(None, &all).expect("a valid recipe")
+}
+
+fn run(recipe: &Recipe, folder: &Path, options: Options) -> (Results, RunFolder) {
+    let folder = RunFolder::create(folder).expect("made");
+    let results = experiment(recipe, &folder, &Bars::default(), options).expect("it runs");
+    (results, folder)
 }
 
 fn floats(path: &Path, sample: &Sample) -> Vec<Vec<f32>> {
@@ -40,9 +48,8 @@ fn floats(path: &Path, sample: &Sample) -> Vec<Vec<f32>> {
     let contract: &Contract = model.contract().expect("a contract");
     let mut preprocessor =
         retort::vision::preprocess::Preprocessor::new(&contract.image, &model.inputs()[0]).expect("it fits");
-    let frame = retort::vision::frame::Frame::rgb(&sample.pixels, sample.width, sample.height).expect("a frame");
     let mut session = model.session();
-    preprocessor.fill(&frame, session.input(0)).expect("filled");
+    preprocessor.fill(&sample.frame().expect("a frame"), session.input(0)).expect("filled");
     session.run().expect("run");
     let outputs = (0..model.outputs().len()).map(|index| match session.output(index) {
         TensorRef::F32(values) => values.to_vec(),
@@ -53,21 +60,22 @@ fn floats(path: &Path, sample: &Sample) -> Vec<Vec<f32>> {
 
 #[test]
 fn a_recipe_becomes_measured_files() {
-    let recipe = tiny();
-    let folder = tempfile::tempdir().expect("a folder");
-    let run = RunFolder::create(&folder.path().join("run")).expect("made");
-    let results = experiment(&recipe, &run, &Bars::default(), false).expect("it runs");
+    let recipe = recipe(&[]);
+    let place = tempfile::tempdir().expect("a folder");
+    let (results, folder) = run(&recipe, &place.path().join("run"), Options::default());
     assert_eq!(results.students.len(), 4);
-    for name in ["recipe.toml", "training.csv", "results.csv", "card.md", "verdict.txt", "picture-0.png"] {
-        assert!(run.file(name).is_file(), "{name} is missing");
+    let names =
+        ["recipe.toml", "environment.json", "training.csv", "results.csv", "card.md", "verdict.txt", "picture-0.png"];
+    for name in names {
+        assert!(folder.file(name).is_file(), "{name} is missing");
     }
 
     // The f32 file computes what the network in training computes.
-    let weights = load(&run.file("distilled-1.ckpt")).expect("a checkpoint");
-    let test = Dataset::draw(recipe.data.seed, Split::Test, 2, 64, || ());
+    let weights = load(&folder.file("distilled-1.ckpt")).expect("a checkpoint");
+    let test = Dataset::draw(recipe.data.seed, Split::Test, 2, [64, 64], || ());
     for sample in &test.samples {
         let expected = &predict(&Folded::new(&weights), &[sample], |_| ())[0];
-        let outputs = floats(&run.file("student-f32.onnx"), sample);
+        let outputs = floats(&folder.file("student-f32.onnx"), sample);
         let classes = outputs[0].iter().chain(&outputs[2]).zip(&expected.classes);
         for (a, b) in classes.chain(outputs[1].iter().chain(&outputs[3]).zip(&expected.boxes)) {
             assert!((a - b).abs() < 1e-4, "{a} {b}");
@@ -75,37 +83,17 @@ fn a_recipe_becomes_measured_files() {
     }
 
     // The int8 file carries the checksums of what it computes, and stays near the floats.
-    let student = run.file("student.onnx");
-    let model = Model::open(&student, &LoadOptions::default()).expect("the file loads");
-    assert_eq!(model.contract().and_then(|c| c.golden), Some(golden(&student, 1).expect("it runs")));
+    let student = folder.file("student.onnx");
+    let (model, contract) = open(&student).expect("the file loads");
+    let golden = retort::model::golden::golden(&model, &contract, 1).expect("it runs");
+    assert_eq!(contract.golden, Some(golden));
     assert_eq!(model.fallbacks().len(), 0, "every step has a kernel");
-    for (int8, float) in
-        floats(&student, &test.samples[0]).iter().zip(floats(&run.file("student-f32.onnx"), &test.samples[0]))
-    {
+    let sample = &test.samples[0];
+    for (int8, float) in floats(&student, sample).iter().zip(floats(&folder.file("student-f32.onnx"), sample)) {
         let worst = int8.iter().zip(&float).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let span = float.iter().fold(0.0f32, |span, v| span.max(v.abs()));
         assert!(worst <= 0.1 * span.max(0.5), "{worst} of {span}");
     }
-
-    // Resuming trains nothing again and comes to the same figures; another recipe is refused.
-    std::fs::remove_file(run.file("control-2.ckpt")).expect("removed");
-    let again = experiment(&recipe, &run, &Bars::default(), true).expect("it resumes");
-    assert_eq!(again.students[3].int8, results.students[3].int8);
-    let other = Recipe { seeds: vec![5], ..recipe };
-    let error = experiment(&other, &run, &Bars::default(), true).expect_err("refused").to_string();
-    assert!(error.contains("recipe.toml"), "{error}");
-}
-
-#[test]
-fn training_does_not_depend_on_threads() {
-    let recipe = tiny();
-    let data = Dataset::draw(recipe.data.seed, Split::Teacher, 8, 64, || ());
-    let train = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        pool.install(|| train_teacher(&recipe, &data, |_| ()))
-    };
-    assert_eq!(recipe.teaching.shards, 2, "two shards are what could go wrong");
-    assert_eq!(train(1), train(3));
 }
 
 #[test]
@@ -117,4 +105,83 @@ fn the_shipped_recipe_spells_out_every_key() {
     let all: toml::Table = recipe.to_toml().parse().expect("TOML");
     assert_eq!(spelled, all);
     assert_eq!(recipe, Recipe::default(), "the defaults are the shipped recipe");
+}
+
+/// Stopped between two networks and gone on with, a run leaves the same weights, byte for byte, and the same table.
+#[test]
+fn what_was_stopped_goes_on_as_if_nothing_had_happened() {
+    let recipe = recipe(&["seeds=[1]", "learning.steps=25", "learning.validate=10", "learning.keep_best=true"]);
+    let place = tempfile::tempdir().expect("a folder");
+    let (whole, reference) = run(&recipe, &place.path().join("whole"), Options::default());
+    let expected = std::fs::read(reference.file("student.onnx")).expect("written");
+
+    // A folder as it is when the program dies between two networks.
+    let (_, folder) = run(&recipe, &place.path().join("stopped"), Options::default());
+    for name in ["control-1.ckpt", "student.onnx", "results.csv"] {
+        std::fs::remove_file(folder.file(name)).expect("there");
+    }
+    let (resumed, folder) = run(&recipe, &place.path().join("stopped"), Options { resume: true, labels_only: false });
+    assert_eq!(std::fs::read(folder.file("student.onnx")).expect("written"), expected);
+    assert_eq!(format!("{:?}", resumed.students), format!("{:?}", whole.students));
+    let rows = |folder: &RunFolder| {
+        let text = folder.read("training.csv").expect("a table");
+        let mut rows: Vec<String> = text.lines().map(str::to_owned).collect();
+        rows.sort_unstable();
+        rows
+    };
+    assert_eq!(rows(&folder), rows(&reference));
+
+    // Another recipe is not gone on with.
+    let other = recipe_with_seed_two(&recipe);
+    let error = experiment(&other, &folder, &Bars::default(), Options { resume: true, labels_only: false });
+    assert!(error.expect_err("refused").to_string().contains("another recipe"));
+}
+
+fn recipe_with_seed_two(recipe: &Recipe) -> Recipe {
+    Recipe { seeds: vec![2], ..recipe.clone() }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let recipe = recipe(&["seeds=[1]"]);
+    let place = tempfile::tempdir().expect("a folder");
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        let path = place.path().join(format!("on-{threads}"));
+        let (_, folder) = pool.install(|| run(&recipe, &path, Options::default()));
+        std::fs::read(folder.file("student.onnx")).expect("written")
+    };
+    let one = on(1);
+    assert_eq!(on(2), one);
+    assert_eq!(on(5), one);
+}
+
+/// Two machines that answer a half each leave what one alone would have left.
+#[test]
+fn answers_of_two_machines_come_together() {
+    let recipe = recipe(&["seeds=[1]", "scenes.transfer=300"]);
+    let place = tempfile::tempdir().expect("a folder");
+    let (_, reference) = run(&recipe, &place.path().join("one"), Options::default());
+    let folder = RunFolder::create(&place.path().join("two")).expect("made");
+    for shard in 0..2 {
+        label(&recipe, &folder, &Bars::default(), [shard, 2]).expect("answered");
+    }
+    let files = |folder: &RunFolder| {
+        let entries = std::fs::read_dir(folder.file("answers")).expect("there").map(|entry| entry.expect("one").path());
+        let mut files: Vec<_> =
+            entries.map(|path| (path.file_name().map(ToOwned::to_owned), std::fs::read(path).expect("read"))).collect();
+        files.sort();
+        files
+    };
+    assert_eq!(files(&folder), files(&reference));
+    assert_eq!(files(&folder).len(), 1 + 3, "six labelled pictures in one chunk, 300 others in three");
+}
+
+#[test]
+fn labels_alone_make_a_student_too() {
+    let recipe = recipe(&["seeds=[1]"]);
+    let place = tempfile::tempdir().expect("a folder");
+    let (results, folder) = run(&recipe, place.path(), Options { resume: false, labels_only: true });
+    assert!(results.teacher.is_none() && results.verdict.is_none() && results.students.len() == 1);
+    assert!(folder.file("student.onnx").is_file() && !folder.file("teacher.onnx").exists());
 }

@@ -1,17 +1,36 @@
 //! The training operators that burn's CPU backend lacks or runs slowly, for networks laid out NHWC.
 //!
-//! Compact detectors are depthwise 3×3 convolutions, pointwise convolutions and batch normalisation with ReLU6. In NHWC
-//! a pointwise convolution is one matrix product, which burn does well; the other two live here, each with its
-//! gradient. Kernels are plain slices in, slices out ([`depthwise`], [`norm`]) and run on the calling thread only:
-//! whoever trains splits the batch over threads, so that results do not depend on how many there are.
+//! Each is a function on burn tensors and differentiates where they do. On burn's CPU backend (Flex, with or without Autodiff, f32 and
+//! f64) it runs the kernels of this crate, elsewhere it is composed of burn's own operators ([`composed`]); which of both is found out
+//! from the tensor at run time.
 //!
-//! Every gradient is checked against finite differences in f64 and against burn's own operators.
-#![forbid(unsafe_code)]
+//! | folder | what is in it |
+//! |---|---|
+//! | `operators` | what is called, and how it joins burn's graph |
+//! | [`kernels`] | the arithmetic, on slices |
+//! | `simd` | vectors of AVX512, AVX2 and plain Rust |
+//! | `memory` | the memory of results, used again |
+//!
+//! Kernels use the threads of the current rayon pool, and compute the same bits on any number of them. Every
+//! gradient is checked against finite differences in f64 and against burn's own operators.
+#![deny(unsafe_code)]
 
-pub mod depthwise;
-mod extension;
-pub mod norm;
+#[cfg(test)]
+mod check;
+pub mod composed;
+pub mod kernels;
+mod memory;
+mod operators;
 mod real;
+mod simd;
+mod window;
 
-pub use extension::{batch_norm_relu6, channel_moments, depthwise3x3};
+pub use kernels::optimiser::{AdamW, Sgd, sum_of_squares};
+pub use memory::release_memory;
+pub use operators::{
+    activation, add, average_pool, batch_norm, conv2d, depthwise, global_average_pool, linear, max_pool, scale_shift,
+    upsample2, upsample2_add,
+};
 pub use real::Real;
+pub use simd::Isa;
+pub use window::{Activation, Geometry, Window};

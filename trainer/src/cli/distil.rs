@@ -1,39 +1,46 @@
-//! `retort-train distill`: the whole recipe, from nothing to a measured int8 student.
-
-use std::path::PathBuf;
+//! `retort-train distill` and `retort-train train`: the whole recipe, from pictures to measured int8 students.
 
 use anyhow::Result;
 
-use crate::distil::experiment;
-use crate::recipe::Recipe;
-use crate::report::{Bars, RunFolder};
+use super::recipe::RecipeArguments;
+use crate::distil::{Options, experiment};
+use crate::report::Bars;
 
 pub(super) const EXAMPLES: &str = "Examples:
   retort-train distill models/recipes/shapes.toml
   retort-train distill models/recipes/shapes.toml --run runs/wider --set student.neck=64
   retort-train distill --set seeds=[1] --set learning.steps=300";
 
+pub(super) const TRAIN_EXAMPLES: &str = "Examples:
+  retort-train train models/recipes/mnist-cnn.toml --set data.source=DIR
+  retort-train train --set seeds=[1] --set learning.steps=300";
+
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The recipe; without one, every key has its default
-    recipe: Option<PathBuf>,
-    /// Change one key of the recipe; may be given again
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
-    /// Folder for all that comes of it [default: runs/NAME]
-    #[arg(long, value_name = "DIR")]
-    run: Option<PathBuf>,
-    /// Go on with an interrupted run: networks that are already trained in the folder are kept
+    #[command(flatten)]
+    recipe: RecipeArguments,
+    /// Go on with an interrupted run: what lies in the folder is kept, and the result is the same
     #[arg(long)]
     resume: bool,
+    /// Print the results as one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let recipe = Recipe::resolve(arguments.recipe.as_deref(), &arguments.overrides)?;
-    let path = arguments.run.clone().unwrap_or_else(|| PathBuf::from("runs").join(&recipe.name));
-    let folder = RunFolder::create(&path)?;
+pub(super) fn run(arguments: &Arguments, labels_only: bool) -> Result<()> {
+    let recipe = arguments.recipe.recipe()?;
+    let folder = arguments.recipe.folder(&recipe)?;
+    let options = Options { resume: arguments.resume, labels_only };
     let bars = Bars::default();
-    let results = experiment(&recipe, &folder, &bars, arguments.resume)?;
-    bars.say(&format!("{}\nThe student is {}.", results.verdict.words, folder.file("student.onnx").display()));
+    let results = arguments.recipe.on_threads(|| Ok(experiment(&recipe, &folder, &bars, options)?))?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&results)?);
+        return Ok(());
+    }
+    bars.say(&results.table());
+    if let Some(verdict) = &results.verdict {
+        bars.say(&verdict.words);
+    }
+    bars.say(&format!("The student is {}.", folder.file("student.onnx").display()));
     Ok(())
 }

@@ -1,7 +1,10 @@
-//! The command line: one file a subcommand.
+//! The command line: what `retort-train` can be asked to do.
 
 mod distil;
 mod evaluate;
+mod label;
+mod plan;
+mod recipe;
 mod scenes;
 
 use std::process::ExitCode;
@@ -20,6 +23,15 @@ enum Command {
     /// Train a teacher, distil a student from it, and write the student as int8 ONNX
     #[command(after_help = distil::EXAMPLES)]
     Distill(distil::Arguments),
+    /// Train a network on labels alone, and write it as int8 ONNX
+    #[command(after_help = distil::TRAIN_EXAMPLES)]
+    Train(distil::Arguments),
+    /// Let the teacher answer, on one machine or a share on each of several
+    #[command(after_help = label::EXAMPLES)]
+    Label(label::Arguments),
+    /// Say what a recipe's networks will cost on a board, before anything is trained
+    #[command(after_help = plan::EXAMPLES)]
+    Plan(plan::Arguments),
     /// Measure a model file on labelled pictures
     #[command(after_help = evaluate::EXAMPLES)]
     Evaluate(evaluate::Arguments),
@@ -31,7 +43,10 @@ enum Command {
 /// Runs the command that the process was started with. Exit codes: 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Distill(arguments) => distil::run(&arguments),
+        Command::Distill(arguments) => distil::run(&arguments, false),
+        Command::Train(arguments) => distil::run(&arguments, true),
+        Command::Label(arguments) => label::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Scenes(arguments) => scenes::run(&arguments),
     };

@@ -4,7 +4,6 @@
 //! for. [`scenes`] are drawn instead.
 
 mod augment;
-mod batch;
 mod collection;
 mod decode;
 mod error;
@@ -15,10 +14,10 @@ mod rng;
 mod sample;
 pub mod scenes;
 mod video;
+mod stopgap;
 mod walk;
 
 pub use augment::Turn;
-pub use batch::{Batch, Jitter, PATCH, patches};
 pub use collection::{Collection, OpenOptions, Task};
 pub use error::{DataError, Fault, Problem};
 pub use frames::Frames;
@@ -27,4 +26,5 @@ pub use rng::Rng;
 pub use sample::{Label, Sample};
 pub use scenes::{CLASSES, Dataset, Scene, Split};
 pub use video::Video;
+pub use stopgap::*;
 pub use walk::Walk;

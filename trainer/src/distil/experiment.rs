@@ -1,22 +1,27 @@
 //! The experiment from start to end, and what it leaves in the run folder.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::prelude::*;
 use serde::Serialize;
 use tract_onnx::pb::ModelProto;
 
-use super::arms::{Arm, Signals, train_student, train_teacher};
+use super::lessons::Signals;
+use super::measure::{Figures, find, measure, open};
+use super::pictures::{PictureError, Pictures, Set};
+use super::trainings::{Bench, HEADINGS, TRAINING, Task};
 use super::verdict::Verdict;
-use crate::data::{Dataset, Sample, Split};
-use crate::evaluate::{Summary, detect, evaluate_file, golden};
-use crate::export::{MissingRange, WriteError, contract, float_model, quantised_model, write};
-use crate::nets::{Folded, Weights};
-use crate::quantise::calibrate;
+use crate::data::{Label, Sample};
+use crate::evaluate::Found;
+use crate::export::{Description, MissingRange, WriteError, contract, float_model, quantised_model, write};
+use crate::nets::{Folded, Network, Shape, ShapeError, Weights};
+use crate::quantise::{Ranges, calibrate};
 use crate::recipe::Recipe;
-use crate::report::{Bars, FolderError, RunFolder, annotated, card};
-use crate::train::{CheckpointError, Progress, load, save};
+use crate::report::{Bars, FolderError, RunFolder, annotated, card, environment};
+use crate::teacher::{Cache, CacheError, OwnTeacher, Teacher, TeacherError};
+use crate::train::{CheckpointError, TrainError};
 
 /// Why an experiment stopped.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +32,37 @@ pub enum ExperimentError {
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// There are no pictures to learn from or to measure on.
+    #[error(transparent)]
+    Pictures(#[from] PictureError),
+    /// A network cannot be built.
+    #[error("`{key}` cannot be built for pictures of {width}×{height}")]
+    Network {
+        /// Its table in the recipe.
+        key: &'static str,
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Which layer, and why.
+        source: ShapeError,
+    },
+    /// The teacher failed.
+    #[error(transparent)]
+    Teacher(#[from] TeacherError),
+    /// Its answers could not be kept.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A training failed.
+    #[error("training {name}, seed {seed}, stopped")]
+    Training {
+        /// The network's name.
+        name: String,
+        /// Its seed.
+        seed: u64,
+        /// Why.
+        source: TrainError,
+    },
     /// Calibration missed a value.
     #[error(transparent)]
     Range(#[from] MissingRange),
@@ -47,6 +83,26 @@ pub enum ExperimentError {
     Picture(#[from] image::ImageError),
 }
 
+/// Which of the two students.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arm {
+    /// With the teacher.
+    Distilled,
+    /// Without.
+    Control,
+}
+
+impl Arm {
+    /// The arm's name in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arm::Distilled => "distilled",
+            Arm::Control => "control",
+        }
+    }
+}
+
 /// One student, measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Student {
@@ -55,283 +111,372 @@ pub struct Student {
     /// The seed.
     pub seed: u64,
     /// The f32 file.
-    pub float: Summary,
+    pub float: Figures,
     /// The int8 file.
-    pub int8: Summary,
+    pub int8: Figures,
 }
 
 /// Everything that was measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Results {
-    /// The teacher, in f32.
-    pub teacher: Summary,
+    /// The teacher, if there is one and it is a single file.
+    pub teacher: Option<Figures>,
     /// Both arms, seed by seed.
     pub students: Vec<Student>,
-    /// What the int8 files say about distillation.
-    pub verdict: Verdict,
-    /// AP50 that the kept student loses from f32 to int8, from 0 to 100.
+    /// What the int8 files say about distillation; none without a teacher.
+    pub verdict: Option<Verdict>,
+    /// What the kept student loses from f32 to int8, from 0 to 100.
     pub int8_loss: f64,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+}
+
+/// How to run an experiment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Go on with what lies in the folder.
+    pub resume: bool,
+    /// Without a teacher: students learn from labels alone.
+    pub labels_only: bool,
 }
 
 const RECIPE: &str = "recipe.toml";
 const STUDENT: &str = "student.onnx";
-const TRAINING: &str = "training.csv";
 const RESULTS: &str = "results.csv";
-/// Steps between two lines of the training table.
-const EVERY: usize = 10;
+/// Where the teacher's answers are kept.
+const ANSWERS: &str = "answers";
 /// Seed of the golden picture in the student's contract.
 const GOLDEN_SEED: u32 = 1;
-/// Test scenes that are drawn with what the student finds in them.
+/// Test pictures that are drawn with what the student finds in them.
 const PICTURES: usize = 6;
-/// How many times larger than the student sees them.
-const ZOOM: u32 = 3;
 
 /// Runs the whole recipe; the results, which also lie in the folder. With `resume`, networks that an earlier run of the
-/// same recipe finished in this folder are not trained again; the results are the same.
-pub fn experiment(recipe: &Recipe, folder: &RunFolder, bars: &Bars, resume: bool) -> Result<Results, ExperimentError> {
-    let resume = resume && folder.read(RECIPE).is_some();
-    if resume && folder.read(RECIPE).as_deref() != Some(&recipe.to_toml()) {
-        return Err(ExperimentError::OtherRecipe { path: folder.file(RECIPE) });
+/// same recipe finished in this folder are not trained again, and one that it began is trained on; the results are the same.
+pub fn experiment(
+    recipe: &Recipe,
+    folder: &RunFolder,
+    bars: &Bars,
+    options: Options,
+) -> Result<Results, ExperimentError> {
+    let pictures = prepare(recipe, folder, bars, options.resume)?;
+    let bench = Bench { recipe, folder, bars, pictures: &pictures };
+    let student = network(recipe, "student", pictures.classes.len())?;
+    let mut figures = None;
+    let mut signals = None;
+    let mut arms = vec![Arm::Control];
+    if !options.labels_only {
+        let (teacher, file) = teacher(&bench, &student)?;
+        if let Some(file) = file {
+            figures = Some(bench.measured("teacher", recipe.data.seed, "f32", &file)?);
+        }
+        signals = Some(ask(&bench, &teacher, [0, 1])?);
+        arms.insert(0, Arm::Distilled);
     }
-    folder.write(RECIPE, recipe.to_toml())?;
-    if !resume {
-        folder.start_table(TRAINING, "network,seed,step,loss,gradient_norm,rate")?;
-    }
-    folder.start_table(RESULTS, "network,seed,file,ap,ap50,ap75,ap_small,ap_medium,ap_large")?;
-
-    let data = Scenes::draw(recipe, bars);
-    let teacher = unless_done(folder, "teacher.ckpt", resume, || teach(recipe, folder, bars, &data.teacher))?;
-    let teacher_file = folder.file("teacher.onnx");
-    let provenance = provenance(recipe, &teacher);
-    let describe = || contract(&recipe.detection, None, provenance.clone(), BTreeMap::new()).to_metadata();
-    write(float_model(&Folded::new(&teacher), "teacher"), describe(), &teacher_file)?;
-    let bar = bars.start("measuring the teacher", data.test.len());
-    let teacher_figures = evaluate_file(&teacher_file, &data.test, |n| bar.advance(n))?;
-    bar.finish(&in_words(&teacher_figures));
-    record(folder, "teacher", recipe.data.seed, "f32", &teacher_figures)?;
-
-    let bar = bars.start("asking the teacher", data.labelled.len() + data.transfer.len());
-    let signals = Signals::ask(&teacher_file, &data.labelled, &data.transfer, |n| bar.advance(n))?;
-    bar.finish("");
-
-    let arms: Vec<(Arm, u64)> =
-        recipe.seeds.iter().flat_map(|&seed| [(Arm::Distilled, seed), (Arm::Control, seed)]).collect();
-    let learn = |&(arm, seed): &(Arm, u64)| {
-        let learn = || learn(recipe, folder, bars, &data, &signals, arm, seed);
-        unless_done(folder, &checkpoint(arm, seed), resume, learn)
+    let students = learn(&bench, &student, &arms, signals.as_ref())?;
+    let kept = students.iter().find(|student| student.arm == arms[0]);
+    let main = |arm: Arm| -> Vec<f64> {
+        students.iter().filter(|student| student.arm == arm).map(|student| student.int8.main()).collect()
     };
-    // One task an arm, so that as many train at once as there are threads.
-    let weights: Vec<Result<Weights, ExperimentError>> = arms.par_iter().with_max_len(1).map(learn).collect();
-
-    let watched = watched(recipe, &data);
-    let bar = bars.start("exporting and measuring", arms.len() * 2 * data.test.len());
-    let mut students = Vec::new();
-    for (&(arm, seed), weights) in arms.iter().zip(weights) {
-        let folded = Folded::new(&weights?);
-        let ranges = calibrate(&folded, &watched, recipe.quantise.percentile);
-        let measure = |model: ModelProto, file: &str| -> Result<Summary, ExperimentError> {
-            let path = folder.file(&format!("{}-{seed}-{file}.onnx", arm.name()));
-            write(model, describe(), &path)?;
-            let figures = evaluate_file(&path, &data.test, |n| bar.advance(n))?;
-            record(folder, arm.name(), seed, file, &figures)?;
-            Ok(figures)
-        };
-        let float = measure(float_model(&folded, &recipe.name), "f32")?;
-        let int8 = measure(quantised_model(&folded, &ranges, &recipe.name)?, "int8")?;
-        students.push(Student { arm, seed, float, int8 });
-    }
-    bar.finish("");
-    let results = Results::new(teacher_figures, students);
-    conclude(recipe, folder, &data, &provenance, &results)?;
+    let results = Results {
+        teacher: figures,
+        verdict: signals.is_some().then(|| {
+            let name = students.first().map_or("AP", |student| student.int8.name());
+            Verdict::new(&format!("{name} (int8)"), &main(Arm::Distilled), &main(Arm::Control))
+        }),
+        int8_loss: kept.map_or(0.0, |kept| kept.float.main() - kept.int8.main()),
+        classes: pictures.classes.clone(),
+        students,
+    };
+    conclude(&bench, arms[0], &results)?;
     Ok(results)
 }
 
-/// Picks the student to keep, the distilled one of the first seed, whatever the others are like: choosing by the test
-/// figures would flatter it. Writes its files, pictures, verdict and card.
-fn conclude(
+/// Lets the teacher answer one shard of all that it will be asked.
+pub fn label(
     recipe: &Recipe,
     folder: &RunFolder,
-    data: &Scenes,
-    provenance: &BTreeMap<String, String>,
-    results: &Results,
+    bars: &Bars,
+    shard: [usize; 2],
 ) -> Result<(), ExperimentError> {
-    let Some(kept) = results.students.iter().find(|student| student.arm == Arm::Distilled) else { return Ok(()) };
-    let weights = load(&folder.file(&checkpoint(kept.arm, kept.seed)))?;
-    let folded = Folded::new(&weights);
-    let ranges = calibrate(&folded, &watched(recipe, data), recipe.quantise.percentile);
+    let pictures = prepare(recipe, folder, bars, true)?;
+    let bench = Bench { recipe, folder, bars, pictures: &pictures };
+    let student = network(recipe, "student", pictures.classes.len())?;
+    let (teacher, _) = teacher(&bench, &student)?;
+    for (name, set) in [("labelled", &pictures.labelled), ("transfer", &pictures.transfer)] {
+        fill(&bench, &teacher, name, set, shard)?;
+    }
+    Ok(())
+}
+
+/// Writes down what is to be done, or checks that it is what the folder was made for, and opens the pictures.
+fn prepare(recipe: &Recipe, folder: &RunFolder, bars: &Bars, resume: bool) -> Result<Pictures, ExperimentError> {
+    let before = folder.read(RECIPE).filter(|_| resume);
+    match before {
+        Some(text) if text != recipe.to_toml() => {
+            return Err(ExperimentError::OtherRecipe { path: folder.file(RECIPE) });
+        }
+        Some(_) => {}
+        None => {
+            folder.clear(&["ckpt", "state"])?;
+            folder.write(RECIPE, recipe.to_toml())?;
+            folder.write("environment.json", environment())?;
+            folder.start_table(TRAINING, HEADINGS)?;
+        }
+    }
+    let headings = Figures::headings(recipe.detects()).join(",").to_lowercase();
+    folder.start_table(RESULTS, &format!("network,seed,file,{headings}"))?;
+    Ok(Pictures::open(recipe, bars)?)
+}
+
+/// A network of the recipe for its pictures.
+pub fn network(recipe: &Recipe, key: &'static str, classes: usize) -> Result<Network, ExperimentError> {
+    let (width, height) = (recipe.data.width, recipe.data.height);
+    let architecture = if key == "teacher" { &recipe.teacher.network } else { &recipe.student };
+    let shape = Shape { height, width, channels: recipe.data.channels };
+    architecture.build(shape, classes).map_err(|source| ExperimentError::Network { key, width, height, source })
+}
+
+/// The teacher, trained if it is not a file, and the one file that it is, if it is one.
+fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<PathBuf>), ExperimentError> {
+    let recipe = bench.recipe;
+    let files: Vec<PathBuf> = recipe.teacher.models.iter().map(PathBuf::from).collect();
+    if !files.is_empty() {
+        let teacher = Teacher::open(&files, student, &bench.pictures.classes)?;
+        return Ok((teacher, None));
+    }
+    let network = network(recipe, "teacher", bench.pictures.classes.len())?;
+    let seed = recipe.data.seed;
+    let task = Task {
+        name: "teacher",
+        seed,
+        network: &network,
+        optimisation: &recipe.teaching,
+        labelled: &bench.pictures.teacher,
+        signals: None,
+    };
+    let weights = bench.train(&task)?;
+    let path = bench.folder.file("teacher.onnx");
+    let model = float_model(&Folded::new(&weights), "teacher");
+    bench.write(model, &network, Description { provenance: provenance(bench, None), ..Description::default() }, &path)?;
+    Ok((Teacher::Own(OwnTeacher::open(&path)?), Some(path)))
+}
+
+/// All that the teacher says about the pictures of the student.
+fn ask(bench: &Bench<'_>, teacher: &Teacher, shard: [usize; 2]) -> Result<Signals, ExperimentError> {
+    let pictures = bench.pictures;
+    let load = |name, set| -> Result<_, ExperimentError> {
+        Ok(fill(bench, teacher, name, set, shard)?.load().unwrap_or_default())
+    };
+    Ok(Signals { labelled: load("labelled", &pictures.labelled)?, transfer: load("transfer", &pictures.transfer)? })
+}
+
+fn fill(
+    bench: &Bench<'_>,
+    teacher: &Teacher,
+    name: &str,
+    set: &Set,
+    shard: [usize; 2],
+) -> Result<Cache, ExperimentError> {
+    let recipe = bench.recipe;
+    let views = recipe.distil.views.max(1);
+    let mut key = crc32fast::Hasher::new();
+    key.update(&teacher.crc32().to_le_bytes());
+    key.update(&set.crc32().to_le_bytes());
+    // A file sees pictures as they are, whatever the student's size; all else goes by the student's view.
+    let as_they_are = matches!(teacher, Teacher::Files(_)) && recipe.distil.views == 0;
+    if !as_they_are {
+        key.update(recipe.view_key().as_bytes());
+    }
+    let cache = Cache::new(&bench.folder.file(ANSWERS), key.finalize(), set.len() * views);
+    if !set.is_empty() {
+        let bar = bench.bars.start(format!("asking the teacher, {name}"), set.len() * views);
+        let view = |index: usize| {
+            let (picture, view) = (index / views, index % views);
+            if as_they_are { set.load(picture).ok() } else { set.view(recipe, picture, view).ok() }
+        };
+        cache.fill(teacher, view, shard, &|count| bar.advance(count))?;
+        bar.finish("");
+    }
+    Ok(cache)
+}
+
+/// Trains all students, as many side by side as there are threads, each on its share of them, and measures them.
+fn learn(
+    bench: &Bench<'_>,
+    network: &Network,
+    arms: &[Arm],
+    signals: Option<&Signals>,
+) -> Result<Vec<Student>, ExperimentError> {
+    let recipe = bench.recipe;
+    let all: Vec<(Arm, u64)> = recipe.seeds.iter().flat_map(|&seed| arms.iter().map(move |&arm| (arm, seed))).collect();
+    let threads = rayon::current_num_threads();
+    let workers = threads.min(all.len());
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = |share: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(share).build();
+        while let Some(&(arm, seed)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let task = Task {
+                name: arm.name(),
+                seed,
+                network,
+                optimisation: &recipe.learning,
+                labelled: &bench.pictures.labelled,
+                signals: signals.filter(|_| arm == Arm::Distilled),
+            };
+            let weights = match &pool {
+                Ok(pool) => pool.install(|| bench.train(&task)),
+                Err(_) => bench.train(&task),
+            };
+            done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(((arm, seed), weights));
+        }
+    };
+    std::thread::scope(|scope| {
+        let shares = (0..workers).map(|worker| threads / workers + usize::from(worker < threads % workers));
+        shares.for_each(|share| {
+            scope.spawn(move || work(share));
+        });
+    });
+    let mut trained = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    trained.sort_by_key(|(key, _)| all.iter().position(|other| other == key));
+
+    let mut students = Vec::new();
+    for ((arm, seed), weights) in trained {
+        let (folded, ranges) = bench.quantised(&weights?);
+        let measured = |model: ModelProto, file: &str| -> Result<Figures, ExperimentError> {
+            let path = bench.folder.file(&format!("{}-{seed}-{file}.onnx", arm.name()));
+            bench.write(model, network, Description::default(), &path)?;
+            bench.measured(arm.name(), seed, file, &path)
+        };
+        let float = measured(float_model(&folded, &recipe.name), "f32")?;
+        let int8 = measured(quantised_model(&folded, &ranges, &recipe.name)?, "int8")?;
+        students.push(Student { arm, seed, float, int8 });
+    }
+    Ok(students)
+}
+
+impl Results {
+    /// The figures as a table.
+    pub fn table(&self) -> String {
+        let mut lines = Vec::new();
+        if let Some(teacher) = &self.teacher {
+            lines.push(format!("{:28}{}", "teacher f32", teacher.words()));
+        }
+        for student in &self.students {
+            let name = |file| format!("{}, seed {}, {file}", student.arm.name(), student.seed);
+            lines.push(format!("{:28}{}", name("f32"), student.float.words()));
+            lines.push(format!("{:28}{}", name("int8"), student.int8.words()));
+        }
+        lines.join("\n")
+    }
+}
+
+impl Bench<'_> {
+    /// Folds a network and finds the ranges of its values on pictures that it learned from.
+    fn quantised(&self, weights: &Weights) -> (Folded, Ranges) {
+        let folded = Folded::new(weights);
+        let set = if self.pictures.transfer.is_empty() { &self.pictures.labelled } else { &self.pictures.transfer };
+        let count = self.recipe.quantise.pictures.min(set.len());
+        let samples: Vec<Sample> = (0..count).filter_map(|index| set.fitted(self.recipe, index).ok()).collect();
+        let ranges = calibrate(&folded, &samples.iter().collect::<Vec<_>>(), self.recipe.quantise.percentile);
+        (folded, ranges)
+    }
+
+    fn write(
+        &self,
+        model: ModelProto,
+        network: &Network,
+        description: Description,
+        path: &Path,
+    ) -> Result<(), ExperimentError> {
+        let contract = contract(self.recipe, network, &self.pictures.classes, description);
+        Ok(write(model, contract.to_metadata(), path)?)
+    }
+
+    /// Measures a file and adds a line to the table of results.
+    fn measured(&self, network: &str, seed: u64, file: &str, path: &Path) -> Result<Figures, ExperimentError> {
+        let (model, contract) = open(path)?;
+        let test = &self.pictures.test;
+        let bar = self.bars.start(format!("measuring {network}, seed {seed}, {file}"), test.len());
+        let figures = measure(&model, &contract, test, |count| bar.advance(count))?;
+        bar.finish(&figures.words());
+        let cells = figures.row().join(",");
+        self.folder.add_row(RESULTS, &format!("{network},{seed},{file},{cells}"))?;
+        Ok(figures)
+    }
+}
+
+/// Keeps the student of the first seed, whatever the others are like: choosing by the test figures would flatter it.
+/// Writes its files, pictures, verdict and card.
+fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), ExperimentError> {
+    let Some(kept) = results.students.iter().find(|student| student.arm == arm) else { return Ok(()) };
+    let (recipe, folder) = (bench.recipe, bench.folder);
+    let weights = crate::train::load(&folder.file(&Task::checkpoint(arm.name(), kept.seed)))?;
+    let (folded, ranges) = bench.quantised(&weights);
     let files = [
         ("student-f32.onnx", float_model(&folded, &recipe.name), &kept.float),
         (STUDENT, quantised_model(&folded, &ranges, &recipe.name)?, &kept.int8),
     ];
     for (name, model, figures) in files {
         let path = folder.file(name);
-        let metrics = [("ap", figures.ap), ("ap50", figures.ap50), ("ap75", figures.ap75)];
-        let metrics: BTreeMap<String, f64> =
-            metrics.into_iter().map(|(key, value)| (key.to_owned(), (10.0 * percent(value)).round() / 10.0)).collect();
-        let describe = |golden| contract(&recipe.detection, golden, provenance.clone(), metrics.clone()).to_metadata();
+        let rounded = |(key, value): (&str, f64)| (key.to_owned(), (10.0 * value).round() / 10.0);
+        let metrics: BTreeMap<String, f64> = figures.metrics().into_iter().map(rounded).collect();
+        let describe =
+            |golden| Description { golden, provenance: provenance(bench, Some(arm)), metrics: metrics.clone() };
         // The checksums are those of the file itself, so it is written once without them. Floats have none: only
         // integers come out the same on every processor.
-        write(model.clone(), describe(None), &path)?;
+        bench.write(model.clone(), &weights.network, describe(None), &path)?;
         if name == STUDENT {
-            let golden = golden(&path, GOLDEN_SEED)?;
-            write(model, describe(Some(golden)), &path)?;
+            let (opened, contract) = open(&path)?;
+            let golden = retort::model::golden::golden(&opened, &contract, GOLDEN_SEED)?;
+            bench.write(model, &weights.network, describe(Some(golden)), &path)?;
         }
     }
     let student = folder.file(STUDENT);
-    let shown = &data.test.samples[..data.test.len().min(PICTURES)];
-    for (index, (sample, found)) in shown.iter().zip(detect(&student, shown, None, |_| ())?).enumerate() {
-        annotated(sample, &found, ZOOM).save(folder.file(&format!("picture-{index}.png")))?;
+    if recipe.detects() {
+        draw(bench, &student)?;
     }
     let bytes = std::fs::metadata(&student).map_or(0, |metadata| metadata.len() as usize);
-    folder.write("card.md", card(recipe, results, bytes))?;
-    folder.write("verdict.txt", format!("{}\n", results.verdict.words))?;
+    folder.write("card.md", card(recipe, &weights.network, bench.pictures, results, bytes))?;
+    if let Some(verdict) = &results.verdict {
+        folder.write("verdict.txt", format!("{}\n", verdict.words))?;
+    }
     folder.write("results.json", serde_json::to_string_pretty(results).unwrap_or_default())?;
     Ok(())
 }
 
-fn watched<'a>(recipe: &Recipe, data: &'a Scenes) -> Vec<&'a Sample> {
-    data.transfer.samples.iter().take(recipe.quantise.scenes).collect()
-}
-
-/// The sets of scenes.
-struct Scenes {
-    teacher: Dataset,
-    labelled: Dataset,
-    transfer: Dataset,
-    test: Dataset,
-}
-
-impl Scenes {
-    fn draw(recipe: &Recipe, bars: &Bars) -> Scenes {
-        let d = &recipe.data;
-        let bar = bars.start("drawing scenes", d.teacher + d.labelled + d.transfer + d.test);
-        let draw = |split, count| Dataset::draw(d.seed, split, count, d.size, || bar.advance(1));
-        let scenes = Scenes {
-            teacher: draw(Split::Teacher, d.teacher),
-            labelled: draw(Split::Labelled, d.labelled),
-            transfer: draw(Split::Transfer, d.transfer),
-            test: draw(Split::Test, d.test),
-        };
-        bar.finish("");
-        scenes
+/// Test pictures with what the student finds in them.
+fn draw(bench: &Bench<'_>, student: &Path) -> Result<(), ExperimentError> {
+    let (model, contract) = open(student)?;
+    let mut detector = retort::vision::detector::Detector::new(&model, &contract)?;
+    let test = &bench.pictures.test;
+    for (index, sample) in (0..test.len()).filter_map(|index| test.load(index).ok()).take(PICTURES).enumerate() {
+        let found: Vec<Label> = find(&mut detector, &sample)?.iter().map(label_of).collect();
+        annotated(&sample, &found, &bench.pictures.classes).save(bench.folder.file(&format!("picture-{index}.png")))?;
     }
+    Ok(())
 }
 
-fn checkpoint(arm: Arm, seed: u64) -> String {
-    format!("{}-{seed}.ckpt", arm.name())
+fn label_of(found: &Found) -> Label {
+    let [left, top, width, height] = found.bbox.map(|edge| edge as f32);
+    Label { score: found.score as f32, ..Label::new(found.class, [left, top, left + width, top + height]) }
 }
 
-/// The weights of a checkpoint if there is one and it may be used; else those that `make` makes, which are saved.
-fn unless_done(
-    folder: &RunFolder,
-    name: &str,
-    resume: bool,
-    make: impl FnOnce() -> Result<Weights, ExperimentError>,
-) -> Result<Weights, ExperimentError> {
-    let path = folder.file(name);
-    if resume && path.exists() {
-        return Ok(load(&path)?);
-    }
-    let weights = make()?;
-    save(&weights, &path)?;
-    Ok(weights)
-}
-
-fn teach(recipe: &Recipe, folder: &RunFolder, bars: &Bars, data: &Dataset) -> Result<Weights, ExperimentError> {
-    let bar = bars.start("training the teacher", recipe.teaching.steps);
-    let mut log = Log::new(folder, "teacher", recipe.data.seed);
-    let weights = train_teacher(recipe, data, |progress| {
-        bar.advance(1);
-        bar.note(format!("loss {:.3}", progress.loss));
-        log.add(progress);
-    });
-    bar.finish(&log.last());
-    log.result?;
-    Ok(weights)
-}
-
-fn learn(
-    recipe: &Recipe,
-    folder: &RunFolder,
-    bars: &Bars,
-    data: &Scenes,
-    signals: &Signals,
-    arm: Arm,
-    seed: u64,
-) -> Result<Weights, ExperimentError> {
-    let bar = bars.start(format!("training {}, seed {seed}", arm.name()), recipe.learning.steps);
-    let mut log = Log::new(folder, arm.name(), seed);
-    let weights = train_student(recipe, arm, seed, &data.labelled, &data.transfer, signals, |progress| {
-        bar.advance(1);
-        bar.note(format!("loss {:.3}", progress.loss));
-        log.add(progress);
-    });
-    bar.finish(&log.last());
-    log.result?;
-    Ok(weights)
-}
-
-/// Writes the course of a training into the table, a line every so often, and keeps the first error.
-struct Log<'a> {
-    folder: &'a RunFolder,
-    network: &'static str,
-    seed: u64,
-    loss: f32,
-    result: Result<(), FolderError>,
-}
-
-impl<'a> Log<'a> {
-    fn new(folder: &'a RunFolder, network: &'static str, seed: u64) -> Log<'a> {
-        Log { folder, network, seed, loss: f32::NAN, result: Ok(()) }
-    }
-
-    fn add(&mut self, p: Progress) {
-        self.loss = if self.loss.is_nan() { p.loss } else { 0.9 * self.loss + 0.1 * p.loss };
-        if p.step.is_multiple_of(EVERY) && self.result.is_ok() {
-            let row = format!("{},{},{},{},{},{}", self.network, self.seed, p.step, p.loss, p.norm, p.rate);
-            self.result = self.folder.add_row(TRAINING, &row);
-        }
-    }
-
-    fn last(&self) -> String {
-        format!("loss {:.3}", self.loss)
-    }
-}
-
-fn percent(value: Option<f64>) -> f64 {
-    100.0 * value.unwrap_or(0.0)
-}
-
-fn in_words(figures: &Summary) -> String {
-    format!("AP {:.1}, AP50 {:.1}", percent(figures.ap), percent(figures.ap50))
-}
-
-fn record(folder: &RunFolder, network: &str, seed: u64, file: &str, s: &Summary) -> Result<(), FolderError> {
-    let cell = |value: &Option<f64>| value.map_or(String::new(), |value| format!("{:.2}", 100.0 * value));
-    let figures: Vec<String> = [s.ap, s.ap50, s.ap75, s.small, s.medium, s.large].iter().map(cell).collect();
-    folder.add_row(RESULTS, &format!("{network},{seed},{file},{}", figures.join(",")))
-}
-
-/// Where a student comes from, for its contract.
-fn provenance(recipe: &Recipe, teacher: &Weights) -> BTreeMap<String, String> {
-    let pairs = [
+/// Where a network comes from, for its contract.
+fn provenance(bench: &Bench<'_>, arm: Option<Arm>) -> BTreeMap<String, String> {
+    let recipe = bench.recipe;
+    let teacher = match arm {
+        Some(Arm::Distilled) if recipe.teacher.models.is_empty() => "trained by the recipe".to_owned(),
+        Some(Arm::Distilled) => recipe.teacher.models.join(", "),
+        _ => "none".to_owned(),
+    };
+    let mut pairs = vec![
         ("recipe", format!("{} crc32 {:08x}", recipe.name, recipe.crc32())),
-        ("teacher", format!("crc32 {:08x}", teacher.crc32())),
-        ("data", format!("synthetic scenes, seed {}", recipe.data.seed)),
+        ("teacher", teacher),
+        ("data", bench.pictures.words.clone()),
         ("exporter", format!("retort-train {}", env!("CARGO_PKG_VERSION"))),
-        ("licence", "MIT OR Apache-2.0".to_owned()),
     ];
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
-impl Results {
-    fn new(teacher: Summary, students: Vec<Student>) -> Results {
-        let figures = |arm: Arm| -> Vec<f64> {
-            students.iter().filter(|student| student.arm == arm).map(|student| percent(student.int8.ap)).collect()
-        };
-        let verdict = Verdict::new("AP (int8)", &figures(Arm::Distilled), &figures(Arm::Control));
-        let kept = students.iter().find(|student| student.arm == Arm::Distilled);
-        let int8_loss = kept.map_or(0.0, |kept| percent(kept.float.ap50) - percent(kept.int8.ap50));
-        Results { teacher, students, verdict, int8_loss }
+    if recipe.data.source == crate::recipe::SHAPES {
+        pairs.push(("licence", "MIT OR Apache-2.0".to_owned()));
     }
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

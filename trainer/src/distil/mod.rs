@@ -1,10 +1,14 @@
-//! The experiment: a teacher is trained, speaks about scenes nobody labelled, and two students with the same seed and
-//! schedule learn, one with its words and one without.
+//! The experiment: a teacher, students with and without it, and what the figures allow one to say.
 
-mod arms;
 mod experiment;
+mod lessons;
+mod measure;
+mod pictures;
+mod trainings;
 mod verdict;
 
-pub use arms::{Arm, Signals, train_student, train_teacher};
-pub use experiment::{ExperimentError, Results, Student, experiment};
+pub use experiment::{Arm, ExperimentError, Options, Results, Student, experiment, label, network};
+pub use lessons::{Course, Signals};
+pub use measure::{Figures, find, measure, open};
+pub use pictures::{PictureError, Pictures, Set, class_names};
 pub use verdict::Verdict;

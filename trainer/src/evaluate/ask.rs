@@ -12,7 +12,7 @@ use retort::vision::detector::Detector;
 use retort::vision::frame::Frame;
 
 use super::coco::{Found, from_edges};
-use crate::data::{Item, Sample};
+use crate::data::Item;
 
 /// Pictures that one session looks at before the next one starts.
 const SHARE: usize = 16;
@@ -109,10 +109,7 @@ fn ask<S, T: Send>(
         let mut all = Answers { answers: Vec::with_capacity(items.len()), problems: Vec::new() };
         for item in items {
             match item.load() {
-                Ok(sample) => {
-                    let Sample { width, height, pixels, .. } = sample.with_channels(3);
-                    all.answers.push(Some(answer(&mut session, &Frame::rgb(&pixels, width, height)?)?));
-                }
+                Ok(sample) => all.answers.push(Some(answer(&mut session, &sample.frame()?)?)),
                 Err(problem) => {
                     all.answers.push(None);
                     all.problems.push(problem.to_string());

@@ -11,7 +11,6 @@ mod confusion;
 mod detection;
 mod errors;
 pub mod exchange;
-mod file;
 mod set;
 pub mod statistics;
 
@@ -23,5 +22,4 @@ pub use coco::{ClassSummary, Found, Judged, OperatingPoint, Summary, Truth, summ
 pub use confusion::{Confusion, Pairs, detection_confusion, pair};
 pub use detection::{Detection, IOU};
 pub use errors::{Kind, Mistake, mistakes};
-pub use file::{detect, evaluate_file, golden, predict_file};
 pub use set::{LabelledSet, SetError, Truths, class_map};

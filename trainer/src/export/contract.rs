@@ -1,4 +1,4 @@
-//! The contract that travels in the file: how to feed the detector, how to read it, and where it comes from.
+//! The contract that travels in the file: how to feed the network, how to read it, and where it comes from.
 
 use std::collections::BTreeMap;
 
@@ -7,47 +7,65 @@ use retort::contract::{
     PointHead, Resize, ScoreForm, Task,
 };
 
-use super::{INPUT, boxes_output, classes_output};
-use crate::data::CLASSES;
-use crate::nets::STRIDES;
-use crate::recipe::Detection;
+use super::{INPUT, LOGITS, boxes_output, classes_output};
+use crate::nets::Network;
+use crate::recipe::Recipe;
 
 /// The grey around letterboxed pictures.
-const PAD: u8 = 114;
+pub const PAD: u8 = 114;
 
-/// The contract of a detector of shapes.
-pub fn contract(
-    detection: &Detection,
-    golden: Option<Golden>,
-    provenance: BTreeMap<String, String>,
-    metrics: BTreeMap<String, f64>,
-) -> Contract {
-    let levels = STRIDES.map(|stride| Level {
-        stride: stride as u32,
-        scores: classes_output(stride),
-        boxes: boxes_output(stride),
-    });
-    Contract {
-        task: Task::Detect,
-        classes: CLASSES.map(str::to_owned).to_vec(),
-        image: ImageSpec {
-            input: Some(INPUT.to_owned()),
-            colour: Colour::Rgb,
-            mean: vec![0.0; 3],
-            std: vec![255.0; 3],
-            resize: Resize::Letterbox { pad: PAD, align: Align::Centre },
-            interpolation: Interpolation::Linear,
-        },
-        head: Head::Points(PointHead {
-            levels: levels.to_vec(),
+/// What a contract says beyond what follows from recipe and network.
+#[derive(Clone, Debug, Default)]
+pub struct Description {
+    /// Checksums of the outputs for the golden picture.
+    pub golden: Option<Golden>,
+    /// Where the network comes from.
+    pub provenance: BTreeMap<String, String>,
+    /// How good it is.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// The contract of a network with the given class names.
+pub fn contract(recipe: &Recipe, network: &Network, classes: &[String], description: Description) -> Contract {
+    let levels: Vec<Level> = network
+        .levels()
+        .iter()
+        .map(|level| Level {
+            stride: level.stride as u32,
+            scores: classes_output(level.stride),
+            boxes: boxes_output(level.stride),
+        })
+        .collect();
+    let (task, head) = if levels.is_empty() {
+        (Task::Classify, Head::Logits { output: LOGITS.to_owned(), scores: ScoreForm::Logits })
+    } else {
+        let head = PointHead {
+            levels,
             scores: ScoreForm::Logits,
             anchor: AnchorPoint::Centre,
             coding: PointCoding::Exp,
             labels: Labels::Every,
-        }),
-        limits: Limits { score: detection.score, iou: detection.overlap, max_detections: 100 },
-        golden,
-        provenance,
-        metrics,
+        };
+        (Task::Detect, Head::Points(head))
+    };
+    let channels = network.input().channels;
+    let resize =
+        if recipe.data.stretch { Resize::Stretch } else { Resize::Letterbox { pad: PAD, align: Align::Centre } };
+    Contract {
+        task,
+        classes: classes.to_vec(),
+        image: ImageSpec {
+            input: Some(INPUT.to_owned()),
+            colour: if channels == 1 { Colour::Grey } else { Colour::Rgb },
+            mean: vec![0.0; channels],
+            std: vec![255.0; channels],
+            resize,
+            interpolation: Interpolation::Linear,
+        },
+        head,
+        limits: Limits { score: recipe.detection.score, iou: recipe.detection.overlap, max_detections: 100 },
+        golden: description.golden,
+        provenance: description.provenance,
+        metrics: description.metrics,
     }
 }

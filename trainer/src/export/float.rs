@@ -1,10 +1,10 @@
-//! The folded detector as a plain f32 graph, for comparison with the int8 one.
+//! The folded network as a plain f32 graph, for comparison with the int8 one.
 
 use tract_onnx::pb::ModelProto;
 
 use super::onnx::{GraphBuilder, onnx_weights};
-use super::{INPUT, boxes_output, classes_output};
-use crate::nets::{Architecture, Folded, Kind, Layer, Level, STRIDES, Wire};
+use super::{INPUT, declare_answers};
+use crate::nets::{Activation, Folded, Node, Op, Wire};
 
 struct FloatWire<'a> {
     graph: GraphBuilder,
@@ -14,55 +14,44 @@ struct FloatWire<'a> {
 impl Wire for FloatWire<'_> {
     type Value = String;
 
-    fn convolve(&mut self, layer: &Layer, x: &String) -> String {
-        let Some(folded) = self.folded.layer(&layer.name) else { return x.clone() };
-        let name = &layer.name;
-        let (shape, weight) = onnx_weights(layer, &folded.weight);
-        let weight = self.graph.floats(&format!("{name}.weight"), &shape, &weight);
-        let bias = self.graph.floats(&format!("{name}.bias"), &[layer.outputs], &folded.bias);
-        if let Some(output) = output_name(layer) {
-            return self.graph.conv(&output, layer, &[x, &weight, &bias]);
+    fn node(&mut self, node: &Node, inputs: &[&String]) -> String {
+        let (name, g) = (&node.name, &mut self.graph);
+        // What comes before the activation bears the node's name only where nothing follows it.
+        let before = |activation: Activation, kind: &str| match activation {
+            Activation::None => name.clone(),
+            _ => format!("{name}.{kind}"),
+        };
+        match &node.op {
+            Op::Picture | Op::Dropout(_) => inputs[0].clone(),
+            Op::Convolve(_) => {
+                let Some(folded) = self.folded.layer(name) else { return inputs[0].clone() };
+                let conv = &folded.convolution;
+                let (shape, weight) = onnx_weights(conv, &folded.weight);
+                let weight = g.floats(&format!("{name}.weight"), &shape, &weight);
+                let bias = g.floats(&format!("{name}.bias"), &[conv.outputs], &folded.bias);
+                let z = g.conv(&before(conv.activation, "conv"), conv, &[inputs[0], &weight, &bias]);
+                g.activation(name, conv.activation, &z)
+            }
+            Op::MaxPool(size) => g.max_pool(name, *size, inputs[0]),
+            Op::GlobalAverage => g.node("GlobalAveragePool", name, &[inputs[0]], Vec::new()),
+            Op::Add(activation) => {
+                let sum = g.node("Add", &before(*activation, "add"), &[inputs[0], inputs[1]], Vec::new());
+                g.activation(name, *activation, &sum)
+            }
+            Op::Merge => {
+                let coarse = g.upsample(&format!("{name}.upsample"), inputs[1]);
+                g.node("Add", name, &[inputs[0], &coarse], Vec::new())
+            }
         }
-        let z = self.graph.conv(&format!("{name}.conv"), layer, &[x, &weight, &bias]);
-        let zero = self.graph.floats("relu6_low", &[], &[0.0]);
-        let six = self.graph.floats("relu6_high", &[], &[6.0]);
-        self.graph.node("Clip", name, &[&z, &zero, &six], Vec::new())
-    }
-
-    fn add(&mut self, name: &str, a: &String, b: &String) -> String {
-        self.graph.node("Add", name, &[a, b], Vec::new())
-    }
-
-    fn merge(&mut self, name: &str, fine: &String, coarse: &String) -> String {
-        let coarse = self.graph.upsample(&format!("{name}.upsample"), coarse);
-        self.add(name, fine, &coarse)
     }
 }
 
 /// The graph in f32.
 pub fn float_model(folded: &Folded, name: &str) -> ModelProto {
     let mut wire = FloatWire { graph: GraphBuilder::default(), folded };
-    let size = folded.architecture.input;
-    wire.graph.input(INPUT, &[1, 3, size, size]);
-    let levels = folded.architecture.wire(&mut wire, &INPUT.to_owned());
-    declare_outputs(&mut wire.graph, &folded.architecture, &levels);
+    let shape = folded.network.input();
+    wire.graph.input(INPUT, &[1, shape.channels, shape.height, shape.width]);
+    let values = folded.network.walk(&mut wire, INPUT.to_owned());
+    declare_answers(&mut wire.graph, &folded.network, &values);
     wire.graph.finish(name)
-}
-
-/// What an output layer is called in the file.
-pub(super) fn output_name(layer: &Layer) -> Option<String> {
-    if layer.kind != Kind::Output {
-        return None;
-    }
-    let (head, branch) = layer.name.split_once('.')?;
-    let stride = head.strip_prefix("head")?.parse().ok()?;
-    Some(if branch == "classes" { classes_output(stride) } else { boxes_output(stride) })
-}
-
-/// Declares the outputs: level by level, classes before boxes.
-pub(super) fn declare_outputs(graph: &mut GraphBuilder, architecture: &Architecture, levels: &[Level<String>]) {
-    for ((level, side), _stride) in levels.iter().zip(architecture.sides()).zip(STRIDES) {
-        graph.output(&level.classes, &[1, architecture.classes, side, side]);
-        graph.output(&level.boxes, &[1, 4, side, side]);
-    }
 }

@@ -1,4 +1,4 @@
-//! Writes detectors as ONNX: in f32, and in int8 as QuantizeLinear/DequantizeLinear pairs around plain operators.
+//! Writes networks as ONNX: in f32, and in int8 as QuantizeLinear/DequantizeLinear pairs around plain operators.
 
 mod contract;
 mod float;
@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
-pub use contract::contract;
+use crate::nets::{Head, Network};
+
+pub use contract::{Description, PAD, contract};
 pub use float::float_model;
 pub use qdq::{MissingRange, quantised_model};
 
-/// Name of the picture input, `[1, 3, size, size]` f32: red, green and blue from 0 to 1.
+/// Name of the picture input, `[1, channels, height, width]` f32: red, green and blue, or grey, from 0 to 1.
 pub const INPUT: &str = "image";
 
 /// Name of the output with class logits `[1, classes, rows, columns]` at a stride.
@@ -27,6 +29,30 @@ pub fn boxes_output(stride: usize) -> String {
     format!("box_{stride}")
 }
 
+/// Name of a classifier's output, `[1, classes]`: logits.
+pub const LOGITS: &str = "logits";
+
+/// Declares a network's answers under the names that its contract uses: level by level, classes before boxes.
+fn declare_answers(graph: &mut onnx::GraphBuilder, network: &Network, values: &[String]) {
+    match &network.head {
+        Head::Classes { logits, classes } => {
+            graph.flatten(LOGITS, &values[*logits]);
+            graph.output(LOGITS, &[1, *classes]);
+        }
+        Head::Boxes { levels, .. } => {
+            for level in levels {
+                let answers =
+                    [(level.classes, classes_output(level.stride)), (level.boxes, boxes_output(level.stride))];
+                for (place, name) in answers {
+                    let shape = network.nodes[place].shape;
+                    graph.rename(&values[place], &name);
+                    graph.output(&name, &[1, shape.channels, shape.height, shape.width]);
+                }
+            }
+        }
+    }
+}
+
 /// A model that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the model {path}")]
@@ -35,12 +61,17 @@ pub struct WriteError {
     source: std::io::Error,
 }
 
-/// Writes a model with metadata under a temporary name and renames.
-pub fn write(mut model: ModelProto, metadata: Vec<(String, String)>, path: &Path) -> Result<(), WriteError> {
+/// A model with metadata as the bytes of a file.
+pub fn encode(mut model: ModelProto, metadata: Vec<(String, String)>) -> Vec<u8> {
     let pairs = metadata.into_iter().map(|(key, value)| StringStringEntryProto { key, value });
     model.metadata_props = pairs.collect();
+    model.encode_to_vec()
+}
+
+/// Writes a model with metadata under a temporary name and renames.
+pub fn write(model: ModelProto, metadata: Vec<(String, String)>, path: &Path) -> Result<(), WriteError> {
     let fail = |source| WriteError { path: path.to_owned(), source };
     let partial = path.with_extension("partial");
-    std::fs::write(&partial, model.encode_to_vec()).map_err(fail)?;
+    std::fs::write(&partial, encode(model, metadata)).map_err(fail)?;
     std::fs::rename(&partial, path).map_err(fail)
 }

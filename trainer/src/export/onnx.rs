@@ -8,7 +8,7 @@ use tract_onnx::pb::{
     ValueInfoProto, type_proto,
 };
 
-use crate::nets::{Kind, Layer};
+use crate::nets::{Activation, Convolution};
 
 /// The operator set: the first with per-channel QuantizeLinear.
 const OPSET: i64 = 13;
@@ -43,6 +43,13 @@ impl GraphBuilder {
             ..NodeProto::default()
         });
         name.to_owned()
+    }
+
+    /// Renames the output of a node; nothing may take it as an input yet.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        for node in &mut self.graph.node {
+            node.output.iter_mut().filter(|output| *output == from).for_each(|output| *output = to.to_owned());
+        }
     }
 
     fn constant(&mut self, name: &str, shape: &[usize], kind: DataType, raw_data: Vec<u8>) -> String {
@@ -92,21 +99,40 @@ impl GraphBuilder {
     }
 
     /// Adds a convolution; returns its output.
-    pub fn conv(&mut self, name: &str, layer: &Layer, inputs: &[&str]) -> String {
-        let (kernel, stride) = match layer.kind {
-            Kind::Stem => (3, 2),
-            Kind::Depthwise { stride } => (3, stride as i64),
-            Kind::Pointwise | Kind::Output => (1, 1),
-        };
-        let groups = if matches!(layer.kind, Kind::Depthwise { .. }) { layer.outputs as i64 } else { 1 };
-        let pad = kernel / 2;
+    pub fn conv(&mut self, name: &str, conv: &Convolution, inputs: &[&str]) -> String {
+        let whole = |values: [usize; 2]| values.map(|value| value as i64);
+        let [top, left] = whole(conv.padding);
         let attributes = vec![
-            ints("kernel_shape", &[kernel, kernel]),
-            ints("strides", &[stride, stride]),
-            ints("pads", &[pad, pad, pad, pad]),
-            int("group", groups),
+            ints("kernel_shape", &whole(conv.kernel)),
+            ints("strides", &whole(conv.stride)),
+            ints("pads", &[top, left, top, left]),
+            int("group", if conv.depthwise { conv.outputs as i64 } else { 1 }),
         ];
         self.node("Conv", name, inputs, attributes)
+    }
+
+    /// Adds the largest of each `size × size` cells; returns its output.
+    pub fn max_pool(&mut self, name: &str, size: usize, x: &str) -> String {
+        let size = size as i64;
+        self.node("MaxPool", name, &[x], vec![ints("kernel_shape", &[size, size]), ints("strides", &[size, size])])
+    }
+
+    /// Adds an activation, if it is one; returns its output, or `x`.
+    pub fn activation(&mut self, name: &str, activation: Activation, x: &str) -> String {
+        match activation {
+            Activation::None => x.to_owned(),
+            Activation::Relu => self.node("Relu", name, &[x], Vec::new()),
+            Activation::Relu6 => {
+                let low = self.floats("relu6_low", &[], &[0.0]);
+                let high = self.floats("relu6_high", &[], &[6.0]);
+                self.node("Clip", name, &[x, &low, &high], Vec::new())
+            }
+        }
+    }
+
+    /// Makes a vector of a map of one cell; returns its output.
+    pub fn flatten(&mut self, name: &str, x: &str) -> String {
+        self.node("Flatten", name, &[x], vec![int("axis", 1)])
     }
 
     /// Adds a repetition of every cell along both axes; returns its output.
@@ -121,22 +147,17 @@ impl GraphBuilder {
     }
 }
 
-/// A layer's weights in ONNX's order, outputs first, and their shape.
-pub fn onnx_weights<T: Copy>(layer: &Layer, weight: &[T]) -> (Vec<usize>, Vec<T>) {
-    let outputs = layer.outputs;
-    let (inputs, taps) = match layer.kind {
-        Kind::Stem => (layer.inputs, 9),
-        Kind::Depthwise { .. } => (1, 9),
-        Kind::Pointwise | Kind::Output => (layer.inputs, 1),
-    };
+/// A convolution's weights in ONNX's order, outputs first, and their shape.
+pub fn onnx_weights<T: Copy>(conv: &Convolution, weight: &[T]) -> (Vec<usize>, Vec<T>) {
+    let (outputs, [height, width]) = (conv.outputs, conv.kernel);
+    let inputs = if conv.depthwise { 1 } else { conv.inputs };
     let mut values = Vec::with_capacity(weight.len());
     for output in 0..outputs {
         for input in 0..inputs {
-            values.extend((0..taps).map(|tap| weight[(tap * inputs + input) * outputs + output]));
+            values.extend((0..height * width).map(|tap| weight[(tap * inputs + input) * outputs + output]));
         }
     }
-    let side = if taps == 9 { 3 } else { 1 };
-    (vec![outputs, inputs, side, side], values)
+    (vec![outputs, inputs, height, width], values)
 }
 
 /// An attribute of one whole number.
@@ -170,17 +191,28 @@ fn value_info(name: &str, shape: &[usize]) -> ValueInfoProto {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nets::Bias;
 
     #[test]
     fn weights_come_out_outputs_first() {
-        let layer = |kind, inputs, outputs| Layer { name: String::new(), kind, inputs, outputs };
-        let (shape, values) = onnx_weights(&layer(Kind::Pointwise, 2, 3), &[1, 2, 3, 4, 5, 6]);
+        let conv = |kernel: usize, depthwise, inputs, outputs| Convolution {
+            kernel: [kernel; 2],
+            stride: [1, 1],
+            padding: [0, 0],
+            depthwise,
+            inputs,
+            outputs,
+            bias: Bias::Plain,
+            activation: Activation::None,
+            branches: false,
+        };
+        let (shape, values) = onnx_weights(&conv(1, false, 2, 3), &[1, 2, 3, 4, 5, 6]);
         assert_eq!((shape, values), (vec![3, 2, 1, 1], vec![1, 4, 2, 5, 3, 6]));
-        let (shape, values) = onnx_weights(&layer(Kind::Depthwise { stride: 1 }, 2, 2), &(0..18).collect::<Vec<_>>());
+        let (shape, values) = onnx_weights(&conv(3, true, 2, 2), &(0..18).collect::<Vec<_>>());
         assert_eq!(shape, [2, 1, 3, 3]);
         assert_eq!(values[..3], [0, 2, 4]);
         assert_eq!(values[9..12], [1, 3, 5]);
-        let (shape, values) = onnx_weights(&layer(Kind::Stem, 3, 1), &(0..27).collect::<Vec<_>>());
+        let (shape, values) = onnx_weights(&conv(3, false, 3, 1), &(0..27).collect::<Vec<_>>());
         assert_eq!(shape, [1, 3, 3, 3]);
         // The first channel's taps are three apart.
         assert_eq!(values[..4], [0, 3, 6, 9]);

@@ -1,20 +1,19 @@
-//! The folded detector in int8: every value passes through a QuantizeLinear/DequantizeLinear pair, so that a runtime
+//! The folded network in int8: every value passes through a QuantizeLinear/DequantizeLinear pair, so that a runtime
 //! may compute in integers what the graph states in floats.
 //!
-//! There is no activation node: after ReLU6 the zero point is 0 and byte 255 stands for at most 6, so the saturation of
-//! QuantizeLinear is ReLU6.
+//! There is no activation node: after ReLU and ReLU6 the zero point is 0, and after ReLU6 byte 255 stands for at most 6, so
+//! the saturation of QuantizeLinear is the activation.
 
 use tract_onnx::pb::ModelProto;
 
-use super::INPUT;
-use super::float::{declare_outputs, output_name};
 use super::onnx::{GraphBuilder, int, onnx_weights};
-use crate::nets::{Folded, Layer, Level, Wire};
+use super::{INPUT, declare_answers};
+use crate::nets::{Folded, FoldedLayer, Node, Op, Wire};
 use crate::quantise::{Ranges, Scale, quantise_weights};
 
 /// No range was found for a value.
 #[derive(Debug, thiserror::Error)]
-#[error("no range was found for `{0}`; calibrate the same detector that is exported")]
+#[error("no range was found for `{0}`; calibrate the same network that is exported")]
 pub struct MissingRange(String);
 
 /// A dequantised tensor and the scale it came from.
@@ -49,33 +48,30 @@ impl QdqWire<'_> {
     }
 }
 
-impl Wire for QdqWire<'_> {
-    type Value = Value;
-
-    fn convolve(&mut self, layer: &Layer, x: &Value) -> Value {
-        let Some(folded) = self.folded.layer(&layer.name) else { return x.clone() };
-        let name = &layer.name;
+impl QdqWire<'_> {
+    fn convolve(&mut self, folded: &FoldedLayer, x: &Value) -> Value {
+        let (name, conv) = (&folded.name, &folded.convolution);
+        let outputs = conv.outputs;
         let integers = quantise_weights(folded, x.scale);
         let g = &mut self.graph;
 
-        let (shape, weight) = onnx_weights(layer, &integers.weight);
+        let (shape, weight) = onnx_weights(conv, &integers.weight);
         let weight = g.signed_bytes(&format!("{name}.weight.quantised"), &shape, &weight);
-        let scales = g.floats(&format!("{name}.weight.scale"), &[layer.outputs], &integers.scales);
-        let zeros = g.signed_bytes(&format!("{name}.weight.zero_point"), &[layer.outputs], &vec![0; layer.outputs]);
+        let scales = g.floats(&format!("{name}.weight.scale"), &[outputs], &integers.scales);
+        let zeros = g.signed_bytes(&format!("{name}.weight.zero_point"), &[outputs], &vec![0; outputs]);
         let inputs = [weight.as_str(), &scales, &zeros];
         let weight = g.node("DequantizeLinear", &format!("{name}.weight"), &inputs, vec![int("axis", 0)]);
 
-        let bias = g.ints(&format!("{name}.bias.quantised"), &[layer.outputs], &integers.bias);
+        let bias = g.ints(&format!("{name}.bias.quantised"), &[outputs], &integers.bias);
         let units: Vec<f32> = integers.scales.iter().map(|scale| x.scale.scale * scale).collect();
-        let scales = g.floats(&format!("{name}.bias.scale"), &[layer.outputs], &units);
-        let zeros = g.ints(&format!("{name}.bias.zero_point"), &[layer.outputs], &vec![0; layer.outputs]);
+        let scales = g.floats(&format!("{name}.bias.scale"), &[outputs], &units);
+        let zeros = g.ints(&format!("{name}.bias.zero_point"), &[outputs], &vec![0; outputs]);
         let inputs = [bias.as_str(), &scales, &zeros];
         let bias = g.node("DequantizeLinear", &format!("{name}.bias"), &inputs, vec![int("axis", 0)]);
 
-        let z = g.conv(&format!("{name}.conv"), layer, &[&x.tensor, &weight, &bias]);
+        let z = g.conv(&format!("{name}.conv"), conv, &[&x.tensor, &weight, &bias]);
         let scale = self.range(name);
-        let result = output_name(layer).unwrap_or_else(|| name.clone());
-        self.pair(name, &z, scale, &result)
+        self.pair(name, &z, scale, name)
     }
 
     fn add(&mut self, name: &str, a: &Value, b: &Value) -> Value {
@@ -83,26 +79,50 @@ impl Wire for QdqWire<'_> {
         let scale = self.range(name);
         self.pair(name, &sum, scale, name)
     }
+}
 
-    fn merge(&mut self, name: &str, fine: &Value, coarse: &Value) -> Value {
-        let up = format!("{name}.upsample");
-        let repeated = self.graph.upsample(&format!("{up}.resize"), &coarse.tensor);
-        // Repeating makes no new values, so the scale is the same.
-        let repeated = self.pair(&up, &repeated, coarse.scale, &up);
-        self.add(name, fine, &repeated)
+impl Wire for QdqWire<'_> {
+    type Value = Value;
+
+    fn node(&mut self, node: &Node, inputs: &[&Value]) -> Value {
+        let (name, x) = (&node.name, inputs[0]);
+        match &node.op {
+            Op::Picture | Op::Dropout(_) => x.clone(),
+            Op::Convolve(_) => match self.folded.layer(name) {
+                Some(folded) => self.convolve(folded, x),
+                None => x.clone(),
+            },
+            Op::MaxPool(size) => {
+                // The largest of some bytes is one of them, so the scale is the same.
+                let largest = self.graph.max_pool(&format!("{name}.pool"), *size, &x.tensor);
+                self.pair(name, &largest, x.scale, name)
+            }
+            Op::GlobalAverage => {
+                let mean = self.graph.node("GlobalAveragePool", &format!("{name}.pool"), &[&x.tensor], Vec::new());
+                let scale = self.range(name);
+                self.pair(name, &mean, scale, name)
+            }
+            Op::Add(_) => self.add(name, x, inputs[1]),
+            Op::Merge => {
+                let (up, coarse) = (format!("{name}.upsample"), inputs[1]);
+                let repeated = self.graph.upsample(&format!("{up}.resize"), &coarse.tensor);
+                // Repeating makes no new values, so the scale is the same.
+                let repeated = self.pair(&up, &repeated, coarse.scale, &up);
+                self.add(name, x, &repeated)
+            }
+        }
     }
 }
 
 /// The graph in int8.
 pub fn quantised_model(folded: &Folded, ranges: &Ranges, name: &str) -> Result<ModelProto, MissingRange> {
     let mut wire = QdqWire { graph: GraphBuilder::default(), folded, ranges, missing: None };
-    let size = folded.architecture.input;
-    wire.graph.input(INPUT, &[1, 3, size, size]);
+    let shape = folded.network.input();
+    wire.graph.input(INPUT, &[1, shape.channels, shape.height, shape.width]);
     let picture = wire.pair(INPUT, INPUT, Scale::PICTURE, &format!("{INPUT}.dequantised"));
-    let levels = folded.architecture.wire(&mut wire, &picture);
-    let names = |level: Level<Value>| Level { classes: level.classes.tensor, boxes: level.boxes.tensor };
-    let levels: Vec<Level<String>> = levels.into_iter().map(names).collect();
-    declare_outputs(&mut wire.graph, &folded.architecture, &levels);
+    let values = folded.network.walk(&mut wire, picture);
+    let values: Vec<String> = values.into_iter().map(|value| value.tensor).collect();
+    declare_answers(&mut wire.graph, &folded.network, &values);
     match wire.missing {
         Some(name) => Err(MissingRange(name)),
         None => Ok(wire.graph.finish(name)),

@@ -7,9 +7,9 @@
 use super::boxes::iou;
 use super::detection::Targets;
 use crate::data::Label;
-use crate::nets::{Architecture, cells};
+use crate::nets::{Network, cells};
 
-/// Assigns for one architecture.
+/// Assigns for one network.
 #[derive(Clone, Debug)]
 pub struct Assigner {
     cells: Vec<[f32; 3]>,
@@ -27,8 +27,8 @@ struct Claim {
 
 impl Assigner {
     /// An assigner that gives each object at most `top` cells.
-    pub fn new(architecture: &Architecture, top: usize) -> Assigner {
-        Assigner { cells: cells(architecture), classes: architecture.classes, top }
+    pub fn new(network: &Network, top: usize) -> Assigner {
+        Assigner { cells: cells(network), classes: network.head.classes(), top }
     }
 
     /// Appends one picture's targets. `logits` and `boxes` (edges in pixels) are what the network says now.
@@ -112,14 +112,11 @@ pub fn hard_targets(assigner: &Assigner, logits: &[f32], boxes: &[f32], labels: 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn architecture() -> Architecture {
-        Architecture { input: 64, classes: 2, widths: [8; 5], depths: [0; 4], neck: 8, head: 0, residual: false }
-    }
+    use crate::nets::examples::detector;
 
     #[test]
     fn an_object_gets_its_best_cells_and_the_best_of_them_its_overlap() {
-        let a = architecture();
+        let a = detector(64, 2);
         let label = Label::new(1, [8.0, 8.0, 40.0, 40.0]);
         let logits = vec![0.0; a.points() * 2];
         // Every cell predicts the box, shifted by its index / 100 pixels: the first candidates overlap best.
@@ -137,7 +134,7 @@ mod tests {
 
     #[test]
     fn an_object_smaller_than_a_cell_still_gets_one() {
-        let a = architecture();
+        let a = detector(64, 2);
         let label = Label::new(0, [1.0, 1.0, 2.0, 2.0]);
         let (logits, boxes) = (vec![-9.0; a.points() * 2], vec![50.0; a.points() * 4]);
         let targets = hard_targets(&Assigner::new(&a, 9), &logits, &boxes, &[Some(&[label][..])]);

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::boxes::giou;
-use crate::nets::{Architecture, Level, cells};
+use crate::nets::{Network, cells};
 
 /// Predictions of a batch, all levels joined, and the cells they belong to.
 #[derive(Clone, Debug)]
@@ -15,8 +15,8 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Joins the levels and decodes the boxes.
-    pub fn new(architecture: &Architecture, levels: Vec<Level<Tensor<4>>>) -> Outputs {
+    /// Joins the levels of a detector and decodes the boxes. `values` are those of all nodes.
+    pub fn new(network: &Network, values: &[Tensor<4>]) -> Outputs {
         let join = |maps: Vec<Tensor<4>>| {
             let flat = maps.into_iter().map(|map| {
                 let [batch, height, width, channels] = map.dims();
@@ -24,12 +24,14 @@ impl Outputs {
             });
             Tensor::cat(flat.collect(), 1)
         };
-        let (classes, boxes) = levels.into_iter().map(|level| (level.classes, level.boxes)).unzip();
+        let levels = network.levels().iter();
+        let maps = levels.map(|level| (values[level.classes].clone(), values[level.boxes].clone()));
+        let (classes, boxes) = maps.unzip();
         let (logits, raw): (Tensor<3>, Tensor<3>) = (join(classes), join(boxes));
         // A box is centre + direction · stride · e^v: left and top lie against the axes, right and bottom along them.
-        let points = architecture.points();
+        let points = network.points();
         let (mut centres, mut reach) = (Vec::with_capacity(points * 4), Vec::with_capacity(points * 4));
-        for [x, y, stride] in cells(architecture) {
+        for [x, y, stride] in cells(network) {
             centres.extend([x, y, x, y]);
             reach.extend([-stride, -stride, stride, stride]);
         }

@@ -1,27 +1,35 @@
-//! What a detector says about one picture, as plain arrays.
+//! What a network says about one picture, as plain arrays.
 
-use super::architecture::{Architecture, STRIDES};
+use burn::tensor::Tensor;
+
+use super::network::{Head, Network};
 use crate::data::Turn;
 
-/// Raw predictions of all levels for one picture: cells row by row, the finest level first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Maps {
-    /// Class logits, `points · classes`.
+/// Raw predictions for one picture. Of a classifier, the logits. Of a detector, those of all levels: cells row by row, the
+/// finest level first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// Class logits: `classes`, or `points · classes`.
     pub classes: Vec<f32>,
-    /// Logarithms of the distances to the box's sides in strides, `points · 4`.
+    /// Logarithms of the distances to the box's sides in strides: `points · 4`; none of a classifier.
     pub boxes: Vec<f32>,
 }
 
-impl Maps {
-    /// The predictions for the picture turned likewise.
-    pub fn turned(&self, architecture: &Architecture, turn: Turn) -> Maps {
-        let mut turned = Maps { classes: Vec::new(), boxes: Vec::new() };
+impl Answer {
+    /// The predictions for the picture turned likewise. Turns that swap rows and columns are for square pictures.
+    pub fn turned(&self, network: &Network, turn: Turn) -> Answer {
+        if network.levels().is_empty() {
+            return self.clone();
+        }
+        let classes_of_all = network.head.classes();
+        let mut turned = Answer::default();
         let mut start = 0;
-        for side in architecture.sides() {
-            let cells = start..start + side * side;
-            let classes = &self.classes[cells.start * architecture.classes..cells.end * architecture.classes];
-            turned.classes.extend(turn.grid(classes, side, architecture.classes));
-            let boxes = turn.grid(&self.boxes[cells.start * 4..cells.end * 4], side, 4);
+        for level in network.levels() {
+            let shape = network.nodes[level.classes].shape;
+            let cells = start..start + shape.height * shape.width;
+            let classes = &self.classes[cells.start * classes_of_all..cells.end * classes_of_all];
+            turned.classes.extend(turn.grid(classes, [shape.height, shape.width], classes_of_all));
+            let boxes = turn.grid(&self.boxes[cells.start * 4..cells.end * 4], [shape.height, shape.width], 4);
             for cell in boxes.chunks_exact(4) {
                 turned.boxes.extend(turn.distances([cell[0], cell[1], cell[2], cell[3]]));
             }
@@ -31,12 +39,35 @@ impl Maps {
     }
 }
 
-/// Centre x, centre y and stride of every cell, in the order of [`Maps`], in pixels.
-pub fn cells(architecture: &Architecture) -> Vec<[f32; 3]> {
-    let mut cells = Vec::with_capacity(architecture.points());
-    for (stride, side) in STRIDES.into_iter().zip(architecture.sides()) {
-        let s = stride as f32;
-        cells.extend((0..side * side).map(|i| [((i % side) as f32 + 0.5) * s, ((i / side) as f32 + 0.5) * s, s]));
+/// Takes the values of a batch apart into the answers for each picture.
+pub fn split(network: &Network, values: &[Tensor<4>], pictures: usize) -> Vec<Answer> {
+    let mut answers = vec![Answer::default(); pictures];
+    let mut deal = |place: usize, boxes: bool| {
+        let Ok(values) = values[place].to_data().try_into_vec::<f32>() else { return };
+        for (answer, values) in answers.iter_mut().zip(values.chunks_exact(values.len() / pictures.max(1))) {
+            if boxes { answer.boxes.extend(values) } else { answer.classes.extend(values) }
+        }
+    };
+    match &network.head {
+        Head::Classes { logits, .. } => deal(*logits, false),
+        Head::Boxes { levels, .. } => {
+            for level in levels {
+                deal(level.classes, false);
+                deal(level.boxes, true);
+            }
+        }
+    }
+    answers
+}
+
+/// Centre x, centre y and stride of every cell, in the order of [`Answer`], in pixels.
+pub fn cells(network: &Network) -> Vec<[f32; 3]> {
+    let mut cells = Vec::with_capacity(network.points());
+    for level in network.levels() {
+        let shape = network.nodes[level.classes].shape;
+        let s = level.stride as f32;
+        let places = (0..shape.height * shape.width).map(|i| (i % shape.width, i / shape.width));
+        cells.extend(places.map(|(column, row)| [(column as f32 + 0.5) * s, (row as f32 + 0.5) * s, s]));
     }
     cells
 }

@@ -3,130 +3,170 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use retort_train_ops::{batch_norm_relu6, channel_moments, depthwise3x3};
+use retort_train_ops as ops;
 
-use super::architecture::{Kind, Layer, Wire};
-use super::weights::{EPSILON, Moments, Role, Weights};
-
-/// A parameter as a leaf of the graph.
-enum Leaf {
-    Matrix(Tensor<2>),
-    Vector(Tensor<1>),
-}
-
-/// One forward pass. Values are `[batch, height, width, channels]`; the picture is its patches.
-pub struct TrainingPass {
-    leaves: Vec<Leaf>,
-    index: HashMap<(String, Role), usize>,
-    /// What the normalisations saw, in the order of the walk: moments, and values a channel.
-    pub moments: Vec<(Moments, usize)>,
-}
+use super::network::{Activation, Convolution, Network, Node, Op, Wire};
+use super::weights::{EPSILON, Moments, Part, Role, Weights, parts};
+use crate::data::Rng;
 
 /// Gradients of all parameters, in the order of [`Weights::parameters`].
 pub type Gradients = Vec<Vec<f32>>;
 
+/// One forward pass. Values are `[batch, height, width, channels]`.
+pub struct TrainingPass {
+    leaves: Vec<Tensor<2>>,
+    index: HashMap<(String, Role), usize>,
+    /// What the normalisations saw, in the order of the walk: moments, and values a channel.
+    pub moments: Vec<(Moments, usize)>,
+    /// What names the values that are dropped; none if none are.
+    dropout: Option<Vec<u64>>,
+}
+
 impl TrainingPass {
-    /// Makes every parameter a leaf on a device with gradients.
-    pub fn new(weights: &Weights, device: &Device) -> TrainingPass {
-        let mut leaves = Vec::new();
+    /// Makes every parameter a leaf on a device with gradients. `dropout` names the values that are dropped.
+    pub fn new(weights: &Weights, device: &Device, dropout: Option<&[u64]>) -> TrainingPass {
+        let mut leaves = Vec::with_capacity(weights.parameters.len());
         let mut index = HashMap::new();
-        let shapes: HashMap<String, [usize; 2]> =
-            weights.architecture.layers().into_iter().map(|layer| (layer.name.clone(), layer.weight_shape())).collect();
         for parameter in &weights.parameters {
             index.insert((parameter.layer.clone(), parameter.role), leaves.len());
-            let values = parameter.values.clone();
-            leaves.push(match parameter.role {
-                Role::Weight => {
-                    let data = TensorData::new(values, shapes[&parameter.layer]);
-                    Leaf::Matrix(Tensor::from_data(data, device).require_grad())
-                }
-                _ => {
-                    let count = values.len();
-                    Leaf::Vector(Tensor::from_data(TensorData::new(values, [count]), device).require_grad())
-                }
-            });
+            let data = TensorData::new(parameter.values.clone(), parameter.shape);
+            leaves.push(Tensor::from_data(data, device).require_grad());
         }
-        TrainingPass { leaves, index, moments: Vec::new() }
+        TrainingPass { leaves, index, moments: Vec::new(), dropout: dropout.map(<[u64]>::to_vec) }
     }
 
-    fn leaf(&self, layer: &Layer, role: Role) -> &Leaf {
-        &self.leaves[self.index[&(layer.name.clone(), role)]]
-    }
-
-    fn matrix(&self, layer: &Layer) -> Tensor<2> {
-        match self.leaf(layer, Role::Weight) {
-            Leaf::Matrix(tensor) => tensor.clone(),
-            Leaf::Vector(_) => unreachable!("weights are matrices"),
-        }
-    }
-
-    fn vector(&self, layer: &Layer, role: Role) -> Tensor<1> {
-        match self.leaf(layer, role) {
-            Leaf::Vector(tensor) => tensor.clone(),
-            Leaf::Matrix(_) => unreachable!("all but weights are vectors"),
-        }
+    /// Runs the network; the values of all nodes.
+    pub fn run(&mut self, network: &Network, picture: Tensor<4>) -> Vec<Tensor<4>> {
+        network.walk(self, picture)
     }
 
     /// Differentiates the loss with respect to every parameter.
     pub fn gradients(&self, loss: &Tensor<1>) -> Gradients {
         let gradients = loss.backward();
-        let values = |data: Option<TensorData>, count: usize| {
-            data.and_then(|data| data.try_into_vec::<f32>().ok()).unwrap_or_else(|| vec![0.0; count])
-        };
-        let gradient = |leaf: &Leaf| match leaf {
-            Leaf::Matrix(tensor) => {
-                values(tensor.grad(&gradients).map(Tensor::into_data), tensor.shape().num_elements())
-            }
-            Leaf::Vector(tensor) => {
-                values(tensor.grad(&gradients).map(Tensor::into_data), tensor.shape().num_elements())
-            }
+        let gradient = |leaf: &Tensor<2>| {
+            let data = leaf.grad(&gradients).map(Tensor::into_data);
+            let values = data.and_then(|data| data.try_into_vec::<f32>().ok());
+            values.unwrap_or_else(|| vec![0.0; leaf.shape().num_elements()])
         };
         self.leaves.iter().map(gradient).collect()
     }
-}
 
-/// `x` times a matrix, over the last axis.
-pub(super) fn multiply(x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
-    let [batch, height, width, inputs] = x.dims();
-    let outputs = weight.dims()[1];
-    x.reshape([batch * height * width, inputs]).matmul(weight).reshape([batch, height, width, outputs])
-}
+    fn matrix(&self, layer: &str) -> Tensor<2> {
+        self.leaves[self.index[&(layer.to_owned(), Role::Weight)]].clone()
+    }
 
-/// `fine` plus `coarse` with every cell repeated twice along both axes.
-pub(super) fn merge(fine: Tensor<4>, coarse: Tensor<4>) -> Tensor<4> {
-    let [batch, height, width, channels] = coarse.dims();
-    let fine = fine.reshape([batch, height, 2, width, 2, channels]);
-    let coarse = coarse.reshape([batch, height, 1, width, 1, channels]);
-    (fine + coarse).reshape([batch, 2 * height, 2 * width, channels])
+    fn vector(&self, layer: &str, role: Role) -> Tensor<1> {
+        let leaf = self.leaves[self.index[&(layer.to_owned(), role)]].clone();
+        let length = leaf.dims()[1];
+        leaf.reshape([length])
+    }
+
+    fn part(&mut self, part: &Part, activation: Activation, x: &Tensor<4>) -> Tensor<4> {
+        if let Some(conv) = part.convolution.as_ref().filter(|_| !part.normalised) {
+            let (weight, bias) = (self.matrix(&part.name), self.vector(&part.name, Role::Bias));
+            return biased(conv, activation, x.clone(), weight, bias);
+        }
+        let z = match &part.convolution {
+            Some(conv) => convolve(conv, x.clone(), self.matrix(&part.name)),
+            None => x.clone(),
+        };
+        let [batch, height, width, channels] = z.dims();
+        let (gamma, beta) = (self.vector(&part.name, Role::Gamma), self.vector(&part.name, Role::Beta));
+        let (y, moments) = ops::batch_norm(z, gamma, beta, EPSILON, activation.into());
+        if let Ok(mut mean) = moments.into_data().try_into_vec::<f32>() {
+            let variance = mean.split_off(channels);
+            self.moments.push((Moments { mean, variance }, batch * height * width));
+        }
+        y
+    }
+
+    /// Sets a share of the values to zero and scales the rest up by as much.
+    fn drop(&self, name: &str, share: f32, x: &Tensor<4>) -> Tensor<4> {
+        let Some(path) = &self.dropout else { return x.clone() };
+        let shape = x.dims();
+        let mut path = path.clone();
+        path.push(u64::from(crc32fast::hash(name.as_bytes())));
+        let mut rng = Rng::new(&path);
+        // Sixteen bits a value decide.
+        let limit = (f64::from(share) * 65536.0).round() as u64;
+        let keep = 1.0 / (1.0 - share);
+        let mut mask = Vec::with_capacity(x.shape().num_elements() + 3);
+        while mask.len() < x.shape().num_elements() {
+            let bits = rng.next();
+            mask.extend((0..4).map(|i| if (bits >> (16 * i)) & 0xffff < limit { 0.0 } else { keep }));
+        }
+        mask.truncate(x.shape().num_elements());
+        x.clone() * Tensor::from_data(TensorData::new(mask, shape), &x.device())
+    }
 }
 
 impl Wire for TrainingPass {
     type Value = Tensor<4>;
 
-    fn convolve(&mut self, layer: &Layer, x: &Tensor<4>) -> Tensor<4> {
-        let weight = self.matrix(layer);
-        let z = match layer.kind {
-            Kind::Depthwise { stride } => depthwise3x3(x.clone(), weight, stride),
-            Kind::Stem | Kind::Pointwise | Kind::Output => multiply(x.clone(), weight),
-        };
-        if layer.kind == Kind::Output {
-            return z + self.vector(layer, Role::Bias).reshape([1, 1, 1, layer.outputs]);
+    fn node(&mut self, node: &Node, inputs: &[&Tensor<4>]) -> Tensor<4> {
+        let x = inputs[0];
+        match &node.op {
+            Op::Convolve(conv) => {
+                let parts = parts(node);
+                let inner = if parts.len() == 1 { conv.activation } else { Activation::None };
+                let branches: Vec<Tensor<4>> = parts.iter().map(|part| self.part(part, inner, x)).collect();
+                let sum = branches.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| x.clone());
+                if parts.len() == 1 { sum } else { ops::activation(sum, conv.activation.into()) }
+            }
+            Op::Dropout(share) => self.drop(&node.name, *share, x),
+            other => plain(other, inputs),
         }
-        let moments = channel_moments(z.clone().inner());
-        let [batch, height, width, channels] = z.dims();
-        if let Ok(mut mean) = moments.clone().into_data().try_into_vec::<f32>() {
-            let variance = mean.split_off(channels);
-            self.moments.push((Moments { mean, variance }, batch * height * width));
+    }
+}
+
+/// A convolution's sums.
+fn convolve(conv: &Convolution, x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
+    let window = ops::Window { kernel: conv.kernel, stride: conv.stride, padding: conv.padding };
+    if conv.depthwise { ops::depthwise(x, weight, window) } else { ops::conv2d(x, weight, window) }
+}
+
+/// A convolution's sums, a bias and an activation: in one step where the sums are one matrix product.
+pub(super) fn biased(
+    conv: &Convolution,
+    activation: Activation,
+    x: Tensor<4>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+) -> Tensor<4> {
+    let [batch, height, width, channels] = x.dims();
+    let whole = conv.kernel == [height, width];
+    let product = !conv.depthwise && conv.stride == [1, 1] && conv.padding == [0, 0];
+    if product && (conv.kernel == [1, 1] || whole) {
+        let (rows, columns) = if whole { (1, 1) } else { (height, width) };
+        let x = x.reshape([batch * rows * columns, height * width * channels / (rows * columns)]);
+        let y = ops::linear(x, weight, Some(bias), activation.into());
+        return y.reshape([batch, rows, columns, conv.outputs]);
+    }
+    let ones = Tensor::ones(bias.shape(), &bias.device());
+    ops::scale_shift(convolve(conv, x, weight), ones, bias, activation.into())
+}
+
+/// The nodes that have no parameters and are the same in training and out of it.
+pub(super) fn plain(op: &Op, inputs: &[&Tensor<4>]) -> Tensor<4> {
+    let x = inputs[0].clone();
+    match op {
+        Op::MaxPool(size) => ops::max_pool(x, ops::Window { kernel: [*size; 2], stride: [*size; 2], padding: [0; 2] }),
+        Op::GlobalAverage => {
+            let [batch, _, _, channels] = x.dims();
+            ops::global_average_pool(x).reshape([batch, 1, 1, channels])
         }
-        let moments = Tensor::from_inner(moments);
-        batch_norm_relu6(z, self.vector(layer, Role::Gamma), self.vector(layer, Role::Beta), moments, EPSILON)
+        Op::Add(activation) => ops::add(x, inputs[1].clone(), (*activation).into()),
+        Op::Merge => ops::upsample2_add(x, inputs[1].clone()),
+        Op::Picture | Op::Convolve(_) | Op::Dropout(_) => x,
     }
+}
 
-    fn add(&mut self, _name: &str, a: &Tensor<4>, b: &Tensor<4>) -> Tensor<4> {
-        a.clone() + b.clone()
-    }
-
-    fn merge(&mut self, _name: &str, fine: &Tensor<4>, coarse: &Tensor<4>) -> Tensor<4> {
-        merge(fine.clone(), coarse.clone())
+impl From<Activation> for ops::Activation {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::None => ops::Activation::None,
+            Activation::Relu => ops::Activation::Relu,
+            Activation::Relu6 => ops::Activation::Relu6,
+        }
     }
 }

@@ -1,13 +1,13 @@
-//! Scales and zero points of every value in a detector.
+//! Scales and zero points of every value in a network.
 //!
-//! Activations are u8, one scale a tensor. After ReLU6 the zero point is 0 and the scale is such that 255 stands for at
-//! most 6, so the saturation of the byte is the activation. Weights are s8, one scale an output channel, symmetric.
+//! Activations are u8, one scale a tensor. After ReLU and ReLU6 the zero point is 0, and after ReLU6 255 stands for
+//! at most 6, so the saturation of the byte is the activation. Weights are s8, one scale an output channel, symmetric.
 
 use std::collections::HashMap;
 
 use super::observer::Observer;
 use crate::data::Sample;
-use crate::nets::{FloatPass, Folded, FoldedLayer, Kind, run};
+use crate::nets::{FloatPass, Folded, FoldedLayer, Level, run};
 
 /// Class logits below this are all the same to anyone: σ(−8) is 0.0003.
 const LOGIT_FLOOR: f32 = -8.0;
@@ -55,7 +55,7 @@ impl Ranges {
     }
 }
 
-/// Runs pictures through the folded detector and turns what was seen into scales that hold the `percentile` share of
+/// Runs pictures through the folded network and turns what was seen into scales that hold the `percentile` share of
 /// each tensor's values.
 pub fn calibrate(folded: &Folded, samples: &[&Sample], percentile: f64) -> Ranges {
     let mut observers: HashMap<String, Observer> = HashMap::new();
@@ -73,11 +73,14 @@ pub fn calibrate(folded: &Folded, samples: &[&Sample], percentile: f64) -> Range
     drop(pass);
     let scale = |(name, observer): (String, Observer)| {
         let (low, high) = observer.range(percentile);
-        let is_output = folded.layer(&name).is_some_and(|layer| layer.layer.kind == Kind::Output);
-        let (low, high) = match (is_output, name.ends_with("classes")) {
-            (true, true) => (low.max(LOGIT_FLOOR), high),
-            (true, false) => (low.max(-BOX_LIMIT), high.min(BOX_LIMIT)),
-            (false, _) => (low, high),
+        let place = folded.network.nodes.iter().position(|node| node.name == name);
+        let is = |branch: fn(&Level<usize>) -> usize| folded.network.levels().iter().any(|l| Some(branch(l)) == place);
+        let (low, high) = if is(|level| level.classes) {
+            (low.max(LOGIT_FLOOR), high)
+        } else if is(|level| level.boxes) {
+            (low.max(-BOX_LIMIT), high.min(BOX_LIMIT))
+        } else {
+            (low, high)
         };
         (name, Scale::spanning(low, high))
     };
@@ -97,7 +100,7 @@ pub struct ChannelWeights {
 
 /// Quantises a layer whose input has the given scale.
 pub fn quantise_weights(layer: &FoldedLayer, input: Scale) -> ChannelWeights {
-    let outputs = layer.layer.outputs;
+    let outputs = layer.convolution.outputs;
     let mut scales = vec![0.0f32; outputs];
     for row in layer.weight.chunks_exact(outputs) {
         for (scale, weight) in scales.iter_mut().zip(row) {
@@ -123,7 +126,7 @@ pub fn quantise_weights(layer: &FoldedLayer, input: Scale) -> ChannelWeights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nets::Layer;
+    use crate::nets::{Activation, Bias, Convolution};
     use proptest::prelude::*;
 
     proptest! {
@@ -141,8 +144,19 @@ mod tests {
 
     #[test]
     fn weights_are_within_half_a_step_of_their_channel() {
-        let layer = Layer { name: "l".into(), kind: Kind::Pointwise, inputs: 3, outputs: 2 };
-        let folded = FoldedLayer { layer, weight: vec![1.0, -0.0101, 0.3, 0.02, -2.54, 0.0], bias: vec![0.5, -1000.0] };
+        let convolution = Convolution {
+            kernel: [1, 1],
+            stride: [1, 1],
+            padding: [0, 0],
+            depthwise: false,
+            inputs: 3,
+            outputs: 2,
+            bias: Bias::Plain,
+            activation: Activation::None,
+            branches: false,
+        };
+        let weight = vec![1.0, -0.0101, 0.3, 0.02, -2.54, 0.0];
+        let folded = FoldedLayer { name: "l".into(), convolution, weight, bias: vec![0.5, -1000.0] };
         let q = quantise_weights(&folded, Scale { scale: 0.02, zero: 0 });
         assert!((q.scales[0] - 0.02).abs() < 1e-6);
         assert_eq!(q.weight, [50, -64, 15, 127, -127, 0]);

@@ -6,8 +6,13 @@ mod schema;
 
 use std::path::{Path, PathBuf};
 
+use crate::data::Resample;
+
 pub use merge::{KeyError, merge, parse_override};
-pub use schema::{Data, Detection, Distil, Network, Optimisation, Quantise, Recipe};
+pub use schema::{Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};
+
+/// The source of pictures that are drawn.
+pub const SHAPES: &str = "shapes";
 
 /// Why a recipe cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +78,20 @@ impl Recipe {
         toml::to_string_pretty(self).unwrap_or_default()
     }
 
+    /// How pictures are brought to the student's size.
+    pub fn resample(&self) -> Resample {
+        let data = &self.data;
+        Resample { width: data.width, height: data.height, channels: data.channels, stretch: data.stretch }
+    }
+
+    /// What the student's view of a picture depends on, as text.
+    pub fn view_key(&self) -> String {
+        let data = &self.data;
+        let augment = toml::to_string(&self.augment).unwrap_or_default();
+        let size = format!("{}x{}x{} {}", data.width, data.height, data.channels, data.stretch);
+        if self.distil.views == 0 { size } else { format!("{size} {} {} {augment}", data.seed, self.distil.views) }
+    }
+
     /// A number that stands for the whole recipe: the CRC-32 of [`Recipe::to_toml`].
     pub fn crc32(&self) -> u32 {
         crc32fast::hash(self.to_toml().as_bytes())
@@ -115,8 +134,8 @@ mod tests {
         assert!(unknown.contains("distil.temprature") && unknown.contains("distil.temperature"), "{unknown}");
         let typed = text(resolve("", &["learning.steps=many"]));
         assert!(typed.contains("learning.steps") && typed.contains("integer"), "{typed}");
-        let ranged = text(resolve("", &["data.size=100"]));
-        assert!(ranged.contains("data.size") && ranged.contains("32"), "{ranged}");
+        let ranged = text(resolve("", &["data.width=100"]));
+        assert!(ranged.contains("data.width") && ranged.contains("32"), "{ranged}");
         assert!(text(resolve("seeds = [", &[])).contains("recipe.toml"));
         assert!(text(resolve("", &["steps"])).contains("key=value"));
     }

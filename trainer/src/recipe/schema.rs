@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::merge::KeyError;
-use crate::data::CLASSES;
-use crate::nets::Architecture;
+use crate::data::Augmentation;
+use crate::nets::{Architecture, Family};
+use crate::train::{Decline, OptimiserOptions, Rule, Schedule};
 
 /// A whole experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,14 +14,18 @@ pub struct Recipe {
     pub name: String,
     /// Each seed trains the student twice, distilled and undistilled. The first one's student is kept.
     pub seeds: Vec<u64>,
-    /// The scenes.
+    /// The pictures.
     pub data: Data,
-    /// The teacher's layers.
-    pub teacher: Network,
-    /// How the teacher is trained.
+    /// How many scenes are drawn, if pictures are drawn.
+    pub scenes: Scenes,
+    /// What happens to pictures on their way into a network that learns.
+    pub augment: Augmentation,
+    /// Who teaches.
+    pub teacher: Teacher,
+    /// How the teacher is trained, if it is.
     pub teaching: Optimisation,
     /// The student's layers.
-    pub student: Network,
+    pub student: Architecture,
     /// How the student is trained.
     pub learning: Optimisation,
     /// What the distilled student hears beside its labels.
@@ -31,63 +36,107 @@ pub struct Recipe {
     pub detection: Detection,
 }
 
-/// Which scenes there are.
+/// Which pictures there are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Data {
-    /// Names all scenes.
-    pub seed: u64,
-    /// Pixels along a side; a multiple of 32. Teacher and student both see this size.
-    pub size: usize,
-    /// Labelled scenes for the teacher.
-    pub teacher: usize,
-    /// Labelled scenes for the student, distilled or not.
+    /// A file or folder in any format that `retort-train data check` knows, or `shapes`, which draws scenes.
+    pub source: String,
+    /// Labelled pictures to measure on; if empty, the source's own test part, or a share of it.
+    pub test: String,
+    /// Labelled pictures to choose by; if empty, the source's own validation part, or a share of what is left.
+    pub validation: String,
+    /// Pictures for the distilled student only, whose labels nobody looks at; if empty, it learns from the labelled ones.
+    pub transfer: String,
+    /// Share of the pictures that is kept for the test, and then for the validation, where the source does not say.
+    pub holdout: f32,
+    /// Labelled pictures that the student has; 0 for all.
     pub labelled: usize,
-    /// Scenes without labels, for the distilled student only.
-    pub transfer: usize,
-    /// Scenes to measure on.
-    pub test: usize,
-    /// Strength of random changes of brightness, contrast and colour in training, from 0 to 1.
-    pub jitter: f32,
+    /// Names all that is random about pictures.
+    pub seed: u64,
+    /// Columns that the student sees.
+    pub width: usize,
+    /// Rows that the student sees.
+    pub height: usize,
+    /// Bytes a pixel that the student sees: 1 for grey, 3 for red, green and blue.
+    pub channels: usize,
+    /// Whether pictures fill the student's input whatever their aspect ratio, rather than keep it within a grey border.
+    pub stretch: bool,
 }
 
-/// How wide and how deep a network is.
+/// How many scenes are drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Network {
-    /// Channels at strides 2, 4, 8, 16 and 32.
-    pub widths: [usize; 5],
-    /// Blocks at strides 4, 8, 16 and 32 beyond the first.
-    pub depths: [usize; 4],
-    /// Channels of the merged maps.
-    pub neck: usize,
-    /// Blocks before the outputs of each level.
-    pub head: usize,
-    /// Whether blocks add their input to their output: helps depth, costs a little on a board.
-    pub residual: bool,
+pub struct Scenes {
+    /// Labelled ones for the teacher.
+    pub teacher: usize,
+    /// Labelled ones for the student, distilled or not.
+    pub labelled: usize,
+    /// Ones without labels, for the distilled student only.
+    pub transfer: usize,
+    /// Ones to choose by.
+    pub validation: usize,
+    /// Ones to measure on.
+    pub test: usize,
+}
+
+/// Who teaches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Teacher {
+    /// ONNX files that teach together; if empty, the network below is trained.
+    pub models: Vec<String>,
+    /// What is trained where there is no file.
+    #[serde(flatten)]
+    pub network: Architecture,
 }
 
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Optimisation {
+    /// Times that every picture is seen; if 0, `steps` counts.
+    pub epochs: usize,
     /// Steps.
     pub steps: usize,
     /// Pictures a step.
     pub batch: usize,
-    /// Parts that a step's pictures are split into, each on its own thread with its own batch statistics.
-    pub shards: usize,
+    /// `adamw` or `sgd`.
+    pub rule: Rule,
     /// Highest learning rate.
     pub rate: f32,
     /// Steps over which the rate rises at first.
     pub warmup: usize,
+    /// How it falls: `cosine`, `linear`, `steps` or `constant`.
+    pub decline: Decline,
+    /// The last rate as a share of the highest.
+    pub floor: f32,
+    /// Shares of the training at which `steps` multiplies the rate.
+    pub milestones: Vec<f32>,
+    /// By how much.
+    pub factor: f32,
     /// Weight decay.
     pub decay: f32,
-    /// Largest norm of a step's gradient.
+    /// Largest norm of a step's gradient; `inf` for none.
     pub clip: f32,
-    /// Share that the running average of the weights keeps each step.
+    /// Share of the last step that `sgd` keeps.
+    pub momentum: f32,
+    /// Largest norm of the weights into one output; `inf` for none.
+    pub max_norm: f32,
+    /// Share that the running average of the weights keeps each step; 0 for the last weights themselves.
     pub average: f32,
+    /// Batches on which the result's batch statistics are measured anew; 0 for their running average.
+    pub measured: usize,
+    /// Steps between validations; 0 for none.
+    pub validate: usize,
+    /// Validations without a better figure after which training stops; 0 for never.
+    pub patience: usize,
+    /// Whether the weights of the best validation are kept rather than the last.
+    pub keep_best: bool,
+    /// Seconds between savings of the state that an interrupted training goes on from; 0 saves after every step.
+    pub save: u64,
     /// Weight of the loss on classes.
     pub classes: f32,
     /// Weight of the loss on boxes.
     pub boxes: f32,
+    /// Share of a classifier's labels that is spread over all classes.
+    pub smoothing: f32,
     /// Cells that an object may have.
     pub cells: usize,
 }
@@ -101,15 +150,21 @@ pub struct Distil {
     pub classes: f32,
     /// Weight of the loss on the teacher's boxes.
     pub boxes: f32,
-    /// Labelled pictures in each batch; the rest is unlabelled.
+    /// Weight of the labels beside the teacher.
+    pub labels: f32,
+    /// Labelled pictures in each batch where there are others without labels.
     pub labelled: usize,
+    /// Scores from which on the boxes of an ONNX teacher are taken for labels.
+    pub score: f32,
+    /// Views of each picture that the teacher speaks about, each augmented in its own way; 0 for the picture as it is.
+    pub views: usize,
 }
 
 /// How ranges of int8 values are found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quantise {
-    /// Unlabelled scenes to watch the activations on.
-    pub scenes: usize,
+    /// Pictures to watch the activations on.
+    pub pictures: usize,
     /// Share of the values that a range must hold, at most 1, which is the whole range.
     pub percentile: f64,
 }
@@ -123,64 +178,121 @@ pub struct Detection {
     pub overlap: f32,
 }
 
-impl Default for Recipe {
+impl Default for Optimisation {
     fn default() -> Self {
-        let learning = Optimisation {
+        Optimisation {
+            epochs: 0,
             steps: 3400,
             batch: 8,
-            shards: 1,
+            rule: Rule::AdamW,
             rate: 2e-2,
             warmup: 50,
+            decline: Decline::Cosine,
+            floor: 0.02,
+            milestones: vec![0.5, 0.75],
+            factor: 0.1,
             decay: 0.02,
             clip: 10.0,
+            momentum: 0.9,
+            max_norm: f32::INFINITY,
             average: 0.99,
+            measured: 0,
+            validate: 0,
+            patience: 0,
+            keep_best: false,
+            save: 20,
             classes: 1.0,
             boxes: 2.0,
+            smoothing: 0.0,
             cells: 9,
-        };
+        }
+    }
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
         Recipe {
             name: "shapes".into(),
             seeds: vec![1, 2, 3],
-            data: Data { seed: 7, size: 128, teacher: 3000, labelled: 48, transfer: 2400, test: 400, jitter: 0.5 },
-            teacher: Network {
-                widths: [24, 48, 96, 128, 160],
-                depths: [0, 1, 1, 0],
-                neck: 96,
-                head: 0,
-                residual: true,
+            data: Data {
+                source: super::SHAPES.into(),
+                test: String::new(),
+                validation: String::new(),
+                transfer: String::new(),
+                holdout: 0.1,
+                labelled: 0,
+                seed: 7,
+                width: 128,
+                height: 128,
+                channels: 3,
+                stretch: false,
             },
-            teaching: Optimisation { steps: 2400, batch: 16, shards: 2, ..learning.clone() },
-            student: Network {
-                widths: [16, 32, 64, 96, 128],
-                depths: [0, 1, 1, 0],
-                neck: 64,
-                head: 0,
-                residual: false,
+            scenes: Scenes { teacher: 3000, labelled: 48, transfer: 2400, validation: 100, test: 400 },
+            augment: Augmentation { turns: true, jitter: 0.5, ..Augmentation::default() },
+            teacher: Teacher {
+                models: Vec::new(),
+                network: Architecture {
+                    widths: vec![24, 48, 96, 128, 160],
+                    neck: 96,
+                    residual: true,
+                    ..Architecture::default()
+                },
             },
-            learning,
-            distil: Distil { temperature: 1.5, classes: 1.0, boxes: 2.0, labelled: 1 },
-            quantise: Quantise { scenes: 64, percentile: 1.0 },
+            teaching: Optimisation { steps: 2400, batch: 16, ..Optimisation::default() },
+            student: Architecture::default(),
+            learning: Optimisation::default(),
+            distil: Distil {
+                temperature: 1.5,
+                classes: 1.0,
+                boxes: 2.0,
+                labels: 1.0,
+                labelled: 1,
+                score: 0.5,
+                views: 0,
+            },
+            quantise: Quantise { pictures: 64, percentile: 1.0 },
             detection: Detection { score: 0.4, overlap: 0.6 },
         }
     }
 }
 
-impl Network {
-    /// The architecture for pictures of `size` pixels.
-    pub fn architecture(&self, size: usize) -> Architecture {
-        Architecture {
-            input: size,
-            classes: CLASSES.len(),
-            widths: self.widths,
-            depths: self.depths,
-            neck: self.neck,
-            head: self.head,
-            residual: self.residual,
+impl Optimisation {
+    /// Steps for so many pictures.
+    pub fn steps(&self, pictures: usize) -> usize {
+        if self.epochs == 0 { self.steps } else { (self.epochs * pictures).div_ceil(self.batch.max(1)) }
+    }
+
+    /// The learning rates of so many steps.
+    pub fn schedule(&self, steps: usize) -> Schedule {
+        Schedule {
+            peak: self.rate,
+            warmup: self.warmup.min(steps),
+            steps,
+            decline: self.decline,
+            floor: self.floor,
+            milestones: self.milestones.clone(),
+            factor: self.factor,
+        }
+    }
+
+    /// The optimiser.
+    pub fn optimiser(&self) -> OptimiserOptions {
+        OptimiserOptions {
+            rule: self.rule,
+            decay: self.decay,
+            clip: self.clip,
+            momentum: self.momentum,
+            max_norm: self.max_norm,
         }
     }
 }
 
 impl Recipe {
+    /// Whether the student finds objects rather than says what a picture shows.
+    pub fn detects(&self) -> bool {
+        self.student.family == Family::Detector
+    }
+
     /// Refuses what cannot work, by the first key found.
     pub fn check(&self) -> Result<(), KeyError> {
         let refuse = |key: &str, reason: &str| Err(KeyError::Invalid { key: key.into(), reason: reason.into() });
@@ -192,36 +304,42 @@ impl Recipe {
         if self.seeds.is_empty() {
             return refuse("seeds", "is empty; three seeds show the spread");
         }
-        if self.data.size == 0 || !self.data.size.is_multiple_of(32) || self.data.size > 1024 {
-            return refuse("data.size", "must be a multiple of 32, at most 1024");
+        for (key, side) in [("data.width", self.data.width), ("data.height", self.data.height)] {
+            if !(1..=4096).contains(&side) {
+                return refuse(key, "must be from 1 to 4096");
+            }
+            if self.detects() && !side.is_multiple_of(32) {
+                return refuse(key, "must be a multiple of 32 for a detector");
+            }
+        }
+        if !matches!(self.data.channels, 1 | 3) {
+            return refuse("data.channels", "must be 1 (grey) or 3 (red, green and blue)");
+        }
+        if !(0.0..=0.45).contains(&self.data.holdout) {
+            return refuse("data.holdout", "must be from 0 to 0.45, so that something is left to learn from");
+        }
+        if self.data.source == super::SHAPES && !self.detects() {
+            return refuse("data.source", "draws scenes for detectors; give a folder of pictures for a classifier");
         }
         for (key, count) in [
-            ("data.teacher", self.data.teacher),
-            ("data.labelled", self.data.labelled),
-            ("data.transfer", self.data.transfer),
-            ("data.test", self.data.test),
-            ("quantise.scenes", self.quantise.scenes),
+            ("scenes.teacher", self.scenes.teacher),
+            ("scenes.labelled", self.scenes.labelled),
+            ("scenes.transfer", self.scenes.transfer),
+            ("scenes.test", self.scenes.test),
+            ("quantise.pictures", self.quantise.pictures),
         ] {
             if !(1..=1_000_000).contains(&count) {
                 return refuse(key, "must be from 1 to 1000000");
             }
         }
-        for (key, network) in [("teacher", &self.teacher), ("student", &self.student)] {
-            let widths = network.widths.iter().chain([&network.neck]);
-            if widths.copied().any(|width| !(1..=4096).contains(&width)) {
-                return refuse(&format!("{key}.widths"), "and the neck must be from 1 to 4096 channels");
-            }
-            if network.depths.iter().chain([&network.head]).any(|&depth| depth > 64) {
-                return refuse(&format!("{key}.depths"), "and the head must be at most 64 blocks");
-            }
+        for (key, network) in [("teacher", &self.teacher.network), ("student", &self.student)] {
+            check_network(key, network)?;
+        }
+        if self.detects() != (self.teacher.network.family == Family::Detector) {
+            return refuse("teacher.family", "must fit the student's: both find objects, or both name pictures");
         }
         for (key, o) in [("teaching", &self.teaching), ("learning", &self.learning)] {
-            if o.shards == 0 || o.batch == 0 || o.batch % o.shards != 0 {
-                return refuse(&format!("{key}.batch"), "must be a multiple of the number of shards");
-            }
-            if !(o.rate > 0.0 && o.rate.is_finite() && o.clip > 0.0 && (0.0..1.0).contains(&o.average)) {
-                return refuse(&format!("{key}.rate"), "and clip must be positive, and average below 1");
-            }
+            o.check(key)?;
         }
         if self.distil.temperature.is_nan() || self.distil.temperature < 0.1 {
             return refuse("distil.temperature", "must be at least 0.1; 1 leaves the teacher's words as they are");
@@ -231,6 +349,51 @@ impl Recipe {
         }
         if !(self.quantise.percentile > 0.5 && self.quantise.percentile <= 1.0) {
             return refuse("quantise.percentile", "must be above 0.5 and at most 1");
+        }
+        Ok(())
+    }
+}
+
+fn check_network(key: &str, network: &Architecture) -> Result<(), KeyError> {
+    let refuse = |name: &str, reason: &str| Err(KeyError::Invalid { key: format!("{key}.{name}"), reason: reason.into() });
+    if network.widths.iter().chain([&network.neck]).any(|width| !(1..=8192).contains(width)) {
+        return refuse("widths", "and the neck must be from 1 to 8192 channels");
+    }
+    if network.depths.iter().chain([&network.head]).any(|&depth| depth > 64) || network.depths.len() > 8 {
+        return refuse("depths", "and the head must be at most 64 blocks, in at most 8 stages");
+    }
+    if !(network.scale > 0.0 && network.scale <= 16.0) {
+        return refuse("scale", "must be above 0 and at most 16");
+    }
+    if !(0.0..1.0).contains(&network.dropout) || !(0.0..1.0).contains(&network.input_dropout) {
+        return refuse("dropout", "and input_dropout must be from 0 to below 1");
+    }
+    Ok(())
+}
+
+impl Optimisation {
+    fn check(&self, key: &str) -> Result<(), KeyError> {
+        let refuse = |name: &str, reason: &str| Err(KeyError::Invalid { key: format!("{key}.{name}"), reason: reason.into() });
+        if !(1..=65536).contains(&self.batch) {
+            return refuse("batch", "must be from 1 to 65536");
+        }
+        if self.epochs == 0 && self.steps == 0 {
+            return refuse("steps", "is 0, and so is epochs: nothing would be learned");
+        }
+        if !(self.rate > 0.0 && self.rate.is_finite() && self.clip > 0.0 && self.max_norm > 0.0) {
+            return refuse("rate", "and clip and max_norm must be positive");
+        }
+        let shares = [("average", self.average), ("momentum", self.momentum), ("smoothing", self.smoothing)];
+        for (name, share) in shares {
+            if !(0.0..1.0).contains(&share) {
+                return refuse(name, "must be from 0 to below 1");
+            }
+        }
+        if !(0.0..=1.0).contains(&self.floor) || self.decay.is_nan() || self.decay < 0.0 {
+            return refuse("floor", "must be from 0 to 1, and decay at least 0");
+        }
+        if (self.patience > 0 || self.keep_best) && self.validate == 0 {
+            return refuse("validate", "is 0, but patience or keep_best want validations");
         }
         Ok(())
     }

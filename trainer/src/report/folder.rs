@@ -51,6 +51,29 @@ impl RunFolder {
         self.write(name, format!("{headings}\n"))
     }
 
+    /// Removes the lines of a table, other than its first, that `stale` says yes to.
+    pub fn drop_rows(&self, name: &str, stale: impl Fn(&str) -> bool) -> Result<(), FolderError> {
+        let _one_at_a_time = self.tables.lock();
+        let Some(text) = self.read(name) else { return Ok(()) };
+        let mut lines = text.lines();
+        let kept = lines.next().into_iter().chain(lines.filter(|line| !stale(line)));
+        let kept: String = kept.flat_map(|line| [line, "\n"]).collect();
+        if kept == text { Ok(()) } else { self.write(name, kept) }
+    }
+
+    /// Removes files that end in one of the extensions.
+    pub fn clear(&self, extensions: &[&str]) -> Result<(), FolderError> {
+        let fail = |source| FolderError { path: self.path.clone(), source };
+        for entry in std::fs::read_dir(&self.path).map_err(fail)? {
+            let path = entry.map_err(fail)?.path();
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            if extension.is_some_and(|extension| extensions.contains(&extension)) {
+                std::fs::remove_file(&path).map_err(|source| FolderError { path: path.clone(), source })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a line to a table; lines from several threads do not mix.
     pub fn add_row(&self, name: &str, row: &str) -> Result<(), FolderError> {
         let path = self.file(name);
@@ -73,6 +96,11 @@ mod tests {
         run.add_row("t.csv", "1,2").expect("added");
         assert_eq!(std::fs::read_to_string(run.file("t.csv")).expect("read"), "a,b\n1,2\n");
         assert!(!run.file("t.csv.partial").exists());
+        run.add_row("t.csv", "3,4").expect("added");
+        run.drop_rows("t.csv", |row| row.starts_with("1,")).expect("dropped");
+        assert_eq!(run.read("t.csv").expect("read"), "a,b\n3,4\n");
+        run.clear(&["csv"]).expect("cleared");
+        assert_eq!(run.read("t.csv"), None);
         std::fs::write(folder.path().join("file"), "").expect("written");
         let error = RunFolder::create(&folder.path().join("file/run")).expect_err("a file is in the way");
         assert!(error.to_string().contains("--run"));

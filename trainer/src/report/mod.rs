@@ -1,6 +1,7 @@
 //! What a run leaves behind: figures, a verdict, charts, pictures and the student's card; and tables for terminals.
 
 mod card;
+mod environment;
 mod figures;
 mod folder;
 mod pictures;
@@ -10,6 +11,7 @@ mod table;
 mod worst;
 
 pub use card::card;
+pub use environment::environment;
 pub use figures::{classification, detection};
 pub use folder::{FolderError, RunFolder};
 pub use pictures::annotated;

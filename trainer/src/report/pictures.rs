@@ -7,8 +7,7 @@ use embedded_graphics::primitives::{PrimitiveStyle, Rectangle};
 use embedded_graphics::text::{Baseline, Text};
 use image::RgbImage;
 
-use crate::data::{CLASSES, Sample};
-use crate::evaluate::Found;
+use crate::data::{Label, Sample};
 
 /// One colour a class, told apart with and without colour vision (Okabe and Ito 2008).
 const COLOURS: [Rgb888; 6] = [
@@ -21,15 +20,15 @@ const COLOURS: [Rgb888; 6] = [
 ];
 
 /// A picture to draw on.
-pub(super) struct Paper<'a>(pub &'a mut RgbImage);
+pub(super) struct Canvas(pub RgbImage);
 
-impl OriginDimensions for Paper<'_> {
+impl OriginDimensions for Canvas {
     fn size(&self) -> Size {
         Size::new(self.0.width(), self.0.height())
     }
 }
 
-impl DrawTarget for Paper<'_> {
+impl DrawTarget for Canvas {
     type Color = Rgb888;
     type Error = core::convert::Infallible;
 
@@ -45,28 +44,30 @@ impl DrawTarget for Paper<'_> {
     }
 }
 
-/// The picture `zoom` times as large, with boxes and names.
-pub fn annotated(sample: &Sample, found: &[Found], zoom: u32) -> RgbImage {
+/// A picture's shorter side is made at least so many pixels long, or what is written on it could not be read.
+const READABLE: usize = 320;
+
+/// The picture, enlarged if it is small, with boxes, the names of their classes and their scores in percent.
+pub fn annotated(sample: &Sample, found: &[Label], classes: &[String]) -> RgbImage {
+    let zoom = READABLE.div_ceil(sample.width.min(sample.height).max(1)) as u32;
     let (width, height) = (sample.width as u32, sample.height as u32);
-    let mut picture = RgbImage::from_fn(width * zoom, height * zoom, |x, y| {
-        let at = ((y / zoom * width + x / zoom) * 3) as usize;
-        image::Rgb([sample.pixels[at], sample.pixels[at + 1], sample.pixels[at + 2]])
-    });
-    let mut canvas = Paper(&mut picture);
+    let mut canvas = Canvas(RgbImage::from_fn(width * zoom, height * zoom, |x, y| {
+        let at = (y / zoom * width + x / zoom) as usize * sample.channels;
+        image::Rgb(std::array::from_fn(|i| sample.pixels[at + i.min(sample.channels - 1)]))
+    }));
     for found in found {
         let colour = COLOURS[found.class % COLOURS.len()];
-        let [left, top, width, height] = found.bbox;
-        let edges = [left, top, left + width, top + height];
-        let [left, top, right, bottom] = edges.map(|edge| (edge * f64::from(zoom)).round() as i32);
+        let [left, top, right, bottom] = found.bounds.map(|edge| (edge * zoom as f32).round() as i32);
         let frame = Rectangle::with_corners(Point::new(left, top), Point::new(right - 1, bottom - 1));
         let _ = frame.into_styled(PrimitiveStyle::with_stroke(colour, 2)).draw(&mut canvas);
-        let label = format!("{} {:.0}", CLASSES.get(found.class).unwrap_or(&"?"), found.score * 100.0);
+        let name = classes.get(found.class).map_or("?", String::as_str);
+        let label = format!("{name} {:.0}", found.score * 100.0);
         let style =
             MonoTextStyleBuilder::new().font(&FONT_6X10).text_color(Rgb888::BLACK).background_color(colour).build();
         let at = Point::new(left, (top - 10).max(0));
         let _ = Text::with_baseline(&label, at, style, Baseline::Top).draw(&mut canvas);
     }
-    picture
+    canvas.0
 }
 
 #[cfg(test)]
@@ -75,11 +76,11 @@ mod tests {
 
     #[test]
     fn boxes_are_drawn_where_they_are() {
-        let sample = Sample::rgb(20, 20, vec![9; 1200]);
-        let found = Found { class: 0, score: 0.5, bbox: [5.0, 12.0, 10.0, 7.0] };
-        let picture = annotated(&sample, &[found], 2);
-        assert_eq!(picture.dimensions(), (40, 40));
-        assert_eq!(picture.get_pixel(10, 30).0, [230, 159, 0]);
-        assert_eq!(picture.get_pixel(20, 31).0, [9; 3]);
+        let sample = Sample::rgb(200, 160, vec![9; 200 * 160 * 3]);
+        let found = Label { score: 0.5, ..Label::new(0, [5.0, 32.0, 15.0, 49.0]) };
+        let picture = annotated(&sample, &[found], &[]);
+        assert_eq!(picture.dimensions(), (400, 320));
+        assert_eq!(picture.get_pixel(10, 80).0, [230, 159, 0]);
+        assert_eq!(picture.get_pixel(20, 81).0, [9; 3]);
     }
 }

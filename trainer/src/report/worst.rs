@@ -148,8 +148,9 @@ fn write(picture: &mut RgbImage, [x, y]: [u32; 2], text: &str) {
     use embedded_graphics::prelude::*;
     use embedded_graphics::text::{Baseline, Text};
     let style = MonoTextStyle::new(&FONT_7X13, Rgb888::new(40, 44, 52));
-    let at = Point::new(x as i32, y as i32);
-    let _ = Text::with_baseline(text, at, style, Baseline::Top).draw(&mut super::pictures::Paper(picture));
+    let mut canvas = super::pictures::Canvas(std::mem::take(picture));
+    let _ = Text::with_baseline(text, Point::new(x as i32, y as i32), style, Baseline::Top).draw(&mut canvas);
+    *picture = canvas.0;
 }
 
 #[cfg(test)]

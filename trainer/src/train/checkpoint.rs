@@ -1,12 +1,18 @@
-//! Weights on disk: a line of JSON that says what they are, the values as little-endian f32, and a checksum.
+//! Checkpoints on disk: a line of JSON that says what they are, arrays of little-endian f32, and a checksum.
+//!
+//! They are written under another name, flushed to the disk and renamed, so that whoever reads finds the old file or the
+//! new one whole, whenever the program or the machine stopped.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::nets::{Architecture, Weights};
+use serde::{Deserialize, Serialize};
+
+use super::optimiser::{Optimiser, OptimiserOptions};
+use crate::nets::{Network, Weights};
 
 /// First bytes of a checkpoint, version included.
-const MAGIC: &[u8; 8] = b"retortw1";
+const MAGIC: &[u8; 8] = b"retortw2";
 
 /// Why a checkpoint could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -29,14 +35,91 @@ pub enum CheckpointError {
     },
 }
 
-/// Writes weights under a temporary name and renames, so that a reader finds the old file or the new one, never half.
+/// What precedes the arrays.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    network: Network,
+    /// Present where a training is to go on.
+    progress: Option<Position>,
+}
+
+/// How far a training is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Steps done.
+    pub step: usize,
+    /// Steps of the optimiser.
+    pub optimiser: i32,
+    /// Best figure of a validation so far.
+    pub best: Option<f64>,
+    /// Validations since then.
+    pub stale: usize,
+}
+
+/// All that a training needs to go on as if nothing had happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// How far it is.
+    pub position: Position,
+    /// The weights.
+    pub weights: Weights,
+    /// Their running average.
+    pub average: Weights,
+    /// The average at the best validation.
+    pub best: Weights,
+    /// The optimiser.
+    pub optimiser: Optimiser,
+}
+
+/// Saves weights.
 pub fn save(weights: &Weights, path: &Path) -> Result<(), CheckpointError> {
+    let header = Header { network: weights.network.clone(), progress: None };
+    write(&header, weights.arrays(), path)
+}
+
+/// Reads weights back.
+pub fn load(path: &Path) -> Result<Weights, CheckpointError> {
+    let (header, values) = read(path)?;
+    let mut weights = Weights::random(&header.network, 0);
+    fill(weights.arrays_mut(), &values, path)?;
+    Ok(weights)
+}
+
+/// Saves a training's state.
+pub fn save_state(state: &State, path: &Path) -> Result<(), CheckpointError> {
+    let (steps, memory) = state.optimiser.memory();
+    let position = Position { optimiser: steps, ..state.position };
+    let header = Header { network: state.weights.network.clone(), progress: Some(position) };
+    let weights = [&state.weights, &state.average, &state.best].into_iter().flat_map(Weights::arrays);
+    write(&header, weights.chain(memory), path)
+}
+
+/// Reads a training's state back. The optimiser's options are not in it: they belong to the recipe.
+pub fn load_state(path: &Path, options: OptimiserOptions) -> Result<State, CheckpointError> {
+    let (header, values) = read(path)?;
+    let broken = |what| CheckpointError::Broken { path: path.to_owned(), what };
+    let position = header.progress.ok_or_else(|| broken("it is no state of a training"))?;
+    let weights = Weights::random(&header.network, 0);
+    let optimiser = Optimiser::new(&weights, options);
+    let mut state = State { position, average: weights.clone(), best: weights.clone(), weights, optimiser };
+    let (steps, memory) = state.optimiser.memory_mut();
+    *steps = position.optimiser;
+    let weights = [&mut state.weights, &mut state.average, &mut state.best].into_iter().flat_map(Weights::arrays_mut);
+    fill(weights.chain(memory), &values, path)?;
+    Ok(state)
+}
+
+fn write<'a>(
+    header: &Header,
+    arrays: impl Iterator<Item = &'a Vec<f32>>,
+    path: &Path,
+) -> Result<(), CheckpointError> {
     let io = |source| CheckpointError::Io { path: path.to_owned(), source };
     let mut bytes = MAGIC.to_vec();
-    let header = serde_json::to_vec(&weights.architecture).map_err(|error| io(error.into()))?;
+    let header = serde_json::to_vec(header).map_err(|error| io(error.into()))?;
     bytes.extend((header.len() as u32).to_le_bytes());
     bytes.extend(header);
-    bytes.extend(arrays(weights).flatten().flat_map(|value| value.to_le_bytes()));
+    arrays.flatten().for_each(|value| bytes.extend(value.to_le_bytes()));
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     let partial = path.with_extension("partial");
     let mut file = std::fs::File::create(&partial).map_err(io)?;
@@ -44,8 +127,7 @@ pub fn save(weights: &Weights, path: &Path) -> Result<(), CheckpointError> {
     std::fs::rename(&partial, path).map_err(io)
 }
 
-/// Reads weights back.
-pub fn load(path: &Path) -> Result<Weights, CheckpointError> {
+fn read(path: &Path) -> Result<(Header, Vec<u8>), CheckpointError> {
     let broken = |what| CheckpointError::Broken { path: path.to_owned(), what };
     let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io { path: path.to_owned(), source })?;
     let (body, sum) = bytes.split_last_chunk::<4>().ok_or_else(|| broken("too short"))?;
@@ -56,42 +138,36 @@ pub fn load(path: &Path) -> Result<Weights, CheckpointError> {
     let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| broken("too short"))?;
     let (header, values) =
         rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(|| broken("too short"))?;
-    let architecture: Architecture = serde_json::from_slice(header).map_err(|_| broken("the header makes no sense"))?;
-    let mut weights = Weights::random(&architecture, 0);
-    let mut values = values.chunks_exact(4);
-    let count: usize = arrays(&weights).map(<[f32]>::len).sum();
-    if values.len() != count {
-        return Err(broken("the number of values does not fit the architecture"));
-    }
-    let parameters = weights.parameters.iter_mut().map(|parameter| &mut parameter.values);
-    let moments = weights.moments.iter_mut().flat_map(|moments| [&mut moments.mean, &mut moments.variance]);
-    for (target, bytes) in parameters.chain(moments).flatten().zip(&mut values) {
-        *target = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    }
-    Ok(weights)
+    let header = serde_json::from_slice(header).map_err(|_| broken("the header makes no sense"))?;
+    Ok((header, values.to_vec()))
 }
 
-fn arrays(weights: &Weights) -> impl Iterator<Item = &[f32]> {
-    let parameters = weights.parameters.iter().map(|parameter| parameter.values.as_slice());
-    parameters.chain(weights.moments.iter().flat_map(|moments| [moments.mean.as_slice(), &moments.variance]))
+fn fill<'a>(
+    arrays: impl Iterator<Item = &'a mut Vec<f32>>,
+    values: &[u8],
+    path: &Path,
+) -> Result<(), CheckpointError> {
+    let broken = || CheckpointError::Broken {
+        path: path.to_owned(),
+        what: "the number of values does not fit the network",
+    };
+    let mut values = values.chunks_exact(4);
+    for target in arrays.flatten() {
+        let bytes = values.next().ok_or_else(broken)?;
+        *target = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    }
+    if values.next().is_some() { Err(broken()) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nets::examples::{detector, perceptron};
+    use crate::train::Rule;
 
     #[test]
     fn weights_survive_the_disk_and_damage_is_noticed() {
-        let architecture = Architecture {
-            input: 32,
-            classes: 2,
-            widths: [8; 5],
-            depths: [0, 1, 0, 0],
-            neck: 8,
-            head: 1,
-            residual: false,
-        };
-        let weights = Weights::random(&architecture, 3);
+        let weights = Weights::random(&detector(32, 2), 3);
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("weights.bin");
         save(&weights, &path).expect("written");
@@ -102,5 +178,24 @@ mod tests {
         assert!(load(&path).expect_err("damaged").to_string().contains("checksum"));
         std::fs::write(&path, b"hello").expect("written");
         assert!(load(&path).is_err());
+    }
+
+    #[test]
+    fn a_state_survives_with_the_memory_of_its_optimiser() {
+        for rule in [Rule::AdamW, Rule::Sgd] {
+            let options = OptimiserOptions { rule, decay: 0.1, clip: 1.0, momentum: 0.9, max_norm: 3.0 };
+            let mut weights = Weights::random(&perceptron(3), 3);
+            let average = weights.clone();
+            let mut optimiser = Optimiser::new(&weights, options);
+            let gradients = weights.parameters.iter().map(|p| vec![0.5; p.values.len()]).collect();
+            optimiser.step(&mut weights, &gradients, 0.1);
+            let position = Position { step: 7, optimiser: 1, best: Some(0.5), stale: 2 };
+            let best = Weights::random(&perceptron(3), 9);
+            let state = State { position, weights, average, best, optimiser };
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("state.bin");
+            save_state(&state, &path).expect("written");
+            assert_eq!(load_state(&path, options).expect("read"), state);
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! The training loop and what it steps with.
 
+mod average;
 mod checkpoint;
 mod lesson;
 mod optimiser;
 mod run;
 mod schedule;
 
-pub use checkpoint::{CheckpointError, load, save};
-pub use lesson::{Lesson, LossWeights, Outcome};
-pub use optimiser::{AdamW, AdamWOptions};
-pub use run::{Progress, Training, train};
-pub use schedule::Schedule;
+pub use average::{blend, measure};
+pub use checkpoint::{CheckpointError, Position, State, load, load_state, save, save_state};
+pub use lesson::{Labels, Lesson, LossWeights, Outcome};
+pub use optimiser::{Optimiser, OptimiserOptions, Rule};
+pub use run::{Follower, Progress, Saving, TrainError, Training, train};
+pub use schedule::{Decline, Schedule};

@@ -14,34 +14,36 @@ pub enum Split {
     Labelled,
     /// Scenes whose labels nobody looks at: the teacher says what is in them.
     Transfer,
+    /// Scenes to choose by.
+    Validation,
     /// Scenes that the reported figures are measured on.
     Test,
     /// Scenes for people to look at.
     Show,
 }
 
-/// Square pictures of one size with their labels.
+/// Pictures of one size with their labels.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// Pixels along a side.
-    pub side: usize,
     /// The pictures.
     pub samples: Vec<Sample>,
 }
 
 impl Dataset {
-    /// Draws `count` scenes of `side × side` pixels. Scene `i` depends on the seed, the split and `i` alone. `drawn` is
+    /// Draws `count` scenes of `width × height` pixels. Scene `i` depends on the seed, the split and `i` alone. `drawn` is
     /// called after each, from any thread.
-    pub fn draw(seed: u64, split: Split, count: usize, side: usize, drawn: impl Fn() + Sync) -> Dataset {
+    pub fn draw(seed: u64, split: Split, count: usize, [width, height]: [usize; 2], drawn: impl Fn() + Sync) -> Dataset {
+        let side = width.min(height);
+        let aspect = width as f32 / height as f32;
         let samples = (0..count as u64)
             .into_par_iter()
             .map(|index| {
-                let sample = Scene::random(&[seed, split as u64, index], 1.0).render(side);
+                let sample = Scene::random(&[seed, split as u64, index], aspect).render(side);
                 drawn();
                 sample
             })
             .collect();
-        Dataset { side, samples }
+        Dataset { samples }
     }
 
     /// Number of scenes.
@@ -68,7 +70,7 @@ mod tests {
     fn drawing_does_not_depend_on_threads() {
         let draw = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-            pool.install(|| Dataset::draw(4, Split::Test, 6, 32, || ()))
+            pool.install(|| Dataset::draw(4, Split::Test, 6, [32, 32], || ()))
         };
         let (one, three) = (draw(1), draw(3));
         assert!(one.samples.iter().zip(&three.samples).all(|(a, b)| a.pixels == b.pixels && a.boxes == b.boxes));

@@ -1,0 +1,94 @@
+//! `retort-train plan`: what a recipe's networks will cost on a board, before anything is trained.
+
+use anyhow::Result;
+use retort::model::{InputKind, LoadOptions, Model};
+use retort::predict::{BOARDS, Prediction};
+
+use super::recipe::RecipeArguments;
+use crate::export::{contract, encode, quantised_model};
+use crate::data::Sample;
+use crate::distil::{class_names, network};
+use crate::nets::{Folded, Network, Weights};
+use crate::quantise::calibrate;
+use crate::recipe::Recipe;
+
+pub(super) const EXAMPLES: &str = "Examples:
+  retort-train plan models/recipes/shapes.toml
+  retort-train plan models/recipes/shapes.toml --set student.scale=0.5 --set data.width=160";
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    recipe: RecipeArguments,
+    /// Print the facts as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is known of a network before it is trained.
+#[derive(serde::Serialize)]
+struct Facts {
+    network: &'static str,
+    parameters: usize,
+    macs: usize,
+    weights_bytes: usize,
+    arena_bytes: usize,
+    /// Predicted milliseconds of one inference in int8, by board, on all of its cores.
+    predicted_ms: std::collections::BTreeMap<&'static str, f64>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let recipe = arguments.recipe.recipe()?;
+    let classes = class_names(&recipe)?;
+    let mut all = Vec::new();
+    for key in ["teacher", "student"] {
+        if key == "teacher" && !recipe.teacher.models.is_empty() {
+            continue;
+        }
+        let network = network(&recipe, key, classes.len())?;
+        all.push(facts(&recipe, key, &network, &classes)?);
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string(&all)?);
+        return Ok(());
+    }
+    print!("{:10}{:>12}{:>10}{:>12}{:>12}", "network", "parameters", "MMAC", "weights kB", "arena kB");
+    BOARDS.iter().for_each(|board| print!("{:>11}", format!("{} ms", board.key)));
+    println!();
+    for facts in all {
+        print!(
+            "{:10}{:>12}{:>10.1}{:>12}{:>12}",
+            facts.network,
+            facts.parameters,
+            facts.macs as f64 / 1e6,
+            facts.weights_bytes.div_ceil(1000),
+            facts.arena_bytes.div_ceil(1000)
+        );
+        BOARDS.iter().for_each(|board| print!("{:>11.1}", facts.predicted_ms[board.key]));
+        println!();
+    }
+    println!("Milliseconds are predictions of one int8 inference on all cores, not measurements.");
+    Ok(())
+}
+
+/// Plans the network as the runtime will, with random weights: neither size nor speed depends on them.
+fn facts(recipe: &Recipe, key: &'static str, network: &Network, classes: &[String]) -> Result<Facts> {
+    let folded = Folded::new(&Weights::random(network, 1));
+    let shape = network.input();
+    let pixels = (0..shape.len()).map(|i| (i * 37 % 256) as u8).collect();
+    let sample = Sample { channels: shape.channels, ..Sample::rgb(shape.width, shape.height, pixels) };
+    let ranges = calibrate(&folded, &[&sample], 1.0);
+    let model = quantised_model(&folded, &ranges, key)?;
+    let bytes = encode(model, contract(recipe, network, classes, Default::default()).to_metadata());
+    let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
+    let model = Model::from_bytes(&bytes, std::path::Path::new(key), &options)?;
+    let predicted = BOARDS.iter().map(|board| (board.key, Prediction::of(&model, board, board.cores).ms()));
+    Ok(Facts {
+        network: key,
+        parameters: network.parameters(),
+        macs: network.macs(),
+        weights_bytes: model.weights_bytes(),
+        arena_bytes: model.arena_bytes(),
+        predicted_ms: predicted.collect(),
+    })
+}

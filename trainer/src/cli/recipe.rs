@@ -1,0 +1,41 @@
+//! What the commands that carry out a recipe have in common: the recipe, changes to it, and the run folder.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::recipe::Recipe;
+use crate::report::RunFolder;
+
+#[derive(clap::Args)]
+pub(super) struct RecipeArguments {
+    /// The recipe; without one, every key has its default
+    recipe: Option<PathBuf>,
+    /// Change one key of the recipe; may be given again
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Folder for all that comes of it [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// Threads [default: one a processor]; results do not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl RecipeArguments {
+    pub(super) fn recipe(&self) -> Result<Recipe> {
+        Ok(Recipe::resolve(self.recipe.as_deref(), &self.overrides)?)
+    }
+
+    pub(super) fn folder(&self, recipe: &Recipe) -> Result<RunFolder> {
+        let path = self.run.clone().unwrap_or_else(|| PathBuf::from("runs").join(&recipe.name));
+        Ok(RunFolder::create(&path)?)
+    }
+
+    /// Runs `work` on as many threads as were asked for.
+    pub(super) fn on_threads<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let Some(threads) = self.threads.filter(|&threads| threads > 0) else { return work() };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start the threads")?;
+        pool.install(work)
+    }
+}

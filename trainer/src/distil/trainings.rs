@@ -1,0 +1,188 @@
+//! One training after another: its course, what it writes into the run folder, and what is kept of it.
+
+use std::time::Duration;
+
+use super::experiment::ExperimentError;
+use super::lessons::{Course, Signals};
+use super::measure::measure;
+use super::pictures::{Pictures, Set};
+use crate::export::{contract, encode, float_model};
+use crate::nets::{Folded, Network, Weights};
+use crate::recipe::{Optimisation, Recipe};
+use crate::report::{Bar, Bars, FolderError, RunFolder};
+use crate::train::{Follower, LossWeights, Progress, Saving, TrainError, Training, load, save, train};
+
+/// The table of all trainings' steps.
+pub const TRAINING: &str = "training.csv";
+/// Its headings.
+pub const HEADINGS: &str = "network,seed,step,loss,gradient_norm,rate,validation";
+/// Steps between two of its lines.
+const EVERY: usize = 10;
+
+/// Everything that trainings share.
+#[derive(Clone, Copy)]
+pub struct Bench<'a> {
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// Where everything is written.
+    pub folder: &'a RunFolder,
+    /// Where progress is shown.
+    pub bars: &'a Bars,
+    /// The pictures.
+    pub pictures: &'a Pictures,
+}
+
+/// One network to train.
+pub struct Task<'a> {
+    /// Its name in files and tables, such as `teacher` or `control`.
+    pub name: &'a str,
+    /// Names all that is random in it.
+    pub seed: u64,
+    /// The network.
+    pub network: &'a Network,
+    /// How it is trained.
+    pub optimisation: &'a Optimisation,
+    /// Labelled pictures.
+    pub labelled: &'a Set,
+    /// What the teacher says; none without one.
+    pub signals: Option<&'a Signals>,
+}
+
+impl Task<'_> {
+    /// The file that its weights are kept in.
+    pub fn checkpoint(name: &str, seed: u64) -> String {
+        format!("{name}-{seed}.ckpt")
+    }
+
+    fn training(&self, recipe: &Recipe, steps: usize) -> Training {
+        let o = self.optimisation;
+        let labels = if self.signals.is_some() { recipe.distil.labels } else { 1.0 };
+        Training {
+            seed: self.seed,
+            schedule: o.schedule(steps),
+            optimiser: o.optimiser(),
+            loss: LossWeights {
+                hard_classes: o.classes * labels,
+                hard_boxes: o.boxes * labels,
+                soft_classes: recipe.distil.classes,
+                soft_boxes: recipe.distil.boxes,
+                temperature: recipe.distil.temperature,
+                smoothing: o.smoothing,
+            },
+            average: o.average,
+            measured: o.measured,
+            top: o.cells,
+            validate: o.validate,
+            patience: o.patience,
+            keep_best: o.keep_best,
+        }
+    }
+}
+
+impl Bench<'_> {
+    /// Trains a network, or goes on where its training stopped, or reads the weights that it left in the folder.
+    pub fn train(&self, task: &Task<'_>) -> Result<Weights, ExperimentError> {
+        let path = self.folder.file(&Task::checkpoint(task.name, task.seed));
+        if path.exists() {
+            return Ok(load(&path)?);
+        }
+        let empty = Set::default();
+        let transfer = if task.signals.is_some() { &self.pictures.transfer } else { &empty };
+        let o = task.optimisation;
+        let steps = o.steps(if transfer.is_empty() { task.labelled.len() } else { transfer.len() });
+        let course =
+            Course::new(self.recipe, task.network, o, steps, task.seed, task.labelled, transfer, task.signals);
+        let state = self.folder.file(&format!("{}-{}.state", task.name, task.seed));
+        let saving = Saving { path: state.clone(), every: Duration::from_secs(o.save) };
+        let bar = self.bars.start(format!("training {}, seed {}", task.name, task.seed), steps);
+        let mut log = Log { bench: self, task, bar: &bar, loss: f32::NAN, replaced: 0, validation: None };
+        let training = task.training(self.recipe, steps);
+        let start = Weights::random(task.network, task.seed);
+        let trained = train(start, &training, |step| course.lesson(step), Some(&saving), &mut log);
+        let words = log.words();
+        let weights = trained.map_err(|source| ExperimentError::Training {
+            name: task.name.to_owned(),
+            seed: task.seed,
+            source,
+        })?;
+        bar.finish(&words);
+        save(&weights, &path)?;
+        // The weights are safe; the state would only take up space.
+        let _ = std::fs::remove_file(state);
+        Ok(weights)
+    }
+}
+
+/// Writes the course of a training into the table, a line every so often, and shows it.
+struct Log<'a> {
+    bench: &'a Bench<'a>,
+    task: &'a Task<'a>,
+    bar: &'a Bar<'a>,
+    loss: f32,
+    replaced: usize,
+    validation: Option<f64>,
+}
+
+impl Log<'_> {
+    fn words(&self) -> String {
+        let validation = self.validation.map(|figure| format!(", validation {figure:.2}")).unwrap_or_default();
+        let replaced = match self.replaced {
+            0 => String::new(),
+            count => format!(", {count} unreadable pictures replaced"),
+        };
+        format!("loss {:.3}{validation}{replaced}", self.loss)
+    }
+
+    fn row(&self, cells: std::fmt::Arguments<'_>) -> Result<(), TrainError> {
+        let row = format!("{},{},{cells}", self.task.name, self.task.seed);
+        self.bench.folder.add_row(TRAINING, &row).map_err(follower)
+    }
+}
+
+fn follower(error: impl std::error::Error + Send + Sync + 'static) -> TrainError {
+    TrainError::Follower(Box::new(error))
+}
+
+impl Follower for Log<'_> {
+    fn started(&mut self, steps_done: usize) -> Result<(), TrainError> {
+        self.bar.advance(steps_done);
+        // Rows of steps that were done but not saved: they are done again.
+        let (name, seed) = (self.task.name, self.task.seed.to_string());
+        let stale = |row: &str| {
+            let mut cells = row.split(',');
+            let step = (cells.next() == Some(name) && cells.next() == Some(&seed)).then(|| cells.next()).flatten();
+            step.and_then(|step| step.parse().ok()).is_some_and(|step: usize| step > steps_done)
+        };
+        self.bench.folder.drop_rows(TRAINING, stale).map_err(follower)
+    }
+
+    fn step(&mut self, p: Progress) -> Result<(), TrainError> {
+        self.loss = if self.loss.is_nan() { p.loss } else { 0.95 * self.loss + 0.05 * p.loss };
+        self.replaced += p.replaced;
+        self.bar.advance(1);
+        self.bar.note(self.words());
+        if p.step.is_multiple_of(EVERY) {
+            self.row(format_args!("{},{},{},{},", p.step, p.loss, p.norm, p.rate))?;
+        }
+        Ok(())
+    }
+
+    fn validate(&mut self, step: usize, average: &Weights) -> Result<f64, TrainError> {
+        let model = float_model(&Folded::new(average), self.task.name);
+        let contract = contract(self.bench.recipe, &average.network, &self.bench.pictures.classes, Default::default());
+        let bytes = encode(model, contract.to_metadata());
+        let options = retort::model::LoadOptions::default();
+        let name = std::path::Path::new("validation.onnx");
+        let model = retort::model::Model::from_bytes(&bytes, name, &options).map_err(follower)?;
+        let figures = measure(&model, &contract, &self.bench.pictures.validation, |_| ()).map_err(follower)?;
+        self.validation = Some(figures.main());
+        self.row(format_args!("{step},,,,{}", figures.main()))?;
+        Ok(figures.main())
+    }
+}
+
+impl From<FolderError> for TrainError {
+    fn from(error: FolderError) -> Self {
+        follower(error)
+    }
+}

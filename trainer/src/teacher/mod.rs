@@ -1,0 +1,140 @@
+//! Who teaches, and what they say about each picture.
+//!
+//! A teacher is a network of our own, whose raw answers are laid out as the student's, or any ONNX file that the runtime
+//! understands, of which only what it says in the end is known: class probabilities, or boxes with scores. Several may teach
+//! together ([`fusion`]). What they say is computed once and kept on disk ([`Cache`]).
+
+mod cache;
+mod fusion;
+mod onnx;
+mod own;
+
+use std::path::{Path, PathBuf};
+
+use crate::data::{Label, Sample};
+use crate::nets::{Answer, Network};
+
+pub use cache::{Cache, CacheError, Progress};
+pub use fusion::{fuse_boxes, mean_logits};
+pub use onnx::OnnxTeacher;
+pub use own::OwnTeacher;
+
+/// What a teacher says about one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Opinion {
+    /// Raw answers: of a classifier its logits, of a detector those of every cell.
+    Answer(Answer),
+    /// Boxes in pixels of the picture, with scores.
+    Boxes(Vec<Label>),
+}
+
+/// Why a teacher cannot teach.
+#[derive(Debug, thiserror::Error)]
+pub enum TeacherError {
+    /// The runtime does not take the file, or it failed to run.
+    #[error("cannot ask the teacher {path}")]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<retort::Error>,
+    },
+    /// It cannot be read.
+    #[error("cannot read the teacher {path}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It does something else than the student.
+    #[error("{path} {does}, but the student {student}; choose a teacher that does the same")]
+    Task {
+        /// The file.
+        path: PathBuf,
+        /// What it does.
+        does: &'static str,
+        /// What the student does.
+        student: &'static str,
+    },
+    /// It knows other classes.
+    #[error("{path} does not know the class `{class}`; it knows {known}. Leave the class out, or choose another teacher")]
+    Class {
+        /// The file.
+        path: PathBuf,
+        /// The class.
+        class: String,
+        /// Some of those it knows.
+        known: String,
+    },
+}
+
+/// One or several teachers.
+#[derive(Debug)]
+pub enum Teacher {
+    /// A network of our own.
+    Own(OwnTeacher),
+    /// ONNX files that teach together.
+    Files(Vec<OnnxTeacher>),
+}
+
+impl Teacher {
+    /// Opens files that are to teach a student with these classes.
+    ///
+    /// # Errors
+    /// A [`TeacherError`] that names the file.
+    pub fn open(files: &[PathBuf], student: &Network, classes: &[String]) -> Result<Teacher, TeacherError> {
+        let open = |path: &PathBuf| OnnxTeacher::open(path, student, classes);
+        Ok(Teacher::Files(files.iter().map(open).collect::<Result<_, _>>()?))
+    }
+
+    /// A number that stands for the teachers: the CRC-32 of all their bytes.
+    pub fn crc32(&self) -> u32 {
+        match self {
+            Teacher::Own(own) => own.crc32(),
+            Teacher::Files(files) => {
+                let mut hasher = crc32fast::Hasher::new();
+                files.iter().for_each(|file| hasher.update(&file.crc32().to_le_bytes()));
+                hasher.finalize()
+            }
+        }
+    }
+
+    /// Asks about pictures one after another, on the calling thread.
+    pub fn ask(&self, samples: &[Sample]) -> Result<Vec<Opinion>, TeacherError> {
+        match self {
+            Teacher::Own(own) => own.ask(samples),
+            Teacher::Files(files) => {
+                let each: Vec<Vec<Opinion>> =
+                    files.iter().map(|file| file.ask(samples)).collect::<Result<_, TeacherError>>()?;
+                Ok((0..samples.len()).map(|picture| together(each.iter().map(|all| &all[picture]))).collect())
+            }
+        }
+    }
+
+    /// Whether its answers are laid out as the student's and so hold only for pictures that are turned, not moved.
+    pub fn answers_by_cell(&self) -> bool {
+        matches!(self, Teacher::Own(own) if own.detects())
+    }
+}
+
+/// Several teachers' opinions of one picture, all of one kind.
+fn together<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> Opinion {
+    let (mut logits, mut boxes) = (Vec::new(), Vec::new());
+    for opinion in opinions {
+        match opinion {
+            Opinion::Answer(answer) => logits.push(answer.classes.clone()),
+            Opinion::Boxes(found) => boxes.push(found.clone()),
+        }
+    }
+    if boxes.is_empty() {
+        Opinion::Answer(Answer { classes: mean_logits(&logits), boxes: Vec::new() })
+    } else {
+        Opinion::Boxes(fuse_boxes(&boxes))
+    }
+}
+
+fn crc32_of(path: &Path) -> Result<u32, TeacherError> {
+    let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
+    Ok(crc32fast::hash(&bytes))
+}

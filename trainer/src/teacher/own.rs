@@ -1,0 +1,84 @@
+//! A teacher of our own making, asked through its exported file: raw answers, cell by cell, in the order of the student's.
+
+use std::path::{Path, PathBuf};
+
+use retort::contract::Contract;
+use retort::model::{LoadOptions, Model};
+use retort::tensor::{Port, TensorRef};
+use retort::vision::preprocess::Preprocessor;
+
+use super::{Opinion, TeacherError, crc32_of};
+use crate::data::Sample;
+use crate::nets::Answer;
+
+/// A file that [`crate::export`] wrote in f32, for pictures of the student's size.
+pub struct OwnTeacher {
+    path: PathBuf,
+    model: Model,
+    contract: Contract,
+    crc32: u32,
+}
+
+impl std::fmt::Debug for OwnTeacher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnTeacher").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl OwnTeacher {
+    /// Opens the file.
+    pub fn open(path: &Path) -> Result<OwnTeacher, TeacherError> {
+        let fail = |source| TeacherError::Model { path: path.to_owned(), source: Box::new(source) };
+        let model = Model::open(path, &LoadOptions::default()).map_err(fail)?;
+        let contract = Contract::find(path, None, model.contract()).map_err(fail)?;
+        Ok(OwnTeacher { path: path.to_owned(), model, contract, crc32: crc32_of(path)? })
+    }
+
+    /// The CRC-32 of the file.
+    pub fn crc32(&self) -> u32 {
+        self.crc32
+    }
+
+    /// Whether it finds objects.
+    pub fn detects(&self) -> bool {
+        self.contract.task == retort::contract::Task::Detect
+    }
+
+    /// What it says about pictures that have its size already.
+    pub fn ask(&self, samples: &[Sample]) -> Result<Vec<Opinion>, TeacherError> {
+        self.look(samples).map_err(|source| TeacherError::Model { path: self.path.clone(), source: Box::new(source) })
+    }
+
+    fn look(&self, samples: &[Sample]) -> Result<Vec<Opinion>, retort::Error> {
+        let input = self.contract.image.port(self.model.inputs())?;
+        let mut preprocessor = Preprocessor::new(&self.contract.image, &self.model.inputs()[input])?;
+        let mut session = self.model.session();
+        let mut all = Vec::with_capacity(samples.len());
+        for sample in samples {
+            preprocessor.fill(&sample.frame()?, session.input(input))?;
+            session.run()?;
+            let mut answer = Answer::default();
+            // Levels from fine to coarse, classes before boxes; a classifier has one output.
+            for (index, port) in self.model.outputs().iter().enumerate() {
+                if let TensorRef::F32(values) = session.output(index) {
+                    let target = if index % 2 == 0 { &mut answer.classes } else { &mut answer.boxes };
+                    cells_first(port, values, target);
+                }
+            }
+            all.push(Opinion::Answer(answer));
+        }
+        Ok(all)
+    }
+}
+
+/// Appends an output of shape `[1, channels, rows, columns]` cell by cell, whatever its order in memory; a vector as it is.
+fn cells_first(port: &Port, values: &[f32], target: &mut Vec<f32>) {
+    let (&[_, channels, rows, columns], &[_, channel, row, column]) = (&port.shape[..], &port.strides()[..]) else {
+        target.extend(values);
+        return;
+    };
+    for cell in 0..rows * columns {
+        let start = cell / columns * row + cell % columns * column;
+        target.extend((0..channels).map(|index| values[start + index * channel]));
+    }
+}
