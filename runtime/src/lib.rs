@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod board;
+pub mod chart;
 pub mod cli;
 pub mod contract;
 pub mod error;

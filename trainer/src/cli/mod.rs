@@ -1,6 +1,7 @@
 //! The command line: what `retort-train` can be asked to do.
 
 mod distil;
+mod evaluate;
 mod label;
 mod plan;
 mod recipe;
@@ -31,6 +32,9 @@ enum Command {
     /// Say what a recipe's networks will cost on a board, before anything is trained
     #[command(after_help = plan::EXAMPLES)]
     Plan(plan::Arguments),
+    /// Measure a model file on labelled pictures
+    #[command(after_help = evaluate::EXAMPLES)]
+    Evaluate(evaluate::Arguments),
     /// Draw scenes like those that the shapes recipe learns from
     #[command(after_help = scenes::EXAMPLES)]
     Scenes(scenes::Arguments),
@@ -43,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => distil::run(&arguments, true),
         Command::Label(arguments) => label::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Scenes(arguments) => scenes::run(&arguments),
     };
     match result {

@@ -3,16 +3,23 @@
 //! figure can be trusted. Files are run as their users will run them, through the runtime.
 
 mod agreement;
+mod ask;
 mod calibration;
 mod classify;
 pub mod coco;
 mod confusion;
+mod detection;
 mod errors;
+pub mod exchange;
+mod set;
 pub mod statistics;
 
 pub use agreement::{BoxAgreement, ClassAgreement};
+pub use ask::{Answers, Respondent};
 pub use calibration::{BINS, Bin, Reliability};
 pub use classify::{ClassScores, Classification, Probabilities, likeliest};
-pub use coco::{Found, Judged, Summary, Truth, summarise};
+pub use coco::{ClassSummary, Found, Judged, OperatingPoint, Summary, Truth, summarise};
 pub use confusion::{Confusion, Pairs, detection_confusion, pair};
+pub use detection::{Detection, IOU};
 pub use errors::{Kind, Mistake, mistakes};
+pub use set::{LabelledSet, SetError, Truths, class_map};

@@ -19,7 +19,8 @@ const COLOURS: [Rgb888; 6] = [
     Rgb888::new(204, 121, 167),
 ];
 
-struct Canvas(RgbImage);
+/// A picture to draw on.
+pub(super) struct Canvas(pub RgbImage);
 
 impl OriginDimensions for Canvas {
     fn size(&self) -> Size {

@@ -139,6 +139,14 @@ impl Evaluation {
         (!rows.is_empty()).then(|| std::array::from_fn(mean))
     }
 
+    /// The score of every detection that counts, and whether it is right, at IoU threshold number `level`.
+    pub fn confidences(&self, level: usize) -> Vec<(f64, bool)> {
+        let bit = 1u16 << level.min(THRESHOLDS - 1);
+        let outcomes = self.classes.iter().flat_map(|class| &class.outcomes);
+        let counted = outcomes.filter(|outcome| outcome.fates[0].ignored & bit == 0);
+        counted.map(|outcome| (outcome.score, outcome.fates[0].hit & bit != 0)).collect()
+    }
+
     fn curve_of(&self, class: &Class, level: usize) -> Curve {
         curve::curve(class.outcomes.iter(), level, class.present[Size::All as usize])
     }

@@ -1,0 +1,129 @@
+//! Asks a model file about the pictures of a set, through the runtime and in parallel. A picture that cannot be decoded
+//! has no answer, and is named.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use retort::Error;
+use retort::contract::{Contract, Task};
+use retort::model::{InputKind, LoadOptions, Model};
+use retort::vision::classifier::Classifier;
+use retort::vision::detector::Detector;
+use retort::vision::frame::Frame;
+
+use super::coco::{Found, from_edges};
+use crate::data::Item;
+
+/// Pictures that one session looks at before the next one starts.
+const SHARE: usize = 16;
+
+/// A model file that is ready to be asked.
+pub struct Respondent {
+    model: Model,
+    contract: Contract,
+}
+
+/// What was answered to each picture; none where it could not be decoded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answers<T> {
+    /// By picture.
+    pub answers: Vec<Option<T>>,
+    /// Which pictures could not be decoded, and why.
+    pub problems: Vec<String>,
+}
+
+impl Respondent {
+    /// Opens a model with the contract that it carries, that lies beside it, or that is given.
+    ///
+    /// # Errors
+    /// What the runtime says of a model or contract that it cannot use.
+    pub fn open(path: &Path, contract: Option<&Path>) -> Result<Respondent, Error> {
+        let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
+        let model = Model::open(path, &options)?;
+        let contract = Contract::find(path, contract, model.contract())?;
+        Ok(Respondent { model, contract })
+    }
+
+    /// What the model does.
+    pub fn task(&self) -> Task {
+        self.contract.task
+    }
+
+    /// The names of its classes.
+    pub fn classes(&self) -> &[String] {
+        &self.contract.classes
+    }
+
+    /// The score from which it says by itself that it has found something.
+    pub fn score(&self) -> f64 {
+        f64::from(self.contract.limits.score)
+    }
+
+    /// What it finds, from `score` on. `done` is called with the number of pictures finished, from any thread.
+    ///
+    /// # Errors
+    /// What the runtime says of a model that does not run.
+    pub fn detect(
+        &self,
+        items: &[Item],
+        score: f64,
+        done: impl Fn(usize) + Sync,
+    ) -> Result<Answers<Vec<Found>>, Error> {
+        let mut contract = self.contract.clone();
+        contract.limits.score = score as f32;
+        let start = || Detector::new(&self.model, &contract);
+        ask(items, done, start, |detector, frame| {
+            let found = detector.detect(frame)?.iter().map(|d| Found {
+                class: d.class as usize,
+                score: f64::from(d.score),
+                bbox: from_edges([d.rect.left, d.rect.top, d.rect.right, d.rect.bottom]),
+            });
+            Ok(found.collect())
+        })
+    }
+
+    /// The probability of every class.
+    ///
+    /// # Errors
+    /// What the runtime says of a model that does not run.
+    pub fn classify(&self, items: &[Item], done: impl Fn(usize) + Sync) -> Result<Answers<Vec<f32>>, Error> {
+        let start = || Classifier::new(&self.model, &self.contract);
+        ask(items, done, start, |classifier, frame| {
+            let mut row = vec![0.0; self.contract.classes.len()];
+            for ranked in classifier.classify(frame)? {
+                row[ranked.class as usize] = ranked.score;
+            }
+            Ok(row)
+        })
+    }
+}
+
+fn ask<S, T: Send>(
+    items: &[Item],
+    done: impl Fn(usize) + Sync,
+    start: impl Fn() -> Result<S, Error> + Sync,
+    answer: impl Fn(&mut S, &Frame<'_>) -> Result<T, Error> + Sync,
+) -> Result<Answers<T>, Error> {
+    let look = |items: &[Item]| -> Result<Answers<T>, Error> {
+        let mut session = start()?;
+        let mut all = Answers { answers: Vec::with_capacity(items.len()), problems: Vec::new() };
+        for item in items {
+            match item.load() {
+                Ok(sample) => all.answers.push(Some(answer(&mut session, &sample.frame()?)?)),
+                Err(problem) => {
+                    all.answers.push(None);
+                    all.problems.push(problem.to_string());
+                }
+            }
+        }
+        done(items.len());
+        Ok(all)
+    };
+    let shares: Result<Vec<Answers<T>>, Error> = items.par_chunks(SHARE).map(look).collect();
+    let mut all = Answers { answers: Vec::with_capacity(items.len()), problems: Vec::new() };
+    for mut share in shares? {
+        all.answers.append(&mut share.answers);
+        all.problems.append(&mut share.problems);
+    }
+    Ok(all)
+}
