@@ -64,7 +64,7 @@ impl Course {
             }
             _ => (batch, 0),
         };
-        let subject = |set: &Set, known, opinions: Option<&Vec<Opinion>>, places: usize, salt: u64| {
+        let subject = |set: &Set, known: bool, opinions: Option<&Vec<Opinion>>, places: usize, salt: u64| {
             let mut walk = Walk::new(set.len(), Rng::new(&[seed, salt]));
             let order = (0..steps * places).map(|_| walk.step() as u32).collect();
             let (answers, boxes) = sorted(opinions, recipe.distil.score);

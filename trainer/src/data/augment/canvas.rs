@@ -2,7 +2,6 @@
 
 use retort::contract::{Colour, ImageSpec, Interpolation, Resize};
 use retort::tensor::{ElementType, Port, TensorMut};
-use retort::vision::frame::{Frame, PixelFormat};
 use retort::vision::geometry::{Mapping, Rect};
 use retort::vision::preprocess::Preprocessor;
 
