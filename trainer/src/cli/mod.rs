@@ -1,5 +1,6 @@
-//! The command line: `retort-train distill`, `retort-train scenes`.
+//! The command line: `retort-train distill`, `retort-train data`, `retort-train scenes`.
 
+mod data;
 mod distil;
 mod scenes;
 
@@ -19,6 +20,8 @@ enum Command {
     /// Train a teacher, distil a student from it, and write the student as int8 ONNX
     #[command(after_help = distil::EXAMPLES)]
     Distill(distil::Arguments),
+    /// Look at sets of pictures, whatever their format
+    Data(data::Arguments),
     /// Draw scenes like those that the shapes recipe learns from
     #[command(after_help = scenes::EXAMPLES)]
     Scenes(scenes::Arguments),
@@ -28,6 +31,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Distill(arguments) => distil::run(&arguments),
+        Command::Data(arguments) => data::run(&arguments),
         Command::Scenes(arguments) => scenes::run(&arguments),
     };
     match result {

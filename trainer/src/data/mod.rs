@@ -5,6 +5,7 @@
 
 mod augment;
 mod batch;
+pub mod check;
 mod collection;
 mod decode;
 mod divide;
