@@ -326,9 +326,9 @@ fn box_sizes(seen: &[Seen]) -> Option<BoxSizes> {
     })
 }
 
-/// Frames of a video are left alone: neighbours are alike.
+/// Frames of a film are left alone: neighbours are alike.
 fn twins_among(seen: &[Seen]) -> Vec<Twins> {
-    let still = seen.iter().filter(|seen| !matches!(seen.item.pixels, Pixels::Frame { .. }));
+    let still = seen.iter().filter(|seen| seen.item.frame.is_none());
     let candidates: Vec<_> = still
         .map(|seen| {
             let Item { name, part, class, .. } = &seen.item;

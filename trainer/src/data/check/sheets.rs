@@ -23,6 +23,8 @@ use crate::data::sample::Sample;
 /// Columns and rows of a sheet, and the side of a tile without its caption.
 const COLUMNS: usize = 5;
 const ROWS: usize = 4;
+/// Columns of the sheet of twins, which stand side by side.
+const PAIRS: usize = 4;
 const TILE: usize = 256;
 /// Pixels below a tile for its name.
 const CAPTION: usize = 14;
@@ -54,12 +56,12 @@ impl Checked {
             let items: Vec<&Item> = self.set.items.iter().filter(|item| item.part == part).collect();
             if !items.is_empty() {
                 let name = part.map_or("pictures".into(), |part| part.to_string());
-                save(&format!("sheet-{name}.png"), &self.sheet(&chosen(items)))?;
+                save(&format!("sheet-{name}.png"), &self.sheet(&chosen(items), COLUMNS))?;
             }
         }
         let twins = self.twins();
         if !twins.is_empty() {
-            save("twins.png", &self.sheet(&twins))?;
+            save("twins.png", &self.sheet(&twins, PAIRS))?;
         }
         if self.report.classes.iter().any(|class| class.total() > 0) {
             save("classes.png", &classes(&self.report))?;
@@ -77,14 +79,14 @@ impl Checked {
         Ok(written)
     }
 
-    /// Tiles with boxes and names.
-    fn sheet(&self, items: &[&Item]) -> Sample {
-        let rows = items.len().div_ceil(COLUMNS).max(1);
-        let columns = items.len().clamp(1, COLUMNS);
+    /// Tiles with boxes and names, so many in a row.
+    fn sheet(&self, items: &[&Item], across: usize) -> Sample {
+        let rows = items.len().div_ceil(across).max(1);
+        let columns = items.len().clamp(1, across);
         let (width, height) = (columns * (TILE + GAP) + GAP, rows * (TILE + CAPTION + GAP) + GAP);
         let mut sheet = Sample::rgb(width, height, vec![PAPER; width * height * 3]);
         for (place, item) in items.iter().enumerate() {
-            let (left, top) = (GAP + place % COLUMNS * (TILE + GAP), GAP + place / COLUMNS * (TILE + CAPTION + GAP));
+            let (left, top) = (GAP + place % across * (TILE + GAP), GAP + place / across * (TILE + CAPTION + GAP));
             if let Some(tile) = self.tile(item) {
                 for y in 0..TILE {
                     let start = ((top + y) * width + left) * 3;
@@ -126,7 +128,7 @@ impl Checked {
         let mut groups: Vec<_> = self.report.twins.iter().collect();
         groups.sort_by_key(|twins| (!twins.across_parts, twins.exact));
         let named = |name: &String| self.set.items.iter().find(|item| item.name == *name);
-        let pairs = groups.iter().flat_map(|twins| twins.names.iter().take(2)).take(COLUMNS / 2 * 2 * ROWS);
+        let pairs = groups.iter().flat_map(|twins| twins.names.iter().take(2)).take(PAIRS * ROWS);
         pairs.filter_map(named).collect()
     }
 }

@@ -20,7 +20,12 @@ impl Report {
     pub fn table(&self) -> String {
         let mut page = Page(String::new());
         page.line(format_args!("{}", self.path.display()));
-        page.line(format_args!("  {}, by {}; to {}", self.format, self.because, self.task));
+        let labels = match self.task {
+            Task::Classify => "classes of pictures",
+            Task::Detect => "boxes",
+            Task::Unlabelled => "no labels",
+        };
+        page.line(format_args!("  {}, recognised by {}; {labels}", self.format, self.because));
         self.parts(&mut page);
         self.classes(&mut page);
         self.boxes(&mut page);
@@ -31,8 +36,8 @@ impl Report {
         match &self.usable {
             Usable::Labels if self.problems.is_empty() => page.line(format_args!("Fit to learn from.")),
             Usable::Labels => page.line(format_args!("Fit to learn from, without what is left out above.")),
-            Usable::Pictures(why) if self.task == Task::Unlabelled => {
-                page.line(format_args!("Fit as pictures: {why}."))
+            Usable::Pictures(_) if self.task == Task::Unlabelled => {
+                page.line(format_args!("Fit as pictures for a teacher to label."))
             }
             Usable::Pictures(why) => page.line(format_args!("Fit as pictures only: {why}.")),
             Usable::Nothing(why) => page.line(format_args!("Not fit for use: {why}.")),

@@ -86,7 +86,7 @@ fn the_page_and_the_pictures_show_it() {
     let checked = checked(&folder);
     let page = checked.report.table();
     for words in [
-        "YOLO, by the keys of data.yaml; to detect",
+        "YOLO, recognised by the keys of data.yaml; boxes",
         "validation",
         "broken picture                      2",
         "across parts",

@@ -15,6 +15,8 @@ const BITS: u32 = 3;
 const DIFFERENCE: u32 = 4;
 /// Least standard deviation of a small grey picture; flatter ones all look alike.
 const CONTRAST: u64 = 6;
+/// Least width and height of pictures that are compared so; smaller ones, as of digits, are alike without being the same.
+const LEAST: usize = 48;
 /// Pictures of like hashes that one is compared with.
 const COMPARED: usize = 64;
 
@@ -26,6 +28,8 @@ pub(super) struct Print {
     /// The difference hash: whether each of 8 × 8 places of the small picture is darker than its right neighbour (Krawetz 2013).
     hash: u64,
     small: Box<[u8; SIDE * SIDE]>,
+    /// Too small or too flat to be told from others by hash and small picture.
+    plain: bool,
 }
 
 impl Print {
@@ -45,13 +49,8 @@ impl Print {
         words.iter().for_each(|&word| take(u64::from_le_bytes(word)));
         rest.iter().for_each(|&byte| take(u64::from(byte)));
         let small = small.try_into().unwrap_or([0; SIDE * SIDE]);
-        Print { exact, hash, small: Box::new(small) }
-    }
-
-    fn is_flat(&self) -> bool {
-        let (count, sum) = (self.small.len() as u64, self.small.iter().map(|&v| u64::from(v)).sum::<u64>());
-        let squares: u64 = self.small.iter().map(|&v| u64::from(v) * u64::from(v)).sum();
-        squares * count < sum * sum + CONTRAST * CONTRAST * count * count
+        let plain = sample.width.min(sample.height) < LEAST || is_flat(&small);
+        Print { exact, hash, small: Box::new(small), plain }
     }
 
     fn is_near(&self, other: &Print) -> bool {
@@ -59,6 +58,13 @@ impl Print {
             && self.small.iter().zip(&*other.small).map(|(a, b)| u32::from(a.abs_diff(*b))).sum::<u32>()
                 <= DIFFERENCE * (SIDE * SIDE) as u32
     }
+}
+
+/// Whether the standard deviation is below [`CONTRAST`].
+fn is_flat(small: &[u8]) -> bool {
+    let (count, sum) = (small.len() as u64, small.iter().map(|&v| u64::from(v)).sum::<u64>());
+    let squares: u64 = small.iter().map(|&v| u64::from(v) * u64::from(v)).sum();
+    squares * count < sum * sum + CONTRAST * CONTRAST * count * count
 }
 
 /// A grey picture of `W × H` means, row by row; a pixel of a picture that is smaller stands for several.
@@ -153,7 +159,7 @@ fn near(candidates: &[Candidate<'_>], heads: &[usize]) -> Vec<Vec<usize>> {
     let mut bands: HashMap<(u32, u16), Vec<usize>> = HashMap::new();
     for &index in heads {
         let print = candidates[index].print;
-        if print.is_flat() {
+        if print.plain {
             continue;
         }
         for band in 0..4 {
