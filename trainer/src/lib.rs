@@ -1,6 +1,6 @@
 //! Distils detectors into compact int8 students for the Retort runtime, on the host.
 //!
-//! The way of a model through the folders: [`recipe`] says what to do; [`data`] draws scenes; [`nets`] describes the
+//! The way of a model through the folders: [`recipe`] says what to do; [`data`] reads or draws pictures; [`nets`] describes the
 //! detectors; [`losses`] and [`train`] teach them; [`distil`] runs the experiment; [`quantise`] finds the ranges of int8
 //! values; [`export`] writes ONNX; [`evaluate`] measures the written file; [`report`] says what came of it.
 #![forbid(unsafe_code)]

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::recipe::RecipeArguments;
 use crate::distil::{Options, experiment};
-use crate::report::Bars;
+use crate::report::{Bars, Look};
 
 pub(super) const EXAMPLES: &str = "Examples:
   retort-train distill models/recipes/shapes.toml
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments, labels_only: bool) -> Result<()> {
         println!("{}", serde_json::to_string(&results)?);
         return Ok(());
     }
-    bars.say(&results.table());
+    print!("{}", results.table(Look::of_stdout()));
     if let Some(verdict) = &results.verdict {
         bars.say(&verdict.words);
     }

@@ -1,5 +1,6 @@
 //! The command line: what `retort-train` can be asked to do.
 
+mod data;
 mod distil;
 mod evaluate;
 mod label;
@@ -35,6 +36,8 @@ enum Command {
     /// Measure a model file on labelled pictures
     #[command(after_help = evaluate::EXAMPLES)]
     Evaluate(evaluate::Arguments),
+    /// Look at sets of pictures, whatever their format
+    Data(data::Arguments),
     /// Draw scenes like those that the shapes recipe learns from
     #[command(after_help = scenes::EXAMPLES)]
     Scenes(scenes::Arguments),
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Label(arguments) => label::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Data(arguments) => data::run(&arguments),
         Command::Scenes(arguments) => scenes::run(&arguments),
     };
     match result {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::collection::Collection;
 use super::error::DataError;
-use super::item::{Item, Part, Pixels};
+use super::item::{Item, Part};
 use super::rng::Rng;
 
 /// How a set is divided.
@@ -30,7 +30,7 @@ impl Collection {
     /// Says of each picture what it is for, overriding what the format said.
     ///
     /// Pictures are drawn by `seed` and by their names, so that the same ones are drawn wherever the set lies; of labelled
-    /// classes, every class gives its share. Frames of a video go by time: first those to learn from, then those for
+    /// classes, every class gives its share. Frames of a film go by time: first those to learn from, then those for
     /// validation, then those for the test; frames within `gap` of the next part are left out.
     ///
     /// # Errors
@@ -43,13 +43,11 @@ impl Collection {
         }
         let mut parts: HashMap<usize, Part> = HashMap::with_capacity(self.items.len());
         let mut groups: BTreeMap<Option<usize>, Vec<(u64, usize)>> = BTreeMap::new();
-        let mut videos: BTreeMap<PathBuf, Vec<(usize, usize)>> = BTreeMap::new();
+        let mut films: BTreeMap<PathBuf, Vec<(usize, usize)>> = BTreeMap::new();
         for (index, item) in self.items.iter().enumerate() {
-            match &item.pixels {
-                Pixels::Frame { video, number } => {
-                    videos.entry(video.path().into()).or_default().push((*number, index));
-                }
-                _ => groups.entry(item.class).or_default().push((draw(seed, &item.name), index)),
+            match item.film() {
+                Some((film, number)) => films.entry(film.into()).or_default().push((number, index)),
+                None => groups.entry(item.class).or_default().push((draw(seed, &item.name), index)),
             }
         }
         for mut group in groups.into_values() {
@@ -64,7 +62,7 @@ impl Collection {
                 parts.insert(index, part);
             }
         }
-        for mut frames in videos.into_values() {
+        for mut frames in films.into_values() {
             frames.sort_unstable();
             parts.extend(spans(&frames, shares));
         }
@@ -124,6 +122,7 @@ mod tests {
     use super::*;
     use crate::data::collection::Task;
     use crate::data::formats::Format;
+    use crate::data::item::Pixels;
     use crate::data::video::Video;
     use proptest::prelude::*;
     use std::path::Path;
@@ -189,10 +188,7 @@ mod tests {
         #[test]
         fn neighbouring_frames_are_never_in_two_parts(count in 200usize..600, gap in 0usize..6, validation in 0.05f64..0.4, test in 0.05f64..0.4) {
             let divided = film(count).divide(&Shares { validation, test, gap }, 3).expect("divided");
-            let frames: Vec<(usize, Option<Part>)> = divided.items.iter().map(|item| match item.pixels {
-                Pixels::Frame { number, .. } => (number, item.part),
-                _ => (0, None),
-            }).collect();
+            let frames: Vec<_> = divided.items.iter().map(|item| (item.frame.unwrap_or(0), item.part)).collect();
             for pair in frames.windows(2) {
                 prop_assert!(pair[0].1 == pair[1].1 || pair[1].0 - pair[0].0 > gap.max(1), "{:?}", pair);
             }

@@ -1,6 +1,6 @@
 //! One picture of a set: what it is called, where its pixels are, and what is known of it. Pixels are decoded when asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::decode;
@@ -86,12 +86,16 @@ pub struct Item {
     pub class: Option<usize>,
     /// What it is for, where the format says that.
     pub part: Option<Part>,
+    /// When it was taken: the number of its frame, counted from 1, where the set is a film. Neighbours are nearly the same
+    /// picture.
+    pub frame: Option<usize>,
 }
 
 impl Item {
     /// A picture of which nothing is known.
     pub fn new(name: impl Into<String>, pixels: Pixels) -> Item {
-        Item { name: name.into(), pixels, stated: None, boxes: None, relative: false, class: None, part: None }
+        let frame = if let Pixels::Frame { number, .. } = pixels { Some(number) } else { None };
+        Item { name: name.into(), pixels, stated: None, boxes: None, relative: false, class: None, part: None, frame }
     }
 
     /// Decodes the pixels: one channel of what is stored as grey, else three. Orientation tags (EXIF) are not followed, as
@@ -127,6 +131,16 @@ impl Item {
             Pixels::Memory { shape, .. } => Ok(Some([shape[0], shape[1]])),
             Pixels::Frame { video, .. } => Ok(video.size()),
         }
+    }
+
+    /// What a frame is one of: its video, or the folder that it lies in.
+    pub(super) fn film(&self) -> Option<(&Path, usize)> {
+        let film = match &self.pixels {
+            Pixels::Frame { video, .. } => video.path(),
+            Pixels::File(path) => path.parent()?,
+            Pixels::Memory { .. } => return None,
+        };
+        Some((film, self.frame?))
     }
 
     /// The objects in pixels of a picture of this width and height.

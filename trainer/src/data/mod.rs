@@ -4,6 +4,7 @@
 //! for. [`scenes`] are drawn instead.
 
 mod augment;
+pub mod check;
 mod collection;
 mod decode;
 mod divide;

@@ -19,7 +19,7 @@ use crate::export::{Description, MissingRange, WriteError, contract, float_model
 use crate::nets::{Folded, Network, Shape, ShapeError, Weights};
 use crate::quantise::{Ranges, calibrate};
 use crate::recipe::Recipe;
-use crate::report::{Bars, FolderError, RunFolder, annotated, card, environment};
+use crate::report::{Bars, FolderError, Look, RunFolder, Table, annotated, card, curves, environment};
 use crate::teacher::{Cache, CacheError, OwnTeacher, Teacher, TeacherError};
 use crate::train::{CheckpointError, TrainError};
 
@@ -362,17 +362,22 @@ fn learn(
 
 impl Results {
     /// The figures as a table.
-    pub fn table(&self) -> String {
-        let mut lines = Vec::new();
+    pub fn table(&self, look: Look) -> String {
+        let detects = self.students.first().is_some_and(|student| matches!(student.int8, Figures::Detector(_)));
+        let headings = Figures::headings(detects).iter().map(|&heading| heading.to_owned());
+        let mut table = Table::new(["network".to_owned(), "seed".into(), "file".into()].into_iter().chain(headings));
+        let cells = |network: &str, seed: String, file: &str, figures: &Figures| {
+            [network.to_owned(), seed, file.to_owned()].into_iter().chain(figures.row()).collect::<Vec<_>>()
+        };
         if let Some(teacher) = &self.teacher {
-            lines.push(format!("{:28}{}", "teacher f32", teacher.words()));
+            table.row(cells("teacher", String::new(), "f32", teacher));
         }
         for student in &self.students {
-            let name = |file| format!("{}, seed {}, {file}", student.arm.name(), student.seed);
-            lines.push(format!("{:28}{}", name("f32"), student.float.words()));
-            lines.push(format!("{:28}{}", name("int8"), student.int8.words()));
+            let (name, seed) = (student.arm.name(), student.seed.to_string());
+            table.row(cells(name, seed.clone(), "f32", &student.float));
+            table.bold_row(cells(name, seed, "int8", &student.int8));
         }
-        lines.join("\n")
+        table.render(look)
     }
 }
 
@@ -436,6 +441,10 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
             let golden = retort::model::golden::golden(&opened, &contract, GOLDEN_SEED)?;
             bench.write(model, &weights.network, describe(Some(golden)), &path)?;
         }
+    }
+    // A run of less than ten steps has no rows to draw.
+    if let Some(Ok(drawing)) = folder.read(TRAINING).map(|table| curves(&recipe.name, &table)) {
+        folder.write("curves.png", drawing.png())?;
     }
     let student = folder.file(STUDENT);
     if recipe.detects() {

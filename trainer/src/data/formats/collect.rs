@@ -9,7 +9,7 @@
 //!
 //! `source` is the picture's path in the folder (or any path that ends in its name); of a video's lines, it is the video, and
 //! `frame` counts from 1. Boxes are left, top, width, height in pixels. `classes` in the place of `detections` are what the
-//! picture shows, the best first. Other keys are passed over. Classes of the set are those that occur, by their ids.
+//! picture shows, the best first. The pictures of a collected folder are taken for frames of a film. Other keys are passed over. Classes of the set are those that occur, by their ids.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -77,7 +77,8 @@ pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Collection, Dat
         match find(&folder, Path::new(&line.source)) {
             Some(picture) => {
                 let stated = line.width.zip(line.height).map(|(width, height)| [width, height]);
-                items.push(Item { stated, ..Item::new(names::below(&folder, &picture), Pixels::File(picture)) });
+                let frame = Some(line.frame).filter(|&frame| frame > 0 && path.is_dir());
+                items.push(Item { stated, frame, ..Item::new(names::below(&folder, &picture), Pixels::File(picture)) });
                 said.push(Some((at, line)));
             }
             None => {
@@ -108,7 +109,7 @@ pub(super) fn of_video(path: &Path, video: &Path, file: &Path, options: &OpenOpt
     for (at, line) in lines.into_iter().filter(|(_, line)| options.frames.contains(line.frame)) {
         by_frame.insert(line.frame, (at, line));
     }
-    let said: Vec<_> = items.iter().map(|item| by_frame.remove(&video::number_of(item)?)).collect();
+    let said: Vec<_> = items.iter().map(|item| by_frame.remove(&item.frame?)).collect();
     let mut missing: Vec<_> = by_frame.into_keys().collect();
     missing.sort_unstable();
     if let Some(first) = missing.first() {

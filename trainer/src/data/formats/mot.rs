@@ -41,7 +41,8 @@ pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Collection, Dat
         let missing = || DataError::format(&folder, "has neither a folder img1 nor one video");
         video::frames(&video.ok_or_else(missing)?, options)?
     };
-    items.retain(|item| video::number_of(item).is_none_or(|number| options.frames.contains(number)));
+    items.iter_mut().for_each(|item: &mut Item| item.frame = video::number_of(item));
+    items.retain(|item| item.frame.is_none_or(|number| options.frames.contains(number)));
     let mut set = of_frames(path, items, &labels, options)?;
     set.problems.append(&mut problems);
     Ok(set)
@@ -67,9 +68,9 @@ pub(super) fn of_frames(
             Err(detail) => problems.push(Problem::new(Fault::UnreadableLabel, format!("{place} line {at}"), detail)),
         }
     }
-    let available = items.iter().filter_map(video::number_of).max().unwrap_or(0);
+    let available = items.iter().filter_map(|item| item.frame).max().unwrap_or(0);
     for item in &mut items {
-        let Some(number) = video::number_of(item) else { continue };
+        let Some(number) = item.frame else { continue };
         // The labels are complete up to the last frame that they speak of.
         item.boxes = (number <= last).then(|| frames.remove(&number).unwrap_or_default());
     }

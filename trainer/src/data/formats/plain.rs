@@ -10,10 +10,10 @@ use crate::data::item::{Item, Pixels};
 
 pub(super) fn recognise(path: &Path) -> Option<String> {
     if path.is_file() {
-        return is_picture(path).then(|| "a picture".into());
+        return is_picture(path).then(|| "its name".into());
     }
     let below = files::pictures(path, &mut Vec::new()).ok()?;
-    (!below.is_empty()).then(|| "pictures without labels".into())
+    (!below.is_empty()).then(|| "nothing but pictures".into())
 }
 
 pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Collection, DataError> {

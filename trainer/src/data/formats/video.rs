@@ -13,7 +13,7 @@ use crate::data::video::Video;
 
 pub(super) fn recognise(path: &Path) -> Option<String> {
     let video = only(path)?;
-    Some(if path.is_dir() { format!("the video {}", names::file(&video)) } else { "a video".into() })
+    Some(if path.is_dir() { format!("the video {}", names::file(&video)) } else { "its name".into() })
 }
 
 pub(super) fn read(path: &Path, options: &OpenOptions) -> Result<Collection, DataError> {
