@@ -10,7 +10,7 @@ use retort_trainer::distil::{Options, Results, experiment, label, open};
 use retort_trainer::nets::{Folded, predict};
 use retort_trainer::recipe::Recipe;
 use retort_trainer::report::{Bars, RunFolder};
-use retort_trainer::train::load;
+use retort_trainer::train::{Place, load};
 
 fn recipe(changes: &[&str]) -> Recipe {
     let tiny = [
@@ -120,7 +120,7 @@ fn what_was_stopped_goes_on_as_if_nothing_had_happened() {
     for name in ["control-1.ckpt", "student.onnx", "results.csv"] {
         std::fs::remove_file(folder.file(name)).expect("there");
     }
-    let (resumed, folder) = run(&recipe, &place.path().join("stopped"), Options { resume: true, labels_only: false });
+    let (resumed, folder) = run(&recipe, &place.path().join("stopped"), Options { resume: true, ..Options::default() });
     assert_eq!(std::fs::read(folder.file("student.onnx")).expect("written"), expected);
     assert_eq!(format!("{:?}", resumed.students), format!("{:?}", whole.students));
     let rows = |folder: &RunFolder| {
@@ -133,7 +133,7 @@ fn what_was_stopped_goes_on_as_if_nothing_had_happened() {
 
     // Another recipe is not gone on with.
     let other = recipe_with_seed_two(&recipe);
-    let error = experiment(&other, &folder, &Bars::default(), Options { resume: true, labels_only: false });
+    let error = experiment(&other, &folder, &Bars::default(), Options { resume: true, ..Options::default() });
     assert!(error.expect_err("refused").to_string().contains("another recipe"));
 }
 
@@ -164,7 +164,7 @@ fn answers_of_two_machines_come_together() {
     let (_, reference) = run(&recipe, &place.path().join("one"), Options::default());
     let folder = RunFolder::create(&place.path().join("two")).expect("made");
     for shard in 0..2 {
-        label(&recipe, &folder, &Bars::default(), [shard, 2]).expect("answered");
+        label(&recipe, &folder, &Bars::default(), Place::Cpu, [shard, 2]).expect("answered");
     }
     let files = |folder: &RunFolder| {
         let entries = std::fs::read_dir(folder.file("answers")).expect("there").map(|entry| entry.expect("one").path());
@@ -181,7 +181,7 @@ fn answers_of_two_machines_come_together() {
 fn labels_alone_make_a_student_too() {
     let recipe = recipe(&["seeds=[1]"]);
     let place = tempfile::tempdir().expect("a folder");
-    let (results, folder) = run(&recipe, place.path(), Options { resume: false, labels_only: true });
+    let (results, folder) = run(&recipe, place.path(), Options { labels_only: true, ..Options::default() });
     assert!(results.teacher.is_none() && results.verdict.is_none() && results.students.len() == 1);
     assert!(folder.file("student.onnx").is_file() && !folder.file("teacher.onnx").exists());
 }

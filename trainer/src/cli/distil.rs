@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, labels_only: bool) -> Result<()> {
     let recipe = arguments.recipe.recipe()?;
     let folder = arguments.recipe.folder(&recipe)?;
-    let options = Options { resume: arguments.resume, labels_only };
+    let options = Options { resume: arguments.resume, labels_only, place: arguments.recipe.device };
     let bars = Bars::default();
     let results = arguments.recipe.on_threads(|| Ok(experiment(&recipe, &folder, &bars, options)?))?;
     if arguments.json {

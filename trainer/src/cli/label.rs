@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let recipe = arguments.recipe.recipe()?;
     let folder = arguments.recipe.folder(&recipe)?;
     let bars = Bars::default();
-    arguments.recipe.on_threads(|| Ok(label(&recipe, &folder, &bars, arguments.shard)?))?;
+    arguments.recipe.on_threads(|| Ok(label(&recipe, &folder, &bars, arguments.recipe.device, arguments.shard)?))?;
     bars.say(&format!("The answers are in {}.", folder.file("answers").display()));
     Ok(())
 }

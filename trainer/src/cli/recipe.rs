@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::recipe::Recipe;
 use crate::report::RunFolder;
+use crate::train::Place;
 
 #[derive(clap::Args)]
 pub(super) struct RecipeArguments {
@@ -17,6 +18,9 @@ pub(super) struct RecipeArguments {
     /// Folder for all that comes of it [default: runs/NAME]
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
+    /// Where networks are trained; wgpu only where the program was built for it
+    #[arg(long, value_name = "PLACE", value_enum, default_value_t)]
+    pub(super) device: Place,
     /// Threads [default: one a processor]; results do not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<usize>,

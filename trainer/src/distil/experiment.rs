@@ -21,7 +21,7 @@ use crate::quantise::{Ranges, calibrate};
 use crate::recipe::Recipe;
 use crate::report::{Bars, FolderError, Look, RunFolder, Table, annotated, card, curves, environment};
 use crate::teacher::{Cache, CacheError, OwnTeacher, Teacher, TeacherError};
-use crate::train::{CheckpointError, TrainError};
+use crate::train::{CheckpointError, Place, TrainError};
 
 /// Why an experiment stopped.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +138,8 @@ pub struct Options {
     pub resume: bool,
     /// Without a teacher: students learn from labels alone.
     pub labels_only: bool,
+    /// Where networks are trained.
+    pub place: Place,
 }
 
 const RECIPE: &str = "recipe.toml";
@@ -160,7 +162,7 @@ pub fn experiment(
 ) -> Result<Results, ExperimentError> {
     let pictures = prepare(recipe, folder, bars, options.resume)?;
     let recipe = &Arc::new(recipe.clone());
-    let bench = Bench { recipe, folder, bars, pictures: &pictures };
+    let bench = Bench { recipe, folder, bars, pictures: &pictures, place: options.place };
     let student = network(recipe, "student", pictures.classes.len())?;
     let mut figures = None;
     let mut signals = None;
@@ -197,11 +199,12 @@ pub fn label(
     recipe: &Recipe,
     folder: &RunFolder,
     bars: &Bars,
+    place: Place,
     shard: [usize; 2],
 ) -> Result<(), ExperimentError> {
     let pictures = prepare(recipe, folder, bars, true)?;
     let recipe = &Arc::new(recipe.clone());
-    let bench = Bench { recipe, folder, bars, pictures: &pictures };
+    let bench = Bench { recipe, folder, bars, pictures: &pictures, place };
     let student = network(recipe, "student", pictures.classes.len())?;
     let (teacher, _) = teacher(&bench, &student)?;
     for (name, set) in [("labelled", &pictures.labelled), ("transfer", &pictures.transfer)] {
@@ -444,7 +447,7 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
     }
     // A run of less than ten steps has no rows to draw.
     if let Some(Ok(drawing)) = folder.read(TRAINING).map(|table| curves(&recipe.name, &table)) {
-        folder.write("curves.png", drawing.png())?;
+        drawing.pixels().save(folder.file("curves.png"))?;
     }
     let student = folder.file(STUDENT);
     if recipe.detects() {

@@ -11,7 +11,7 @@ use crate::export::{contract, encode, float_model};
 use crate::nets::{Folded, Network, Weights};
 use crate::recipe::{Optimisation, Recipe};
 use crate::report::{Bar, Bars, FolderError, RunFolder};
-use crate::train::{Follower, LossWeights, Progress, Saving, TrainError, Training, load, save, train};
+use crate::train::{Follower, LossWeights, Place, Progress, Saving, TrainError, Training, load, save, train};
 
 /// The table of all trainings' steps.
 pub const TRAINING: &str = "training.csv";
@@ -31,6 +31,8 @@ pub struct Bench<'a> {
     pub bars: &'a Bars,
     /// The pictures.
     pub pictures: &'a Pictures,
+    /// Where networks are trained.
+    pub place: Place,
 }
 
 /// One network to train.
@@ -55,7 +57,7 @@ impl Task<'_> {
         format!("{name}-{seed}.ckpt")
     }
 
-    fn training(&self, recipe: &Recipe, steps: usize) -> Training {
+    fn training(&self, recipe: &Recipe, steps: usize, place: Place) -> Training {
         let o = self.optimisation;
         let labels = if self.signals.is_some() { recipe.distil.labels } else { 1.0 };
         Training {
@@ -76,6 +78,7 @@ impl Task<'_> {
             validate: o.validate,
             patience: o.patience,
             keep_best: o.keep_best,
+            place,
         }
     }
 }
@@ -97,7 +100,7 @@ impl Bench<'_> {
         let saving = Saving { path: state.clone(), every: Duration::from_secs(o.save) };
         let bar = self.bars.start(format!("training {}, seed {}", task.name, task.seed), steps);
         let mut log = Log { bench: self, task, bar: &bar, loss: f32::NAN, replaced: 0, validation: None };
-        let training = task.training(self.recipe, steps);
+        let training = task.training(self.recipe, steps, self.place);
         let start = Weights::random(task.network, task.seed);
         let trained = train(start, &training, move |step| course.lesson(step), Some(&saving), &mut log);
         let words = log.words();

@@ -67,10 +67,18 @@ impl Lesson {
         self.labels.len()
     }
 
-    /// The loss of these weights on this lesson, and its gradients. `dropout` names the values that are dropped.
-    pub fn teach(self, weights: &Weights, assigner: &Assigner, parts: &LossWeights, dropout: &[u64]) -> Outcome {
+    /// The loss of these weights on this lesson, and its gradients, computed on a device. `dropout` names the values that are
+    /// dropped.
+    pub fn teach(
+        self,
+        weights: &Weights,
+        assigner: &Assigner,
+        parts: &LossWeights,
+        dropout: &[u64],
+        device: &Device,
+    ) -> Outcome {
         let network = &weights.network;
-        let device = Device::flex().autodiff();
+        let device = device.clone().autodiff();
         let shape = network.input();
         let shape = [self.count(), shape.height, shape.width, shape.channels];
         let pictures = Tensor::from_data(TensorData::new(self.pictures, shape), &device);

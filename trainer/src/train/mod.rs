@@ -2,6 +2,7 @@
 
 mod average;
 mod checkpoint;
+mod device;
 mod lesson;
 mod optimiser;
 mod run;
@@ -9,6 +10,7 @@ mod schedule;
 
 pub use average::{blend, measure};
 pub use checkpoint::{CheckpointError, Position, State, load, load_state, save, save_state};
+pub use device::{DeviceError, Place};
 pub use lesson::{Labels, Lesson, LossWeights, Outcome};
 pub use optimiser::{Optimiser, OptimiserOptions, Rule};
 pub use run::{Follower, Progress, Saving, TrainError, Training, train};

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use burn::tensor::Device;
+
 use super::average::{blend, measure};
 use super::checkpoint::{CheckpointError, Position, State, load_state, save_state};
+use super::device::{DeviceError, Place};
 use super::lesson::{Lesson, LossWeights};
 use super::optimiser::{Optimiser, OptimiserOptions};
 use super::schedule::Schedule;
@@ -36,6 +39,8 @@ pub struct Training {
     pub patience: usize,
     /// Whether the result is the average at the best validation rather than the last.
     pub keep_best: bool,
+    /// Where it is computed.
+    pub place: Place,
 }
 
 /// Where a training's state lies between steps.
@@ -79,6 +84,9 @@ pub enum TrainError {
     /// The state is that of another network.
     #[error("{0} is the state of another network; delete it, or choose another folder")]
     OtherNetwork(PathBuf),
+    /// There is nowhere to compute.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// Whoever follows the training said no.
     #[error(transparent)]
     Follower(Box<dyn std::error::Error + Send + Sync>),
@@ -113,6 +121,7 @@ pub fn train(
     follower: &mut dyn Follower,
 ) -> Result<Weights, TrainError> {
     let mut state = begin(weights, training, saving)?;
+    let device = training.place.device()?;
     follower.started(state.position.step)?;
     let assigner = Assigner::new(&state.weights.network, training.top);
     let mut saved = Instant::now();
@@ -124,7 +133,7 @@ pub fn train(
         if training.patience > 0 && state.position.stale >= training.patience {
             break;
         }
-        follower.step(advance(&mut state, training, &assigner, step, lesson)?)?;
+        follower.step(advance(&mut state, training, &assigner, step, lesson, &device)?)?;
         if training.validate > 0 && (step + 1).is_multiple_of(training.validate) {
             let figure = follower.validate(step + 1, &state.average)?;
             if state.position.best.is_none_or(|best| figure > best) {
@@ -172,10 +181,12 @@ fn advance(
     assigner: &Assigner,
     step: usize,
     lesson: Lesson,
+    device: &Device,
 ) -> Result<Progress, TrainError> {
     let not_finite = |what| TrainError::NotFinite { what, step: step + 1 };
     let replaced = lesson.replaced;
-    let outcome = lesson.teach(&state.weights, assigner, &training.loss, &[training.seed, 0xd209, step as u64]);
+    let dropout = [training.seed, 0xd209, step as u64];
+    let outcome = lesson.teach(&state.weights, assigner, &training.loss, &dropout, device);
     if !outcome.loss.is_finite() {
         return Err(not_finite("loss"));
     }
@@ -226,6 +237,7 @@ mod tests {
             validate: 3,
             patience: 0,
             keep_best: true,
+            place: Place::Cpu,
         }
     }
 
