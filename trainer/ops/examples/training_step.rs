@@ -255,14 +255,10 @@ impl Work {
     }
 }
 
-/// Milliseconds for which threads of this process have run.
+/// Milliseconds that this process has had of processors.
 fn busy() -> f64 {
-    let of = |path: std::path::PathBuf| {
-        let text = std::fs::read_to_string(path.join("schedstat")).unwrap_or_default();
-        text.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0)
-    };
-    let tasks = std::fs::read_dir("/proc/self/task").map(|tasks| tasks.flatten().map(|t| of(t.path())).sum::<f64>());
-    tasks.unwrap_or(0.0) / 1e6
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }
 
 /// Most KiB that this process had in memory.

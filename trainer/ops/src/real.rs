@@ -34,6 +34,8 @@ pub trait Real:
     fn mul_add(self, b: Self, c: Self) -> Self;
     /// √self.
     fn root(self) -> Self;
+    /// Whether it is not a number.
+    fn is_nan(self) -> bool;
     /// Runs a task with 256-bit vectors of this type.
     #[cfg(target_arch = "x86_64")]
     fn avx2<K: Task<Self>>(task: K, token: Avx2) -> K::Out;
@@ -65,6 +67,10 @@ macro_rules! real {
                 } else {
                     self * b + c
                 }
+            }
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                $float::is_nan(self)
             }
             #[inline(always)]
             fn root(self) -> $float {

@@ -121,7 +121,7 @@ pub fn input_gradient<T: Real>(isa: Isa, weight: &[T], dy: &[T], outputs: usize,
                 start: Start::Zero,
                 bounds: unbounded(),
             });
-            scatter(seen, first, dx, g);
+            isa.run(Scatter { seen, first, dx, g });
         }
     });
 }
@@ -141,15 +141,15 @@ impl<T: Real> Task<T> for Gather<'_, T> {
     fn run<S: Simd<T>>(self, simd: S) {
         let Gather { x, first, seen, g } = self;
         let [kernel_rows, kernel_columns] = g.window.kernel;
-        let (channels, [height, width]) = (g.channels, g.input);
+        let (channels, width) = (g.channels, g.input[1]);
         let run = kernel_columns * channels;
         if run == 0 {
             return;
         }
-        for (i, row) in seen.chunks_exact_mut(kernel_rows * run).enumerate() {
-            let place = first + i;
-            let map = &x[place / g.places() * g.in_map()..][..g.in_map()];
-            let (top, left) = (place % g.places() / g.output[1], place % g.output[1]);
+        let mut places = Places::from(first, g);
+        for row in seen.chunks_exact_mut(kernel_rows * run) {
+            let [map, top, left] = places.step();
+            let map = &x[map * g.in_map()..][..g.in_map()];
             // May lie in the padding, before the first column.
             let left = (left * g.window.stride[1]).wrapping_sub(g.window.padding[1]);
             for (tap, to) in row.chunks_exact_mut(run).enumerate() {
@@ -167,8 +167,36 @@ impl<T: Real> Task<T> for Gather<'_, T> {
                     if x < width { copy(simd, &from[x * channels..][..channels], to) } else { to.fill(T::ZERO) }
                 }
             }
-            debug_assert!(height > 0);
         }
+    }
+}
+
+/// Places of the window, one after the other, over all maps.
+struct Places {
+    map: usize,
+    row: usize,
+    column: usize,
+    output: [usize; 2],
+}
+
+impl Places {
+    fn from(first: usize, g: Geometry) -> Places {
+        let (map, place) = (first / g.places().max(1), first % g.places().max(1));
+        Places { map, row: place / g.output[1], column: place % g.output[1], output: g.output }
+    }
+
+    /// Map, row and column of the next place.
+    #[inline(always)]
+    fn step(&mut self) -> [usize; 3] {
+        let place = [self.map, self.row, self.column];
+        self.column += 1;
+        if self.column == self.output[1] {
+            (self.column, self.row) = (0, self.row + 1);
+        }
+        if self.row == self.output[0] {
+            (self.row, self.map) = (0, self.map + 1);
+        }
+        place
     }
 }
 
@@ -194,17 +222,32 @@ fn copy<T: Real, S: Simd<T>>(simd: S, from: &[T], to: &mut [T]) {
 }
 
 /// The transpose of [`Gather`] within one map: adds every row to the inputs that it was laid out from.
-fn scatter<T: Real>(seen: &[T], first: usize, dx: &mut [T], g: Geometry) {
-    let [kernel_rows, kernel_columns] = g.window.kernel;
-    let channels = g.channels;
-    for (i, row) in seen.chunks_exact(kernel_rows * kernel_columns * channels).enumerate() {
-        let (top, left) = ((first + i) / g.output[1], (first + i) % g.output[1]);
-        for (tap, from) in row.chunks_exact(channels).enumerate() {
-            let (y, x) = (g.under(0, top, tap / kernel_columns), g.under(1, left, tap % kernel_columns));
-            if let (Some(y), Some(x)) = (y, x) {
-                let to = &mut dx[(y * g.input[1] + x) * channels..][..channels];
-                for (to, &from) in to.iter_mut().zip(from) {
-                    *to += from;
+struct Scatter<'a, T> {
+    seen: &'a [T],
+    first: usize,
+    dx: &'a mut [T],
+    g: Geometry,
+}
+
+impl<T: Real> Task<T> for Scatter<'_, T> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, _simd: S) {
+        let Scatter { seen, first, dx, g } = self;
+        let [kernel_rows, kernel_columns] = g.window.kernel;
+        let channels = g.channels;
+        let mut places = Places::from(first, g);
+        for row in seen.chunks_exact(kernel_rows * kernel_columns * channels) {
+            let [_, top, left] = places.step();
+            for (tap, from) in row.chunks_exact(kernel_columns * channels).enumerate() {
+                let Some(y) = g.under(0, top, tap) else { continue };
+                for (column, from) in from.chunks_exact(channels).enumerate() {
+                    let Some(x) = g.under(1, left, column) else { continue };
+                    let to = &mut dx[(y * g.input[1] + x) * channels..][..channels];
+                    for (to, &from) in to.iter_mut().zip(from) {
+                        *to += from;
+                    }
                 }
             }
         }

@@ -1,8 +1,9 @@
 //! Depthwise convolution of NHWC maps: every channel by a window of its own.
 //!
 //! Weights are `[taps, channels]`, taps in row order. A vector is some channels of one pixel. For windows of 3×3 and 5×5 at
-//! stride 1 or 2, four neighbouring outputs are summed at a time, so that an input that several of them see is loaded once; rows that lie
-//! outside are read from a row of zeros, columns that do are left out. Any other window takes plain loops over its taps.
+//! stride 1 or 2, four neighbouring outputs are summed at a time, so that an input that several of them see is loaded once;
+//! rows that lie outside are read from a row of zeros, columns that do count as zeros. Any other window takes plain loops
+//! over its taps.
 
 use rayon::prelude::*;
 
@@ -55,9 +56,15 @@ pub fn input_gradient<T: Real>(isa: Isa, weight: &[T], dy: &[T], g: Geometry, ou
     let row = g.input[1] * g.channels;
     let rows = (PART / row).clamp(1, g.input[0]);
     let sources = [Sources::new(g, 0), Sources::new(g, 1)];
+    let (kernel, stride) = (g.window.kernel, g.window.stride);
     out.par_chunks_mut(g.in_map()).zip(dy.par_chunks(g.places() * g.channels)).for_each(|(out, dy)| {
         out.par_chunks_mut(rows * row).enumerate().for_each(|(i, dx)| {
-            isa.run(Backward { weight, dy, sources: &sources, first: i * rows, dx, g });
+            let task = Backward { weight, dy, sources: &sources, first: i * rows, dx, g };
+            match (kernel, stride) {
+                ([3, 3], [2, 2]) => isa.run(BackwardByTwo::<T, 3>(task)),
+                ([5, 5], [2, 2]) => isa.run(BackwardByTwo::<T, 5>(task)),
+                _ => isa.run(task),
+            }
         });
     });
 }
@@ -174,21 +181,13 @@ fn rows_under<T: Real, const K: usize>(map: &[T], zeros: &[T], place: usize, g: 
     })
 }
 
-/// Places whose window of K columns lies inside the map: from, to.
+/// Whether the next few places, and all columns that their windows see, lie inside the map.
 #[inline(always)]
-fn inside<const K: usize, const STRIDE: usize>(g: Geometry) -> [usize; 2] {
-    let (width, padding) = (g.input[1], g.window.padding[1]);
-    let first = padding.div_ceil(STRIDE).min(g.output[1]);
-    let last = if width + padding >= K { ((width + padding - K) / STRIDE + 1).min(g.output[1]) } else { 0 };
-    [first, last.max(first)]
-}
-
-/// Columns of the window at a place that lie inside the map: from, to.
-#[inline(always)]
-fn columns_inside<const K: usize, const STRIDE: usize>(place: usize, g: Geometry) -> [usize; 2] {
+fn all_inside<const K: usize, const STRIDE: usize>(place: usize, g: Geometry) -> bool {
     let left = place * STRIDE;
-    let padding = g.window.padding[1];
-    [padding.saturating_sub(left), (g.input[1] + padding - left.min(g.input[1] + padding)).min(K)]
+    place + TOGETHER <= g.output[1]
+        && left >= g.window.padding[1]
+        && left + (TOGETHER - 1) * STRIDE + K <= g.input[1] + g.window.padding[1]
 }
 
 /// One row of the output, for one vector of channels.
@@ -218,28 +217,18 @@ unsafe fn forward_row<T: Real, S: Simd<T>, const K: usize, const STRIDE: usize, 
                 *w = load(weight.add((row * K + column) * channels));
             }
         }
-        let [first, last] = inside::<K, STRIDE>(g);
-        let edge = |place: usize| {
-            let [from, to] = columns_inside::<K, STRIDE>(place, g);
-            let mut sum = simd.splat(T::ZERO);
-            for (row, start) in rows.iter().enumerate() {
-                for column in from..to {
-                    let x = load(start.add((place * STRIDE + column - g.window.padding[1]) * channels));
-                    sum = simd.mul_add(x, load(weight.add((row * K + column) * channels)), sum);
-                }
-            }
-            store(sum, out.add(place * channels));
-        };
-        for place in 0..first {
-            edge(place);
-        }
-        let mut place = first;
-        while place + TOGETHER <= last {
-            let at = (place * STRIDE - g.window.padding[1]) * channels;
+        for place in (0..g.output[1]).step_by(TOGETHER) {
+            let inside = all_inside::<K, STRIDE>(place, g);
+            // Wraps where the window begins in the padding; such columns are not read.
+            let left = (place * STRIDE).wrapping_sub(g.window.padding[1]);
             let mut sums = [simd.splat(T::ZERO); TOGETHER];
-            for row in 0..K {
-                for column in 0..(TOGETHER - 1) * STRIDE + K {
-                    let x = load(rows[row].add(at + column * channels));
+            for column in 0..(TOGETHER - 1) * STRIDE + K {
+                let at = left.wrapping_add(column);
+                if !inside && at >= g.input[1] {
+                    continue;
+                }
+                for row in 0..K {
+                    let x = load(rows[row].add(at * channels));
                     for (i, sum) in sums.iter_mut().enumerate() {
                         if column >= i * STRIDE && column < i * STRIDE + K {
                             *sum = simd.mul_add(x, weights[row][column - i * STRIDE], *sum);
@@ -248,23 +237,10 @@ unsafe fn forward_row<T: Real, S: Simd<T>, const K: usize, const STRIDE: usize, 
                 }
             }
             for (i, &sum) in sums.iter().enumerate() {
-                store(sum, out.add((place + i) * channels));
-            }
-            place += TOGETHER;
-        }
-        while place < last {
-            let at = (place * STRIDE - g.window.padding[1]) * channels;
-            let mut sum = simd.splat(T::ZERO);
-            for row in 0..K {
-                for column in 0..K {
-                    sum = simd.mul_add(load(rows[row].add(at + column * channels)), weights[row][column], sum);
+                if inside || place + i < g.output[1] {
+                    store(sum, out.add((place + i) * channels));
                 }
             }
-            store(sum, out.add(place * channels));
-            place += 1;
-        }
-        for place in last..g.output[1] {
-            edge(place);
         }
     }
 }
@@ -343,6 +319,101 @@ impl<T: Real> Task<T> for Backward<'_, T> {
                     unsafe {
                         let to = dx.as_mut_ptr().add(channel);
                         if left >= S::LANES { simd.store(sum, to) } else { simd.store_masked(sum, to, mask) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// With a square window of K at stride 2.
+struct BackwardByTwo<'a, T, const K: usize>(Backward<'a, T>);
+
+impl<T: Real, const K: usize> Task<T> for BackwardByTwo<'_, T, K> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Backward { weight, dy, sources, first, dx, g } = self.0;
+        let channels = g.channels;
+        assert!(weight.len() >= K * K * channels && dy.len() >= g.places() * channels);
+        for (i, dx) in dx.chunks_exact_mut(g.input[1] * channels).enumerate() {
+            let rows = sources[0].of(first + i);
+            for channel in (0..channels).step_by(S::LANES) {
+                let (weight, dy) = (weight.as_ptr().wrapping_add(channel), dy.as_ptr().wrapping_add(channel));
+                let (dx, left) = (dx.as_mut_ptr().wrapping_add(channel), channels - channel);
+                // SAFETY: taps and places are those of the geometry, by the way `Sources` are made; the row has as many columns as
+                // the input; and each of them has `left` channels from here on.
+                #[allow(unsafe_code)]
+                unsafe {
+                    if left >= S::LANES {
+                        backward_row::<T, S, K, false>(simd, rows, weight, dy, dx, left, g);
+                    } else {
+                        backward_row::<T, S, K, true>(simd, rows, weight, dy, dx, left, g);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One row of the gradient, for one vector of channels, at stride 2.
+///
+/// With p columns of padding, input columns 2m − p and 2m + 1 − p are seen from places m, m − 1, … through the even and the odd columns of
+/// the window. So pairs of columns are summed, a few at a time.
+///
+/// # Safety
+/// The rows' taps and places are those of the geometry, and `dx` holds the input's columns, each of `g.channels` elements of which
+/// `left` are beyond the pointer.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn backward_row<T: Real, S: Simd<T>, const K: usize, const PARTIAL: bool>(
+    simd: S,
+    rows: &[[usize; 2]],
+    weight: *const T,
+    dy: *const T,
+    dx: *mut T,
+    left: usize,
+    g: Geometry,
+) {
+    let (channels, padding) = (g.channels, g.window.padding[1]);
+    let mask = simd.mask(left.min(S::LANES));
+    let earlier = K.div_ceil(2) - 1;
+    // SAFETY: reads and writes are those that the caller allows; the mask leaves out what the last vector has too much.
+    unsafe {
+        let load = |from: *const T| if PARTIAL { simd.load_masked(from, mask) } else { simd.load(from) };
+        for pair in (0..(g.input[1] + padding).div_ceil(2)).step_by(TOGETHER) {
+            let mut sums = [[simd.splat(T::ZERO); 2]; TOGETHER];
+            for &[row, y] in rows {
+                let mut weights = [simd.splat(T::ZERO); K];
+                for (column, w) in weights.iter_mut().enumerate() {
+                    *w = load(weight.add((row * K + column) * channels));
+                }
+                for step in 0..TOGETHER + earlier {
+                    // Wraps before the first place; neither that nor what lies after the last is read.
+                    let place = (pair + step).wrapping_sub(earlier);
+                    if place >= g.output[1] {
+                        continue;
+                    }
+                    let d = load(dy.add((y * g.output[1] + place) * channels));
+                    for (i, sums) in sums.iter_mut().enumerate() {
+                        // From place m − back.
+                        let back = (i + earlier).wrapping_sub(step);
+                        if back <= earlier {
+                            sums[0] = simd.mul_add(d, weights[2 * back], sums[0]);
+                            if 2 * back + 1 < K {
+                                sums[1] = simd.mul_add(d, weights[2 * back + 1], sums[1]);
+                            }
+                        }
+                    }
+                }
+            }
+            for (i, &[even, odd]) in sums.iter().enumerate() {
+                for (column, sum) in [(2 * (pair + i), even), (2 * (pair + i) + 1, odd)] {
+                    let column = column.wrapping_sub(padding);
+                    if column < g.input[1] {
+                        let to = dx.add(column * channels);
+                        if PARTIAL { simd.store_masked(sum, to, mask) } else { simd.store(sum, to) }
                     }
                 }
             }
@@ -430,37 +501,29 @@ unsafe fn weights_row<T: Real, S: Simd<T>, const K: usize, const STRIDE: usize, 
     unsafe {
         let load = |from: *const T| if PARTIAL { simd.load_masked(from, mask) } else { simd.load(from) };
         let store = |v, to: *mut T| if PARTIAL { simd.store_masked(v, to, mask) } else { simd.store(v, to) };
-        let [first, last] = inside::<K, STRIDE>(g);
-        for place in (0..first).chain(last..g.output[1]) {
-            let [from, to] = columns_inside::<K, STRIDE>(place, g);
-            let d = load(dy.add(place * channels));
-            for (row, start) in rows.iter().enumerate() {
-                for column in from..to {
-                    let x = load(start.add((place * STRIDE + column - g.window.padding[1]) * channels));
-                    let at = sum.add((row * K + column) * channels);
-                    store(simd.mul_add(x, d, load(at)), at);
-                }
-            }
-        }
-        if first >= last {
-            return;
-        }
         let mut sums = [[simd.splat(T::ZERO); K]; K];
         for (row, sums) in sums.iter_mut().enumerate() {
             for (column, s) in sums.iter_mut().enumerate() {
                 *s = load(sum.add((row * K + column) * channels));
             }
         }
-        let mut place = first;
-        while place + TOGETHER <= last {
-            let at = (place * STRIDE - g.window.padding[1]) * channels;
+        for place in (0..g.output[1]).step_by(TOGETHER) {
+            let inside = all_inside::<K, STRIDE>(place, g);
+            // Wraps where the window begins in the padding; such columns are not read.
+            let left = (place * STRIDE).wrapping_sub(g.window.padding[1]);
             let mut d = [simd.splat(T::ZERO); TOGETHER];
             for (i, d) in d.iter_mut().enumerate() {
-                *d = load(dy.add((place + i) * channels));
+                if inside || place + i < g.output[1] {
+                    *d = load(dy.add((place + i) * channels));
+                }
             }
-            for row in 0..K {
-                for column in 0..(TOGETHER - 1) * STRIDE + K {
-                    let x = load(rows[row].add(at + column * channels));
+            for column in 0..(TOGETHER - 1) * STRIDE + K {
+                let at = left.wrapping_add(column);
+                if !inside && at >= g.input[1] {
+                    continue;
+                }
+                for row in 0..K {
+                    let x = load(rows[row].add(at * channels));
                     for (i, &d) in d.iter().enumerate() {
                         if column >= i * STRIDE && column < i * STRIDE + K {
                             let s = &mut sums[row][column - i * STRIDE];
@@ -469,18 +532,6 @@ unsafe fn weights_row<T: Real, S: Simd<T>, const K: usize, const STRIDE: usize, 
                     }
                 }
             }
-            place += TOGETHER;
-        }
-        while place < last {
-            let at = (place * STRIDE - g.window.padding[1]) * channels;
-            let d = load(dy.add(place * channels));
-            for row in 0..K {
-                for column in 0..K {
-                    let x = load(rows[row].add(at + column * channels));
-                    sums[row][column] = simd.mul_add(x, d, sums[row][column]);
-                }
-            }
-            place += 1;
         }
         for (row, sums) in sums.iter().enumerate() {
             for (column, &s) in sums.iter().enumerate() {

@@ -3,107 +3,194 @@
 use rayon::prelude::*;
 
 use super::elementwise::Loop;
+use super::sweep;
 use crate::Real;
-use crate::simd::Isa;
+use crate::simd::{Isa, Simd, Task};
 use crate::window::Geometry;
 
-/// Channels handled at once.
-const LANES: usize = 16;
-
-/// The input's pixel under element `tap` of the window at `place`, if it is not padding.
+/// Calls `f` with each place of the window in one map and the pixels of the input that it sees there, in row order.
 #[inline(always)]
-fn pixel(g: &Geometry, place: usize, tap: usize) -> Option<usize> {
-    let y = g.under(0, place / g.output[1], tap / g.window.kernel[1])?;
-    let x = g.under(1, place % g.output[1], tap % g.window.kernel[1])?;
-    Some(y * g.input[1] + x)
+fn each_place(g: &Geometry, mut f: impl FnMut(usize, &Pixels)) {
+    for row in 0..g.output[0] {
+        let [top, bottom] = seen(g, 0, row);
+        for column in 0..g.output[1] {
+            let [left, right] = seen(g, 1, column);
+            f(row * g.output[1] + column, &Pixels { top, bottom, left, right, width: g.input[1] });
+        }
+    }
+}
+
+/// The input's rows or columns under the window at a place: from, to.
+#[inline(always)]
+fn seen(g: &Geometry, axis: usize, place: usize) -> [usize; 2] {
+    let (start, padding) = (place * g.window.stride[axis], g.window.padding[axis]);
+    [start.saturating_sub(padding), (start + g.window.kernel[axis]).saturating_sub(padding).min(g.input[axis])]
+}
+
+/// A rectangle of the input's pixels.
+struct Pixels {
+    top: usize,
+    bottom: usize,
+    left: usize,
+    right: usize,
+    width: usize,
+}
+
+impl Pixels {
+    #[inline(always)]
+    fn each(&self, mut f: impl FnMut(usize)) {
+        for y in self.top..self.bottom {
+            for x in self.left..self.right {
+                f(y * self.width + x);
+            }
+        }
+    }
+
+    /// What their sum is divided by: their number, or all places of the window where padding counts.
+    #[inline(always)]
+    fn divisor(&self, g: &Geometry, count_padding: bool) -> usize {
+        if count_padding { g.window.taps() } else { ((self.bottom - self.top) * (self.right - self.left)).max(1) }
+    }
 }
 
 /// The greatest each window sees. Padding is never the greatest; not a number always is.
 pub fn max<T: Real>(isa: Isa, x: &[T], g: Geometry, out: &mut [T]) {
-    each_map(isa, x, out, g, |map, out| {
-        for (place, out) in out.chunks_exact_mut(g.channels).enumerate() {
-            out.fill(T::LOWEST);
-            for tap in 0..g.window.taps() {
-                let Some(pixel) = pixel(&g, place, tap) else { continue };
-                let from = &map[pixel * g.channels..][..g.channels];
-                for (out, &x) in out.iter_mut().zip(from) {
-                    // Not a number is neither less nor greater, so it is taken and then kept.
-                    *out = if x > *out || is_nan(x) { x } else { *out };
-                }
-            }
-        }
-    });
-}
-
-#[inline(always)]
-#[allow(clippy::eq_op)]
-fn is_nan<T: Real>(x: T) -> bool {
-    x != x
+    let places = check(x, out, g);
+    if places == 0 {
+        return;
+    }
+    out.par_chunks_mut(places).zip(x.par_chunks(g.in_map())).for_each(|(out, x)| isa.run(Max { x, out, g }));
 }
 
 /// Gradient of [`max`] with respect to `x`: each output's goes to the first element that equals it.
 pub fn max_gradient<T: Real>(isa: Isa, x: &[T], y: &[T], dy: &[T], g: Geometry, dx: &mut [T]) {
-    let (places, channels) = (g.places() * g.channels, g.channels);
-    assert_eq!((y.len(), dy.len()), (g.batch * places, g.batch * places), "a pooling's output of the wrong size");
-    each_map(isa, x, dx, Geometry { output: g.input, ..g }, |_, dx| dx.fill(T::ZERO));
+    let places = check(dx, y, g);
+    assert_eq!((x.len(), dy.len()), (dx.len(), y.len()), "a pooling's maps of the wrong size");
     if places == 0 {
-        return;
+        return dx.fill(T::ZERO);
     }
     let maps = dx.par_chunks_mut(g.in_map()).zip(x.par_chunks(g.in_map()));
     maps.zip(y.par_chunks(places)).zip(dy.par_chunks(places)).for_each(|(((dx, x), y), dy)| {
-        isa.run::<T, _>(Loop(
-            #[inline(always)]
-            || {
-                for (place, (y, dy)) in y.chunks_exact(channels).zip(dy.chunks_exact(channels)).enumerate() {
-                    for first in (0..channels).step_by(LANES) {
-                        let lanes = LANES.min(channels - first);
-                        // What is left to give away.
-                        let mut rest = [T::ZERO; LANES];
-                        rest[..lanes].copy_from_slice(&dy[first..first + lanes]);
-                        let y = &y[first..first + lanes];
-                        for tap in 0..g.window.taps() {
-                            let Some(pixel) = pixel(&g, place, tap) else { continue };
-                            let at = pixel * channels + first;
-                            let (x, dx) = (&x[at..at + lanes], &mut dx[at..at + lanes]);
-                            for (((dx, &x), &y), rest) in dx.iter_mut().zip(x).zip(y).zip(&mut rest) {
-                                let taken = x == y || (is_nan(x) && is_nan(y));
-                                *dx += if taken { *rest } else { T::ZERO };
-                                *rest = if taken { T::ZERO } else { *rest };
-                            }
-                        }
-                    }
-                }
-            },
-        ));
+        isa.run(MaxGradient { x, y, dy, dx, g });
     });
 }
 
-/// What the sum of a window is divided by: its elements inside the map, or all of them where padding counts.
-#[inline(always)]
-fn divisor(g: &Geometry, place: usize, count_padding: bool) -> usize {
-    if count_padding {
-        return g.window.taps();
+/// Elements of one map's output.
+fn check<T>(x: &[T], out: &[T], g: Geometry) -> usize {
+    let places = g.places() * g.channels;
+    assert_eq!((x.len(), out.len()), (g.batch * g.in_map(), g.batch * places), "a pooling's maps of the wrong size");
+    if x.is_empty() { 0 } else { places }
+}
+
+/// One map.
+struct Max<'a, T> {
+    x: &'a [T],
+    out: &'a mut [T],
+    g: Geometry,
+}
+
+impl<T: Real> Task<T> for Max<'_, T> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Max { x, out, g } = self;
+        assert!(x.len() == g.in_map() && out.len() == g.places() * g.channels);
+        each_place(&g, |place, pixels| {
+            for channel in (0..g.channels).step_by(S::LANES) {
+                let mask = part(simd, g.channels - channel);
+                let mut most = simd.splat(T::LOWEST);
+                // SAFETY: pixels and places are those of the geometry, and the mask leaves out what the last vector has too much.
+                #[allow(unsafe_code)]
+                unsafe {
+                    pixels.each(|pixel| {
+                        let x = sweep::load(simd, x.as_ptr().add(pixel * g.channels + channel), mask);
+                        most = simd.greater(most, x);
+                    });
+                    sweep::store(simd, most, out.as_mut_ptr().add(place * g.channels + channel), mask);
+                }
+            }
+        });
     }
-    let inside = |axis: usize, place: usize| {
-        (0..g.window.kernel[axis]).filter(|&tap| g.under(axis, place, tap).is_some()).count()
-    };
-    (inside(0, place / g.output[1]) * inside(1, place % g.output[1])).max(1)
+}
+
+/// One map.
+struct MaxGradient<'a, T> {
+    x: &'a [T],
+    y: &'a [T],
+    dy: &'a [T],
+    dx: &'a mut [T],
+    g: Geometry,
+}
+
+impl<T: Real> Task<T> for MaxGradient<'_, T> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let MaxGradient { x, y, dy, dx, g } = self;
+        let places = g.places() * g.channels;
+        assert!(x.len() == g.in_map() && dx.len() == x.len() && y.len() == places && dy.len() == places);
+        // Where every element is seen once, there is nothing to add to.
+        let tiles = g.window.kernel == g.window.stride
+            && g.window.padding == [0, 0]
+            && (0..2).all(|axis| g.output[axis] * g.window.stride[axis] == g.input[axis]);
+        if !tiles {
+            dx.fill(T::ZERO);
+        }
+        each_place(&g, |place, pixels| {
+            for channel in (0..g.channels).step_by(S::LANES) {
+                let mask = part(simd, g.channels - channel);
+                let at = place * g.channels + channel;
+                // SAFETY: pixels and places are those of the geometry, and the mask leaves out what the last vector has too much.
+                #[allow(unsafe_code)]
+                unsafe {
+                    let most = sweep::load(simd, y.as_ptr().add(at), mask);
+                    // What is left to give away.
+                    let mut rest = sweep::load(simd, dy.as_ptr().add(at), mask);
+                    pixels.each(|pixel| {
+                        let at = pixel * g.channels + channel;
+                        let to = dx.as_mut_ptr().add(at);
+                        let given = simd.where_equal(rest, sweep::load(simd, x.as_ptr().add(at), mask), most);
+                        rest = simd.sub(rest, given);
+                        let sum = if tiles { given } else { simd.add(sweep::load(simd, to, mask), given) };
+                        sweep::store(simd, sum, to, mask);
+                    });
+                }
+            }
+        });
+    }
+}
+
+/// The mask of a vector that has fewer elements than lanes.
+#[inline(always)]
+fn part<T: Real, S: Simd<T>>(simd: S, left: usize) -> Option<S::Mask> {
+    (left < S::LANES).then(|| simd.mask(left))
 }
 
 /// The mean of what each window sees; padding counts as zeros, or not at all.
 pub fn average<T: Real>(isa: Isa, x: &[T], g: Geometry, count_padding: bool, out: &mut [T]) {
-    each_map(isa, x, out, g, |map, out| {
-        for (place, out) in out.chunks_exact_mut(g.channels).enumerate() {
-            out.fill(T::ZERO);
-            for tap in 0..g.window.taps() {
-                let Some(pixel) = pixel(&g, place, tap) else { continue };
-                for (out, &x) in out.iter_mut().zip(&map[pixel * g.channels..][..g.channels]) {
-                    *out += x;
-                }
-            }
-            let factor = T::of(1.0 / divisor(&g, place, count_padding) as f64);
-            out.iter_mut().for_each(|out| *out = *out * factor);
-        }
+    let places = check(x, out, g);
+    if places == 0 {
+        return;
+    }
+    out.par_chunks_mut(places).zip(x.par_chunks(g.in_map())).for_each(|(out, map)| {
+        isa.run::<T, _>(Loop(
+            #[inline(always)]
+            || {
+                each_place(&g, |place, pixels| {
+                    let out = &mut out[place * g.channels..][..g.channels];
+                    out.fill(T::ZERO);
+                    pixels.each(|pixel| {
+                        for (out, &x) in out.iter_mut().zip(&map[pixel * g.channels..][..g.channels]) {
+                            *out += x;
+                        }
+                    });
+                    let factor = T::of(1.0 / pixels.divisor(&g, count_padding) as f64);
+                    out.iter_mut().for_each(|out| *out = *out * factor);
+                });
+            },
+        ));
     });
 }
 
@@ -118,15 +205,15 @@ pub fn average_gradient<T: Real>(isa: Isa, dy: &[T], g: Geometry, count_padding:
             #[inline(always)]
             || {
                 dx.fill(T::ZERO);
-                for (place, dy) in dy.chunks_exact(g.channels).enumerate() {
-                    let factor = T::of(1.0 / divisor(&g, place, count_padding) as f64);
-                    for tap in 0..g.window.taps() {
-                        let Some(pixel) = pixel(&g, place, tap) else { continue };
+                each_place(&g, |place, pixels| {
+                    let factor = T::of(1.0 / pixels.divisor(&g, count_padding) as f64);
+                    let dy = &dy[place * g.channels..][..g.channels];
+                    pixels.each(|pixel| {
                         for (dx, &dy) in dx[pixel * g.channels..][..g.channels].iter_mut().zip(dy) {
                             *dx = dy.mul_add(factor, *dx);
                         }
-                    }
-                }
+                    });
+                });
             },
         ));
     });
@@ -173,21 +260,6 @@ pub fn global_average_gradient<T: Real>(isa: Isa, dy: &[T], pixels: usize, chann
                     }
                 }
             },
-        ));
-    });
-}
-
-/// Runs `f` on each map of the input and its map of the output.
-fn each_map<T: Real>(isa: Isa, x: &[T], out: &mut [T], g: Geometry, f: impl Fn(&[T], &mut [T]) + Sync) {
-    let places = g.places() * g.channels;
-    assert_eq!((x.len(), out.len()), (g.batch * g.in_map(), g.batch * places), "a pooling's maps of the wrong size");
-    if out.is_empty() {
-        return;
-    }
-    out.par_chunks_mut(places).zip(x.par_chunks(g.in_map())).for_each(|(out, map)| {
-        isa.run::<T, _>(Loop(
-            #[inline(always)]
-            || f(map, out),
         ));
     });
 }

@@ -24,7 +24,8 @@ static ONES: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0
 
 macro_rules! vectors {
     ($float:ty, $vector:ty, $lanes:literal, $words:literal, $set1:ident, $loadu:ident, $maskload:ident, $storeu:ident,
-     $maskstore:ident, $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $max:ident, $min:ident, $cmp:ident, $and:ident) => {
+     $maskstore:ident, $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $max:ident, $min:ident, $cmp:ident, $and:ident,
+     $blendv:ident) => {
         // SAFETY: every operation touches the memory that the trait says, and the token proves that the processor has the
         // instructions.
         #[allow(unsafe_code)]
@@ -86,6 +87,15 @@ macro_rules! vectors {
                 unsafe { $and(value, $and($cmp::<_CMP_NLE_UQ>(z, low), $cmp::<_CMP_NGE_UQ>(z, high))) }
             }
             #[inline(always)]
+            fn greater(self, a: $vector, b: $vector) -> $vector {
+                // The maximum is b where one is not a number, so a has to be put back.
+                unsafe { $blendv($max(a, b), a, $cmp::<_CMP_UNORD_Q>(a, a)) }
+            }
+            #[inline(always)]
+            fn where_equal(self, value: $vector, a: $vector, b: $vector) -> $vector {
+                unsafe { $and(value, $cmp::<_CMP_EQ_OQ>(a, b)) }
+            }
+            #[inline(always)]
             fn invoke<K: Task<$float>>(self, task: K) -> K::Out {
                 unsafe { enter(task) }
             }
@@ -110,7 +120,8 @@ vectors!(
     _mm256_max_ps,
     _mm256_min_ps,
     _mm256_cmp_ps,
-    _mm256_and_ps
+    _mm256_and_ps,
+    _mm256_blendv_ps
 );
 vectors!(
     f64,
@@ -129,5 +140,6 @@ vectors!(
     _mm256_max_pd,
     _mm256_min_pd,
     _mm256_cmp_pd,
-    _mm256_and_pd
+    _mm256_and_pd,
+    _mm256_blendv_pd
 );

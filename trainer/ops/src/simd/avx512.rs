@@ -22,7 +22,7 @@ pub unsafe fn enter<T: Real, K: Task<T>>(task: K) -> K::Out {
 macro_rules! vectors {
     ($float:ty, $vector:ty, $mask:ty, $lanes:literal, $set1:ident, $loadu:ident, $maskz_loadu:ident, $storeu:ident,
      $mask_storeu:ident, $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $max:ident, $min:ident, $cmp:ident,
-     $maskz_mov:ident) => {
+     $maskz_mov:ident, $mask_mov:ident) => {
         // SAFETY: every operation touches the memory that the trait says, and the token proves that the processor has the
         // instructions.
         #[allow(unsafe_code)]
@@ -86,6 +86,15 @@ macro_rules! vectors {
                 }
             }
             #[inline(always)]
+            fn greater(self, a: $vector, b: $vector) -> $vector {
+                // The maximum is b where one is not a number, so a has to be put back.
+                unsafe { $mask_mov($max(a, b), $cmp::<_CMP_UNORD_Q>(a, a), a) }
+            }
+            #[inline(always)]
+            fn where_equal(self, value: $vector, a: $vector, b: $vector) -> $vector {
+                unsafe { $maskz_mov($cmp::<_CMP_EQ_OQ>(a, b), value) }
+            }
+            #[inline(always)]
             fn invoke<K: Task<$float>>(self, task: K) -> K::Out {
                 unsafe { enter(task) }
             }
@@ -110,7 +119,8 @@ vectors!(
     _mm512_max_ps,
     _mm512_min_ps,
     _mm512_cmp_ps_mask,
-    _mm512_maskz_mov_ps
+    _mm512_maskz_mov_ps,
+    _mm512_mask_mov_ps
 );
 vectors!(
     f64,
@@ -129,5 +139,6 @@ vectors!(
     _mm512_max_pd,
     _mm512_min_pd,
     _mm512_cmp_pd_mask,
-    _mm512_maskz_mov_pd
+    _mm512_maskz_mov_pd,
+    _mm512_mask_mov_pd
 );

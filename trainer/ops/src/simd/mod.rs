@@ -59,6 +59,10 @@ pub unsafe trait Simd<T: Real>: Copy + Send + Sync {
     fn clamp(self, value: Self::V, low: Self::V, high: Self::V) -> Self::V;
     /// `value` where not (`z` ≤ `low` or `z` ≥ `high`), else 0.
     fn gate(self, value: Self::V, z: Self::V, low: Self::V, high: Self::V) -> Self::V;
+    /// The greater of both, or not a number if either is not.
+    fn greater(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `value` where `a` equals `b`, else 0.
+    fn where_equal(self, value: Self::V, a: Self::V, b: Self::V) -> Self::V;
     /// Runs a task that is compiled by itself, so that its registers are its own.
     fn invoke<K: Task<T>>(self, task: K) -> K::Out;
 }

@@ -80,6 +80,14 @@ unsafe impl<T: Real> Simd<T> for Portable {
     fn gate(self, value: [T; LANES], z: [T; LANES], low: [T; LANES], high: [T; LANES]) -> [T; LANES] {
         each(|lane| if z[lane] <= low[lane] || z[lane] >= high[lane] { T::ZERO } else { value[lane] })
     }
+    #[inline(always)]
+    fn greater(self, a: [T; LANES], b: [T; LANES]) -> [T; LANES] {
+        each(|lane| if a[lane] >= b[lane] || a[lane].is_nan() { a[lane] } else { b[lane] })
+    }
+    #[inline(always)]
+    fn where_equal(self, value: [T; LANES], a: [T; LANES], b: [T; LANES]) -> [T; LANES] {
+        each(|lane| if a[lane] == b[lane] { value[lane] } else { T::ZERO })
+    }
     #[inline(never)]
     fn invoke<K: Task<T>>(self, task: K) -> K::Out {
         task.run(self)
