@@ -97,8 +97,7 @@ impl LabelledSet {
         part: Option<Part>,
         mut notes: Vec<String>,
     ) -> Result<LabelledSet, SetError> {
-        let unusable =
-            |problem: String| SetError::Unusable { place: collection.origin.display().to_string(), problem };
+        let unusable = |problem: String| SetError::Unusable { place: collection.origin.display().to_string(), problem };
         let has = |part: Part| collection.items.iter().any(|item| item.part == Some(part));
         let part = part.or_else(|| [Part::Test, Part::Validation].into_iter().find(|&part| has(part)));
         if let Some(part) = part.filter(|&part| !has(part)) {
