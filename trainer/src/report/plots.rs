@@ -110,9 +110,9 @@ pub enum CurvesError {
     Empty,
 }
 
-/// Learning curves from a table with a line of headings: over `step`, or else over `epoch`, a panel for the losses, one for
-/// the learning rate, and one for the other figures, which are the metrics. Columns of text, such as `network` or `file`,
-/// and `seed` part the rows into lines of their own. Cells that are no number are gaps.
+/// Learning curves from a table with a line of headings: over `step`, or else over `epoch`, a panel for the losses,
+/// one for the learning rate, and one for the other figures, which are the metrics. Columns of text, such as
+/// `network` or `file`, and `seed` part the rows into lines of their own. Cells that are no number are gaps.
 ///
 /// # Errors
 /// [`CurvesError`].
