@@ -92,22 +92,32 @@ impl Scale {
     }
 
     fn log(low: f64, high: f64, parts: f64) -> Scale {
-        let (first, last) = ((low.log10() + 1e-9).floor() as i32, (high.log10() - 1e-9).ceil() as i32);
-        let last = last.max(first + 1);
-        let decades = f64::from(last - first);
-        let mut ticks = Vec::new();
+        let (low, high) = (low.max(1e-300), high.clamp(1e-300, 1e300));
+        // The axis ends at 1, 2 or 5 times a power of ten.
+        let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
+        let rounds: Vec<(f64, i32)> =
+            powers.clone().flat_map(|power| [1.0, 2.0, 5.0].map(|times| (times * 10f64.powi(power), power))).collect();
+        let first = rounds.iter().rposition(|round| round.0 <= low * (1.0 + 1e-9)).unwrap_or(0);
+        let last = rounds.iter().position(|round| round.0 >= high * (1.0 - 1e-9)).unwrap_or(rounds.len() - 1);
+        // One value is no range.
+        let last = last.max((first + 1).min(rounds.len() - 1));
+        let (low, high) = (rounds[first].0.log10(), rounds[last].0.log10());
+        let decades = (high - low).max(f64::MIN_POSITIVE);
         // Few decades have names between powers of ten, many not even at each.
         let every = (decades / parts.max(1.0)).ceil().max(1.0) as i32;
-        for power in first..=last {
-            let ten = 10f64.powi(power);
-            let named = (power - first) % every == 0;
-            ticks.push((ten, if named { power_of_ten(power) } else { String::new() }));
-            for times in [2.0, 5.0].into_iter().filter(|_| power < last && decades <= 3.0) {
-                let text = if decades * 3.0 <= parts { number(times * ten, ten) } else { String::new() };
-                ticks.push((times * ten, text));
-            }
-        }
-        Scale { low: f64::from(first), high: f64::from(last), log: true, names: false, ticks }
+        let tick = |&(value, power): &(f64, i32)| {
+            let is_power = value == 10f64.powi(power);
+            let text = if is_power && power.rem_euclid(every) == 0 {
+                power_of_ten(power)
+            } else if !is_power && decades * 3.0 <= parts {
+                number(value, 10f64.powi(power))
+            } else {
+                String::new()
+            };
+            (is_power || decades <= 3.0).then_some((value, text))
+        };
+        let ticks = rounds[first..=last].iter().filter_map(tick).collect();
+        Scale { low, high, log: true, names: false, ticks }
     }
 
     /// With a little more room at both ends, and the same ticks.
@@ -193,11 +203,12 @@ mod tests {
     #[test]
     fn decades_are_at_equal_distances() {
         let scale = Scale::new(&Axis::log(""), [0.02, 30.0, 0.0, f64::NAN].into_iter(), 8.0, true);
-        assert_eq!(scale.place(0.01), Some(0.0));
-        assert!((scale.place(1.0).unwrap() - 0.5).abs() < 1e-12);
+        assert_eq!(scale.place(0.02), Some(0.0));
+        assert!((scale.place(1.0).unwrap() - scale.place(0.1).unwrap() - scale.place(0.2).unwrap()).abs() < 1e-12);
         assert_eq!((scale.place(0.0), scale.place(-1.0)), (None, None));
         assert_eq!(texts(&Axis::log(""), &[1e-6, 1e2], 4.0), ["1e-6", "1e-4", "0.01", "1", "100"]);
-        assert_eq!(texts(&Axis::log(""), &[2.0, 8.0], 8.0), ["1", "2", "5", "10"]);
+        assert_eq!(texts(&Axis::log(""), &[2.5, 8.0], 8.0), ["2", "5", "10"]);
+        assert_eq!(texts(&Axis::log(""), &[2.0], 8.0), ["2", "5"]);
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl HeatMap {
             let inner = if cell > 12.0 { cell - 1.0 } else { cell };
             out.marks.push(Mark::Box { at, size: [inner, inner], colour: shade(share) });
             if let Some(text) = self.texts.get(index).filter(|text| width_of(text) <= cell - 2.0 && cell >= LINE) {
-                let colour = if share > 0.5 { [255; 3] } else { INK };
+                let colour = if share > 0.28 { [255; 3] } else { INK };
                 out.text([at[0] + 0.5 * cell, at[1] + 0.5 * cell], text, Anchor::Middle, colour);
             }
         }

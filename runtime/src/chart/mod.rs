@@ -1,8 +1,8 @@
 //! Charts: curves, points, bars and heat maps, written as PNG or SVG from one description.
 //!
-//! A [`Chart`] or a [`HeatMap`] says what is to be seen. Laid out, either becomes a [`Drawing`]: lines, boxes, discs and
-//! texts at places, which [`Drawing::save`] writes in the form that the file's name asks for. Colours are told apart
-//! with and without colour vision. Nothing needs a font file: PNGs have the bitmap fonts of embedded-graphics.
+//! A [`Chart`] or a [`HeatMap`] says what is to be seen. Laid out, either becomes a [`Drawing`]: lines, boxes, discs
+//! and texts at places, which [`Drawing::save`] writes in the form that the file's name asks for. Colours are told
+//! apart with and without colour vision. Nothing needs a font file: PNGs have the bitmap fonts of embedded-graphics.
 
 mod axis;
 mod drawing;
@@ -15,7 +15,8 @@ pub use axis::Axis;
 pub use drawing::{Anchor, Drawing, Mark, Rgb};
 pub use heat::HeatMap;
 
-/// Colours of series in turn, told apart by everyone (Okabe and Ito 2008), without the yellow, which is too faint on white.
+/// Colours of series in turn, told apart by everyone (Okabe and Ito 2008), without the yellow, which is too faint on
+/// white.
 pub const PALETTE: [Rgb; 6] =
     [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233]];
 /// Of text and axes.

@@ -1,5 +1,5 @@
-//! Drawings as pixels. Lines and discs are smoothed by how much of a pixel they cover; boxes lie on whole pixels, so that
-//! they stay sharp.
+//! Drawings as pixels. Lines and discs are smoothed by how much of a pixel they cover; boxes lie on whole pixels, so
+//! that they stay sharp.
 
 use std::convert::Infallible;
 

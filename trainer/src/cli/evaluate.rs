@@ -124,7 +124,13 @@ fn open(path: &Path, contract: Option<&Path>, task: Task) -> Result<Respondent> 
 }
 
 /// Detections with the data's classes. Those of classes that the data lack are left out.
-fn ask_boxes(respondent: &Respondent, set: &LabelledSet, score: f64, title: &str, bars: &Bars) -> Result<Answers<Vec<Found>>> {
+fn ask_boxes(
+    respondent: &Respondent,
+    set: &LabelledSet,
+    score: f64,
+    title: &str,
+    bars: &Bars,
+) -> Result<Answers<Vec<Found>>> {
     let map = class_map(respondent.classes(), &set.register.class_names()).map_err(anyhow::Error::msg)?;
     let bar = bars.start(title, set.items.len());
     let mut answers = respondent.detect(&set.items, score, |n| bar.advance(n))?;
@@ -147,8 +153,9 @@ fn keep_answered<T: Default>(set: &mut LabelledSet, lists: &mut [&mut Answers<T>
     problems.dedup();
     problems.iter().take(5).for_each(|problem| bars.say(&format!("warning: left out: {problem}")));
     let count = set.register.pictures.len();
-    let answered: Vec<bool> =
-        (0..count).map(|number| lists.iter().all(|list| list.answers.get(number).is_some_and(Option::is_some))).collect();
+    let answered: Vec<bool> = (0..count)
+        .map(|number| lists.iter().all(|list| list.answers.get(number).is_some_and(Option::is_some)))
+        .collect();
     let missing = answered.iter().filter(|answered| !**answered).count();
     if missing > 0 {
         bars.say(&format!("warning: {missing} of {count} pictures have no answer and are left out"));
@@ -211,7 +218,10 @@ fn detect(arguments: &Arguments, mut set: LabelledSet, bars: &Bars) -> Result<St
         let title = model_name(arguments);
         let chart = |name: &str, drawing: retort::chart::Drawing| drawing.save(&out.join(name));
         let of = |what: &str| format!("{title}: {what}");
-        chart("precision-recall.png", report::precision_recall(&of("precision and recall, IoU .50"), mean.as_ref(), &curves))?;
+        chart(
+            "precision-recall.png",
+            report::precision_recall(&of("precision and recall, IoU .50"), mean.as_ref(), &curves),
+        )?;
         let pooled = evaluation.pooled_curve(0);
         chart("score-threshold.png", report::operating_points(&of("what a score threshold gives, IoU .50"), &pooled))?;
         chart("by-class.png", report::by_class(&of("average precision by class"), &names, &figures.by_class))?;
@@ -326,7 +336,8 @@ fn written(arguments: &Arguments) -> String {
 }
 
 fn metrics<T: Serialize>(arguments: &Arguments, classes: &[String], figures: T) -> Result<String> {
-    let metrics = Metrics { model: model_name(arguments), data: arguments.data.display().to_string(), classes, figures };
+    let metrics =
+        Metrics { model: model_name(arguments), data: arguments.data.display().to_string(), classes, figures };
     Ok(serde_json::to_string(&metrics)?)
 }
 

@@ -23,7 +23,8 @@ pub struct Detection {
     pub summary: Summary,
     /// By class.
     pub by_class: Vec<ClassSummary>,
-    /// The score threshold at which F1 over all classes is best at IoU .50, and what it gives; none where nothing is right.
+    /// The score threshold at which F1 over all classes is best at IoU .50, and what it gives; none where nothing is
+    /// right.
     pub best: Option<OperatingPoint>,
     /// By true class and answer at that threshold, or at the model's own where there is none, with the background last.
     pub confusion: Confusion,
@@ -36,8 +37,8 @@ pub struct Detection {
 }
 
 impl Detection {
-    /// The figures of `pictures`, with those of `evaluation`, which was made of them. `own_score` is the model's threshold,
-    /// and `teacher` what the teacher found in each picture.
+    /// The figures of `pictures`, with those of `evaluation`, which was made of them. `own_score` is the model's
+    /// threshold, and `teacher` what the teacher found in each picture.
     pub fn new(
         pictures: &[Judged],
         evaluation: &Evaluation,

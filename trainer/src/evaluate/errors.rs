@@ -10,10 +10,10 @@
 //! | background | every object by at most .10 |
 //! | both | an object of another class by .10 to .50 |
 //!
-//! tried in this order, and an object that nothing found, nor any of the first two kinds would find if it were put right,
-//! is *missed*. The cost of a kind is how much AP50 rises if its mistakes alone are put right: boxes are moved or
-//! renamed to their object (the surest for each object; the others vanish), other false detections vanish, and missed
-//! objects need not be found.
+//! tried in this order, and an object that nothing found, nor any of the first two kinds would find if it were put
+//! right, is *missed*. The cost of a kind is how much AP50 rises if its mistakes alone are put right: boxes are moved
+//! or renamed to their object (the surest for each object; the others vanish), other false detections vanish, and
+//! missed objects need not be found.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

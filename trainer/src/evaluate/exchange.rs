@@ -1,7 +1,8 @@
-//! Truths and answers as JSON, in the form in which COCO has them, so that other tools can score what was answered here and
-//! this one what was answered elsewhere.
+//! Truths and answers as JSON, in the form in which COCO has them, so that other tools can score what was answered
+//! here and this one what was answered elsewhere.
 //!
-//! * Detections are COCO results: `[{"image_id": …, "category_id": …, "bbox": [left, top, width, height], "score": …}]`.
+//! * Detections are COCO results: `[{"image_id": …, "category_id": …, "bbox": […], "score": …}]`, where `bbox` is left,
+//!   top, width and height.
 //! * Classes are `[{"image_id": …, "probabilities": […]}]`.
 //!
 //! `file_name` may stand beside `image_id`, and then tells the picture.
@@ -159,8 +160,8 @@ pub fn read_detections(path: &Path, register: &Register) -> Result<(Vec<Vec<Foun
     Ok((found, strays))
 }
 
-/// Reads probabilities; none where the file says nothing of a picture. The second is how many entries are of pictures that
-/// the register lacks.
+/// Reads probabilities; none where the file says nothing of a picture. The second is how many entries are of pictures
+/// that the register lacks.
 ///
 /// # Errors
 /// [`ExchangeError`], also where an entry has not a probability for each class.

@@ -1,6 +1,6 @@
-//! Measures what networks answer: [`coco`] for detectors, [`Classification`] for classifiers, what is confused with what,
-//! which mistakes cost most, whether confidence means what it says, how far student and teacher agree, and how far a
-//! figure can be trusted. Files are run as their users will run them, through the runtime.
+//! Measures what networks answer: [`coco`] for detectors, [`Classification`] for classifiers, what is confused with
+//! what, which mistakes cost most, whether confidence means what it says, how far student and teacher agree, and how
+//! far a figure can be trusted. Files are run as their users will run them, through the runtime.
 
 mod agreement;
 mod ask;

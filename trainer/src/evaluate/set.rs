@@ -51,9 +51,9 @@ pub struct LabelledSet {
 }
 
 impl LabelledSet {
-    /// Opens the set at a path. `part` chooses among the parts of a divided set; without it that is the test part, or the
-    /// validation part where there is no test part. With `pictures` the pixels are needed; without them COCO's annotations
-    /// alone are enough.
+    /// Opens the set at a path. `part` chooses among the parts of a divided set; without it that is the test part, or
+    /// the validation part where there is no test part. With `pictures` the pixels are needed; without them COCO's
+    /// annotations alone are enough.
     ///
     /// # Errors
     /// [`SetError`], where there is nothing that answers could be compared with.
@@ -97,8 +97,7 @@ impl LabelledSet {
         part: Option<Part>,
         mut notes: Vec<String>,
     ) -> Result<LabelledSet, SetError> {
-        let unusable =
-            |problem: String| SetError::Unusable { place: collection.origin.display().to_string(), problem };
+        let unusable = |problem: String| SetError::Unusable { place: collection.origin.display().to_string(), problem };
         let has = |part: Part| collection.items.iter().any(|item| item.part == Some(part));
         let part = part.or_else(|| [Part::Test, Part::Validation].into_iter().find(|&part| has(part)));
         if let Some(part) = part.filter(|&part| !has(part)) {
@@ -170,8 +169,8 @@ fn boxes(item: &Item) -> Result<Vec<Truth>, DataError> {
     Ok(labels.iter().map(truth).collect())
 }
 
-/// For each class of a model that of the data: by name, whatever the case, or by number where no name is shared and there
-/// are as many. None where the data have no such class.
+/// For each class of a model that of the data: by name, whatever the case, or by number where no name is shared and
+/// there are as many. None where the data have no such class.
 ///
 /// # Errors
 /// Says what both have, where nothing fits.

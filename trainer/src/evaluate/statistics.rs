@@ -18,7 +18,8 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// The 95 % interval of a share (Wilson 1927), which stays within 0 and 1 and holds for few cases too; none of no cases.
+/// The 95 % interval of a share (Wilson 1927), which stays within 0 and 1 and holds for few cases too; none of no
+/// cases.
 pub fn wilson(hits: usize, cases: usize) -> Option<Interval> {
     if cases == 0 {
         return None;
@@ -55,8 +56,8 @@ pub fn bootstrap(
     Some(Interval { value, low: at(0.025)?, high: at(0.975)? })
 }
 
-/// The mean over seeds and its 95 % interval by Student's t; the ends are the mean itself where there is one value, which
-/// shows no spread. None of no values.
+/// The mean over seeds and its 95 % interval by Student's t; the ends are the mean itself where there is one value,
+/// which shows no spread. None of no values.
 pub fn mean_interval(values: &[f64]) -> Option<Interval> {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;

@@ -24,7 +24,8 @@ pub fn detection(d: &Detection, classes: &[String], look: Look) -> String {
     figures.row(["1 detection".to_owned(), percent(s.ar1)]);
     let mut out = figures.render(look);
 
-    let mut table = Table::new(["class", "objects", "AP", "AP50", "AP75", "AR", "best F1", "at score", "small", "medium", "large"]);
+    let mut table =
+        Table::new(["class", "objects", "AP", "AP50", "AP75", "AR", "best F1", "at score", "small", "medium", "large"]);
     let mut occurring: Vec<_> = d.by_class.iter().enumerate().filter(|(_, class)| class.objects > 0).collect();
     occurring.sort_by(|a, b| b.1.ap.unwrap_or(0.0).total_cmp(&a.1.ap.unwrap_or(0.0)).then(a.0.cmp(&b.0)));
     for (number, class) in occurring {
@@ -89,7 +90,12 @@ fn boxes(a: &BoxAgreement, look: Look) -> String {
 }
 
 /// What a classifier is like.
-pub fn classification(c: &Classification, agreement: Option<&ClassAgreement>, classes: &[String], look: Look) -> String {
+pub fn classification(
+    c: &Classification,
+    agreement: Option<&ClassAgreement>,
+    classes: &[String],
+    look: Look,
+) -> String {
     let number = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.3}"));
     let mut figures = Table::new(["", "% (95 %)"]);
     figures.bold_row(["right".to_owned(), share(c.top1)]);

@@ -110,9 +110,9 @@ pub enum CurvesError {
     Empty,
 }
 
-/// Learning curves from a table with a line of headings: over `step`, or else over `epoch`, a panel for the losses, one for
-/// the learning rate, and one for the other figures, which are the metrics. Columns of text, such as `network` or `file`,
-/// and `seed` part the rows into lines of their own. Cells that are no number are gaps.
+/// Learning curves from a table with a line of headings: over `step`, or else over `epoch`, a panel for the losses,
+/// one for the learning rate, and one for the other figures, which are the metrics. Columns of text, such as
+/// `network` or `file`, and `seed` part the rows into lines of their own. Cells that are no number are gaps.
 ///
 /// # Errors
 /// [`CurvesError`].
@@ -128,8 +128,11 @@ pub fn curves(title: &str, csv: &str) -> Result<Drawing, CurvesError> {
         let mut filled = rows.iter().filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty()).peekable();
         filled.peek().is_some() && filled.all(|cell| cell.parse::<f64>().is_err())
     };
-    let keys: Vec<usize> = (0..headings.len()).filter(|&c| texts(c) || headings[c] == "seed").collect();
-    let skipped = |c: usize| c == x || keys.contains(&c) || ["epoch", "step", "seconds", "time"].contains(&headings[c]);
+    // What is the same everywhere tells nothing.
+    let differs = |c: usize| rows.iter().filter_map(|row| row.get(c)).any(|cell| rows[0].get(c) != Some(cell));
+    let keys: Vec<usize> = (0..headings.len()).filter(|&c| (texts(c) || headings[c] == "seed") && differs(c)).collect();
+    let skipped =
+        |c: usize| c == x || keys.contains(&c) || ["epoch", "step", "seconds", "time", "seed"].contains(&headings[c]);
 
     // One line for each column and what tells its rows from others'.
     let mut lines: BTreeMap<(usize, String), Vec<[f64; 2]>> = BTreeMap::new();
@@ -142,22 +145,23 @@ pub fn curves(title: &str, csv: &str) -> Result<Drawing, CurvesError> {
             }
         }
     }
+    let panel_of = |heading: &str| match heading.to_ascii_lowercase() {
+        name if name.contains("loss") => 0,
+        name if name == "lr" || name.contains("rate") => 1,
+        name if name.contains("norm") => 2,
+        _ => 3,
+    };
     let mut panels: [Vec<Series>; 4] = Default::default();
-    let several = lines.keys().any(|(_, key)| lines.keys().any(|(_, other)| other != key));
-    for ((c, key), points) in lines {
-        let heading = headings[c];
-        let lower = heading.to_ascii_lowercase();
-        let panel = if lower.contains("loss") {
-            0
-        } else if lower == "lr" || lower.contains("rate") {
-            1
-        } else if lower.contains("norm") {
-            2
-        } else {
-            3
+    for ((c, key), points) in &lines {
+        let panel = panel_of(headings[*c]);
+        // A panel of one column is named by what tells its lines apart, which its axis does not say.
+        let alone = lines.keys().all(|(other, _)| other == c || panel_of(headings[*other]) != panel);
+        let name = match (alone && panel != 3, key.is_empty()) {
+            (true, _) => key.clone(),
+            (false, true) => headings[*c].to_owned(),
+            (false, false) => format!("{} {key}", headings[*c]),
         };
-        let name = if several { format!("{heading} {key}") } else { heading.to_owned() };
-        panels[panel].push(Series::new(name, Style::Line, thinned(points)));
+        panels[panel].push(Series::new(name, Style::Line, thinned(points.clone())));
     }
     panels[3].truncate(METRICS);
     let positive = |series: &[Series]| series.iter().flat_map(|s| &s.points).all(|point| point[1] > 0.0);
@@ -205,7 +209,7 @@ mod tests {
     fn a_table_of_a_run_becomes_panels() {
         let csv = "network,seed,step,loss,rate,ap\nstudent,1,0,4.5,0.001,\nstudent,1,10,2.5,0.002,0.25\nteacher,1,10,nan,0.1,0.5\n";
         let texts = texts(&curves("run", csv).expect("curves"));
-        for expected in ["loss", "learning rate", "metrics", "step", "loss student 1", "ap teacher 1"] {
+        for expected in ["loss", "learning rate", "metrics", "step", "student", "ap teacher"] {
             assert!(texts.iter().any(|text| text == expected), "{expected} is not in {texts:?}");
         }
         assert_eq!(curves("", "a,b\n1,2\n").err(), Some(CurvesError::NothingToDrawOver));

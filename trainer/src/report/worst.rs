@@ -59,8 +59,8 @@ pub fn side_by_side(
     beside(&parts)
 }
 
-/// Pictures that were classified wrongly, the surest first, each with its truth and the answer; at most `count`. `load` is
-/// asked for the pictures shown.
+/// Pictures that were classified wrongly, the surest first, each with its truth and the answer; at most `count`.
+/// `load` is asked for the pictures shown.
 pub fn wrong_classes(
     answers: &[(usize, &[f32], usize)],
     count: usize,

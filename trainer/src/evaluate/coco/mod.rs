@@ -25,7 +25,8 @@ pub const RECALLS: usize = 101;
 /// Detections a picture and class that count, the best first.
 pub const MOST_DETECTIONS: usize = 100;
 
-/// IoU threshold number `index`. These are the bits of pycocotools' `linspace`, not the nearest doubles to the decimals.
+/// IoU threshold number `index`. These are the bits of pycocotools' `linspace`, not the nearest doubles to the
+/// decimals.
 pub fn threshold(index: usize) -> f64 {
     0.5 + index as f64 * ((0.95 - 0.5) / 9.0)
 }
