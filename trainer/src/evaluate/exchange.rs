@@ -35,6 +35,9 @@ pub enum ExchangeError {
     },
 }
 
+/// What a file says of each picture, and how many of its entries are of pictures that the register lacks.
+pub type Read<T> = (Vec<T>, usize);
+
 /// What pictures and classes are called in files of answers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Register {
@@ -143,7 +146,7 @@ pub fn read_instances(path: &Path) -> Result<Instances, ExchangeError> {
 ///
 /// # Errors
 /// [`ExchangeError`]; a category that the register lacks is one, since scores would mean nothing.
-pub fn read_detections(path: &Path, register: &Register) -> Result<(Vec<Vec<Found>>, usize), ExchangeError> {
+pub fn read_detections(path: &Path, register: &Register) -> Result<Read<Vec<Found>>, ExchangeError> {
     let entries: Vec<Detection> = read(path, "a list of detections with image_id, category_id, bbox and score")?;
     let find = Finder::new(register);
     let numbers = places(&register.classes);
@@ -165,7 +168,7 @@ pub fn read_detections(path: &Path, register: &Register) -> Result<(Vec<Vec<Foun
 ///
 /// # Errors
 /// [`ExchangeError`], also where an entry has not a probability for each class.
-pub fn read_classes(path: &Path, register: &Register) -> Result<(Vec<Option<Vec<f32>>>, usize), ExchangeError> {
+pub fn read_classes(path: &Path, register: &Register) -> Result<Read<Option<Vec<f32>>>, ExchangeError> {
     let entries: Vec<Classes> = read(path, "a list of answers with image_id and probabilities")?;
     let find = Finder::new(register);
     let mut answers = vec![None; register.pictures.len()];
