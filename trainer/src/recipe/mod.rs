@@ -16,6 +16,9 @@ pub use schema::{Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes
 /// The grey around letterboxed pictures.
 const PAD: u8 = 114;
 
+/// What is carried out where no recipe is named.
+const SHAPES_RECIPE: &str = include_str!("../../../models/recipes/shapes.toml");
+
 /// The source of pictures that are drawn.
 pub const SHAPES: &str = "shapes";
 
@@ -49,23 +52,23 @@ pub enum RecipeError {
 }
 
 impl Recipe {
-    /// The defaults, changed by a file if one is given, changed by `key=value` pairs in order.
+    /// The defaults, changed by a file, changed by `key=value` pairs in order. Without a file, the recipe of the shapes.
     pub fn resolve(file: Option<&Path>, overrides: &[String]) -> Result<Recipe, RecipeError> {
         let defaults = Recipe::default();
         let key = |origin: &str, source| RecipeError::Key { origin: origin.to_owned(), source };
         let mut table = toml::Table::try_from(&defaults).map_err(|error| {
             key("the defaults", KeyError::Invalid { key: "recipe".into(), reason: error.to_string() })
         })?;
-        let mut origin = "the defaults".to_owned();
+        let mut origin = "the recipe of the shapes".to_owned();
+        let mut text = SHAPES_RECIPE.to_owned();
         if let Some(path) = file {
             origin = path.display().to_string();
-            let text =
-                std::fs::read_to_string(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
-            let given = text
-                .parse::<toml::Table>()
-                .map_err(|source| RecipeError::Syntax { path: origin.clone(), source: Box::new(source) })?;
-            merge(&mut table, given).map_err(|source| key(&origin, source))?;
+            text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
         }
+        let given = text
+            .parse::<toml::Table>()
+            .map_err(|source| RecipeError::Syntax { path: origin.clone(), source: Box::new(source) })?;
+        merge(&mut table, given).map_err(|source| key(&origin, source))?;
         for pair in overrides {
             origin = format!("--set {pair}");
             let given = parse_override(pair).map_err(|source| key(&origin, source))?;

@@ -228,13 +228,7 @@ impl Default for Recipe {
                 stretch: false,
             },
             scenes: Scenes { teacher: 3000, labelled: 48, transfer: 2400, validation: 100, test: 400 },
-            augment: Augmentation {
-                turn: 1.0,
-                brightness: 0.2,
-                contrast: 0.2,
-                channels: 0.075,
-                ..Augmentation::default()
-            },
+            augment: Augmentation::default(),
             teacher: Teacher {
                 models: Vec::new(),
                 network: Architecture {
