@@ -5,9 +5,9 @@ use retort::model::{InputKind, LoadOptions, Model};
 use retort::predict::{BOARDS, Prediction};
 
 use super::recipe::RecipeArguments;
-use crate::export::{contract, encode, quantised_model};
 use crate::data::Sample;
 use crate::distil::{class_names, network};
+use crate::export::{contract, encode, quantised_model};
 use crate::nets::{Folded, Network, Weights};
 use crate::quantise::calibrate;
 use crate::recipe::Recipe;

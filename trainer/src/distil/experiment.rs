@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use tract_onnx::pb::ModelProto;
@@ -262,7 +262,12 @@ fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<Path
     let weights = bench.train(&task)?;
     let path = bench.folder.file("teacher.onnx");
     let model = float_model(&Folded::new(&weights), "teacher");
-    bench.write(model, &network, Description { provenance: provenance(bench, None), ..Description::default() }, &path)?;
+    bench.write(
+        model,
+        &network,
+        Description { provenance: provenance(bench, None), ..Description::default() },
+        &path,
+    )?;
     Ok((Teacher::Own(OwnTeacher::open(&path)?), Some(path)))
 }
 

@@ -69,7 +69,8 @@ impl Course {
             let order = (0..steps * places).map(|_| walk.step() as u32).collect();
             let (answers, boxes) = sorted(opinions, recipe.distil.score);
             // A teacher's boxes stand in for labels where there are none.
-            let (set, known) = if !known && !boxes.is_empty() { (set.relabelled(boxes), true) } else { (set.clone(), known) };
+            let (set, known) =
+                if !known && !boxes.is_empty() { (set.relabelled(boxes), true) } else { (set.clone(), known) };
             Subject { set, known, answers, places, order }
         };
         let subjects = [

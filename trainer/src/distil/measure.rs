@@ -48,7 +48,11 @@ impl Figures {
 
     /// Headings of [`Figures::row`].
     pub fn headings(detects: bool) -> &'static [&'static str] {
-        if detects { &["AP", "AP50", "AP75", "small", "medium", "large"] } else { &["accuracy", "errors", "top5", "nll"] }
+        if detects {
+            &["AP", "AP50", "AP75", "small", "medium", "large"]
+        } else {
+            &["accuracy", "errors", "top5", "nll"]
+        }
     }
 
     /// The figures as cells of a table.

@@ -305,11 +305,8 @@ fn parted(
 ) -> Result<Collection, PictureError> {
     let has = |part| source.items.iter().any(|item| item.part == Some(part));
     let share = |wanted: bool, part| if wanted && !has(part) { f64::from(holdout) } else { 0.0 };
-    let shares = Shares {
-        validation: share(validation, Part::Validation),
-        test: share(test, Part::Test),
-        ..Shares::default()
-    };
+    let shares =
+        Shares { validation: share(validation, Part::Validation), test: share(test, Part::Test), ..Shares::default() };
     if source.is_divided() && shares.validation == 0.0 && shares.test == 0.0 {
         return Ok(source);
     }

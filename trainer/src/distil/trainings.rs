@@ -94,8 +94,7 @@ impl Bench<'_> {
         let transfer = if task.signals.is_some() { &self.pictures.transfer } else { &empty };
         let o = task.optimisation;
         let steps = o.steps(if transfer.is_empty() { task.labelled.len() } else { transfer.len() });
-        let course =
-            Course::new(self.recipe, task.network, o, steps, task.seed, task.labelled, transfer, task.signals);
+        let course = Course::new(self.recipe, task.network, o, steps, task.seed, task.labelled, transfer, task.signals);
         let state = self.folder.file(&format!("{}-{}.state", task.name, task.seed));
         let saving = Saving { path: state.clone(), every: Duration::from_secs(o.save) };
         let bar = self.bars.start(format!("training {}, seed {}", task.name, task.seed), steps);

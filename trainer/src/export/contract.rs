@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use retort::contract::{
-    AnchorPoint, Colour, Contract, Golden, Head, ImageSpec, Interpolation, Labels, Level, Limits, PointCoding, PointHead,
-    ScoreForm, Task,
+    AnchorPoint, Colour, Contract, Golden, Head, ImageSpec, Interpolation, Labels, Level, Limits, PointCoding,
+    PointHead, ScoreForm, Task,
 };
 
 use super::{INPUT, LOGITS, boxes_output, classes_output};

@@ -10,8 +10,11 @@ pub fn cross_entropy(logits: Tensor<2>, targets: &[f32], weights: &[f32]) -> Ten
     let [batch, classes] = logits.dims();
     let device = logits.device();
     let total = weights.iter().sum::<f32>().max(f32::MIN_POSITIVE);
-    let scaled: Vec<f32> =
-        targets.chunks_exact(classes).zip(weights).flat_map(|(row, w)| row.iter().map(move |q| q * w / total)).collect();
+    let scaled: Vec<f32> = targets
+        .chunks_exact(classes)
+        .zip(weights)
+        .flat_map(|(row, w)| row.iter().map(move |q| q * w / total))
+        .collect();
     let targets = Tensor::<2>::from_data(TensorData::new(scaled, [batch, classes]), &device);
     (activation::log_softmax(logits, 1) * targets).sum().neg()
 }

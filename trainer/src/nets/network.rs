@@ -257,7 +257,8 @@ impl Network {
 
     /// Multiply-accumulates for one picture, once training is done.
     pub fn macs(&self) -> usize {
-        let cost = |(node, conv): (&Node, &Convolution)| node.shape.height * node.shape.width * conv.outputs * conv.fan_in();
+        let cost =
+            |(node, conv): (&Node, &Convolution)| node.shape.height * node.shape.width * conv.outputs * conv.fan_in();
         self.convolutions().map(cost).sum()
     }
 

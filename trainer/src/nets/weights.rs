@@ -106,7 +106,11 @@ impl Weights {
                 if let Some(conv) = &part.convolution {
                     let [rows, columns] = conv.weight_shape();
                     let deviation = start.deviation.unwrap_or((2.0 / rows as f32).sqrt());
-                    push(Role::Weight, [rows, columns], (0..rows * columns).map(|_| rng.normal() * deviation).collect());
+                    push(
+                        Role::Weight,
+                        [rows, columns],
+                        (0..rows * columns).map(|_| rng.normal() * deviation).collect(),
+                    );
                 }
                 if part.normalised {
                     push(Role::Gamma, [1, outputs], vec![1.0; outputs]);

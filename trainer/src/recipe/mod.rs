@@ -89,8 +89,7 @@ impl Recipe {
     /// What the student wants of a picture, as its contract says it.
     pub fn target(&self) -> Target {
         let data = &self.data;
-        let resize =
-            if data.stretch { Resize::Stretch } else { Resize::Letterbox { pad: PAD, align: Align::Centre } };
+        let resize = if data.stretch { Resize::Stretch } else { Resize::Letterbox { pad: PAD, align: Align::Centre } };
         Target { width: data.width, height: data.height, channels: data.channels, resize }
     }
 

@@ -358,7 +358,8 @@ impl Recipe {
 }
 
 fn check_network(key: &str, network: &Architecture) -> Result<(), KeyError> {
-    let refuse = |name: &str, reason: &str| Err(KeyError::Invalid { key: format!("{key}.{name}"), reason: reason.into() });
+    let refuse =
+        |name: &str, reason: &str| Err(KeyError::Invalid { key: format!("{key}.{name}"), reason: reason.into() });
     if network.widths.iter().chain([&network.neck]).any(|width| !(1..=8192).contains(width)) {
         return refuse("widths", "and the neck must be from 1 to 8192 channels");
     }
@@ -376,7 +377,8 @@ fn check_network(key: &str, network: &Architecture) -> Result<(), KeyError> {
 
 impl Optimisation {
     fn check(&self, key: &str) -> Result<(), KeyError> {
-        let refuse = |name: &str, reason: &str| Err(KeyError::Invalid { key: format!("{key}.{name}"), reason: reason.into() });
+        let refuse =
+            |name: &str, reason: &str| Err(KeyError::Invalid { key: format!("{key}.{name}"), reason: reason.into() });
         if !(1..=65536).contains(&self.batch) {
             return refuse("batch", "must be from 1 to 65536");
         }

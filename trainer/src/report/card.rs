@@ -134,13 +134,8 @@ fn distillation(text: &mut String, recipe: &Recipe, pictures: &Pictures, results
         let of = |arm| results.students.iter().find(|student| student.seed == seed && student.arm == arm);
         if let (Some(control), Some(distilled)) = (of(Arm::Control), of(Arm::Distilled)) {
             let Student { int8, float, .. } = distilled;
-            let _ = writeln!(
-                text,
-                "| {seed} | {:.2} | {:.2} | {:.2} |",
-                control.int8.main(),
-                int8.main(),
-                float.main()
-            );
+            let _ =
+                writeln!(text, "| {seed} | {:.2} | {:.2} | {:.2} |", control.int8.main(), int8.main(), float.main());
         }
     }
     let _ = write!(

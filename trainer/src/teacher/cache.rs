@@ -79,8 +79,10 @@ impl Cache {
                 let readable: Vec<Sample> = views.iter().flatten().cloned().collect();
                 let mut answers = teacher.ask(&readable)?.into_iter();
                 let nothing = || Opinion::Boxes(Vec::new());
-                let opinions: Vec<Opinion> =
-                    views.iter().map(|view| view.as_ref().and_then(|_| answers.next()).unwrap_or_else(nothing)).collect();
+                let opinions: Vec<Opinion> = views
+                    .iter()
+                    .map(|view| view.as_ref().and_then(|_| answers.next()).unwrap_or_else(nothing))
+                    .collect();
                 self.write(chunk, &opinions)?;
             }
             done(count);
@@ -90,7 +92,8 @@ impl Cache {
 
     /// All opinions, once every chunk is there; else how many chunks are missing.
     pub fn load(&self) -> Result<Vec<Opinion>, usize> {
-        let chunks: Vec<Option<Vec<Opinion>>> = (0..self.chunks()).into_par_iter().map(|chunk| self.read(chunk)).collect();
+        let chunks: Vec<Option<Vec<Opinion>>> =
+            (0..self.chunks()).into_par_iter().map(|chunk| self.read(chunk)).collect();
         let missing = chunks.iter().filter(|chunk| chunk.is_none()).count();
         if missing > 0 { Err(missing) } else { Ok(chunks.into_iter().flatten().flatten().collect()) }
     }

@@ -58,7 +58,9 @@ pub enum TeacherError {
         student: &'static str,
     },
     /// It knows other classes.
-    #[error("{path} does not know the class `{class}`; it knows {known}. Leave the class out, or choose another teacher")]
+    #[error(
+        "{path} does not know the class `{class}`; it knows {known}. Leave the class out, or choose another teacher"
+    )]
     Class {
         /// The file.
         path: PathBuf,

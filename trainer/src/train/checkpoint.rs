@@ -109,11 +109,7 @@ pub fn load_state(path: &Path, options: OptimiserOptions) -> Result<State, Check
     Ok(state)
 }
 
-fn write<'a>(
-    header: &Header,
-    arrays: impl Iterator<Item = &'a Vec<f32>>,
-    path: &Path,
-) -> Result<(), CheckpointError> {
+fn write<'a>(header: &Header, arrays: impl Iterator<Item = &'a Vec<f32>>, path: &Path) -> Result<(), CheckpointError> {
     let io = |source| CheckpointError::Io { path: path.to_owned(), source };
     let mut bytes = MAGIC.to_vec();
     let header = serde_json::to_vec(header).map_err(|error| io(error.into()))?;
@@ -142,15 +138,9 @@ fn read(path: &Path) -> Result<(Header, Vec<u8>), CheckpointError> {
     Ok((header, values.to_vec()))
 }
 
-fn fill<'a>(
-    arrays: impl Iterator<Item = &'a mut Vec<f32>>,
-    values: &[u8],
-    path: &Path,
-) -> Result<(), CheckpointError> {
-    let broken = || CheckpointError::Broken {
-        path: path.to_owned(),
-        what: "the number of values does not fit the network",
-    };
+fn fill<'a>(arrays: impl Iterator<Item = &'a mut Vec<f32>>, values: &[u8], path: &Path) -> Result<(), CheckpointError> {
+    let broken =
+        || CheckpointError::Broken { path: path.to_owned(), what: "the number of values does not fit the network" };
     let mut values = values.chunks_exact(4);
     for target in arrays.flatten() {
         let bytes = values.next().ok_or_else(broken)?;

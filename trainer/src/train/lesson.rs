@@ -3,9 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::data::Label;
-use crate::losses::{
-    Assigner, Outputs, cross_entropy, detection_loss, hard_targets, soft_cross_entropy, soft_targets,
-};
+use crate::losses::{Assigner, Outputs, cross_entropy, detection_loss, hard_targets, soft_cross_entropy, soft_targets};
 use crate::nets::{Answer, Gradients, Head, Moments, Network, TrainingPass, Weights};
 
 /// How much each part of the loss counts.

@@ -114,13 +114,8 @@ mod tests {
     use super::*;
     use crate::nets::examples::detector;
 
-    const PLAIN: OptimiserOptions = OptimiserOptions {
-        rule: Rule::AdamW,
-        decay: 0.5,
-        clip: f32::INFINITY,
-        momentum: 0.9,
-        max_norm: f32::INFINITY,
-    };
+    const PLAIN: OptimiserOptions =
+        OptimiserOptions { rule: Rule::AdamW, decay: 0.5, clip: f32::INFINITY, momentum: 0.9, max_norm: f32::INFINITY };
 
     fn uniform(weights: &Weights, value: f32) -> Gradients {
         weights.parameters.iter().map(|parameter| vec![value; parameter.values.len()]).collect()
@@ -165,7 +160,8 @@ mod tests {
         let options = OptimiserOptions { rule: Rule::Sgd, clip: 1.0, momentum: 0.0, decay: 0.0, ..PLAIN };
         let norm = Optimiser::new(&weights, options).step(&mut weights, &gradients, 1.0);
         assert!((norm - 2.0 * count.sqrt()).abs() < 1e-2 * norm);
-        let moved: f64 = weights.arrays().flatten().zip(before.arrays().flatten()).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+        let moved: f64 =
+            weights.arrays().flatten().zip(before.arrays().flatten()).map(|(a, b)| f64::from(a - b).powi(2)).sum();
         assert!((moved.sqrt() - 1.0).abs() < 1e-3, "{moved}");
     }
 

@@ -244,7 +244,8 @@ mod tests {
     fn lesson(step: usize) -> Lesson {
         let mut rng = Rng::new(&[7, step as u64]);
         let pictures = (0..4 * 16).map(|_| rng.range(0.0, 1.0)).collect();
-        let labels = (0..4).map(|i| Labels::Classes((0..3).map(|c| f32::from(u8::from(c == (i + step) % 3))).collect()));
+        let labels =
+            (0..4).map(|i| Labels::Classes((0..3).map(|c| f32::from(u8::from(c == (i + step) % 3))).collect()));
         Lesson { pictures, labels: labels.collect(), ..Lesson::default() }
     }
 

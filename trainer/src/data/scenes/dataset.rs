@@ -32,7 +32,13 @@ pub struct Dataset {
 impl Dataset {
     /// Draws `count` scenes of `width × height` pixels. Scene `i` depends on the seed, the split and `i` alone. `drawn` is
     /// called after each, from any thread.
-    pub fn draw(seed: u64, split: Split, count: usize, [width, height]: [usize; 2], drawn: impl Fn() + Sync) -> Dataset {
+    pub fn draw(
+        seed: u64,
+        split: Split,
+        count: usize,
+        [width, height]: [usize; 2],
+        drawn: impl Fn() + Sync,
+    ) -> Dataset {
         let side = width.min(height);
         let aspect = width as f32 / height as f32;
         let samples = (0..count as u64)

@@ -34,7 +34,9 @@ mod tests {
             residual: true,
             ..Architecture::default()
         };
-        for (block, convolutions) in [(Block::Separable, 1 + 3 * 2 + 1), (Block::Dense, 1 + 3 + 1), (Block::Branched, 5)] {
+        for (block, convolutions) in
+            [(Block::Separable, 1 + 3 * 2 + 1), (Block::Dense, 1 + 3 + 1), (Block::Branched, 5)]
+        {
             let network = Architecture { block, ..base.clone() }.build(picture, 10).expect("it fits");
             assert_eq!(network.convolutions().count(), convolutions);
             let mean = network.node("mean").expect("there is one");
