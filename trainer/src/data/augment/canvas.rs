@@ -48,6 +48,11 @@ impl Target {
         Mapping::new(self.resize, [sample.width, sample.height], [self.width, self.height])
     }
 
+    /// The grey of what no picture covers: the letterbox's, if there is one.
+    pub(super) fn border(&self, otherwise: u8) -> u8 {
+        if let Resize::Letterbox { pad, .. } = self.resize { pad } else { otherwise }
+    }
+
     /// The picture as the runtime will give it to the network, by the runtime's own preprocessing, with its boxes.
     ///
     /// # Errors

@@ -13,6 +13,8 @@ impl Augmentation {
             for pixel in sample.pixels.as_chunks_mut::<3>().0 {
                 *pixel = shift(*pixel, hue, saturation, value);
             }
+        } else if self.value > 0.0 {
+            sample.pixels.iter_mut().for_each(|pixel| *pixel = (f32::from(*pixel) * (1.0 + value) + 0.5) as u8);
         }
         let [brightness, contrast] = [self.brightness, self.contrast].map(|most| 1.0 + rng.range(-most, most));
         let gains: [f32; 3] = std::array::from_fn(|_| 1.0 + rng.range(-self.channels, self.channels));

@@ -1,9 +1,10 @@
 //! Changes that take other pictures in, or cover parts: same-place paste, mosaic, mixup, cutout.
 
+use std::sync::Arc;
+
 use super::affine::{Affine, draw};
 use super::canvas::{Canvas, Target};
 use super::settings::Augmentation;
-use crate::data::error::DataError;
 use crate::data::rng::Rng;
 use crate::data::sample::{Label, Mixed, Sample};
 use crate::data::store::Pictures;
@@ -11,9 +12,9 @@ use crate::data::store::Pictures;
 impl Augmentation {
     /// Copies objects from other pictures of the same size to the same pixels, with a margin around them. Where that would cut
     /// through an object, it is not done; what it covers by half or more loses its box, and what it brings along brings its own.
-    pub(super) fn paste(&self, sample: &mut Sample, pictures: &dyn Pictures, rng: &mut Rng) -> Result<(), DataError> {
+    pub(super) fn paste(&self, sample: &mut Sample, pictures: &dyn Pictures, rng: &mut Rng) {
         for _ in 0..1 + rng.below(self.paste_count.max(1) as usize) {
-            let from = pictures.picture(rng.below(pictures.count()))?;
+            let Some(from) = another(pictures, rng) else { continue };
             let same = (from.width, from.height, from.channels) == (sample.width, sample.height, sample.channels);
             let choice = rng.below(from.boxes.len());
             let Some(label) = from.boxes.get(choice).filter(|label| same && !label.ignored) else { continue };
@@ -42,31 +43,25 @@ impl Augmentation {
                 sample.pixels[start..start + row].copy_from_slice(&from.pixels[start..start + row]);
             }
         }
-        Ok(())
     }
 
     /// Four pictures around a random point of the middle, the one asked for in a random corner, each zoomed on its own, with an
     /// inner corner at the point.
-    pub(super) fn mosaic(
-        &self,
-        first: &Sample,
-        pictures: &dyn Pictures,
-        target: &Target,
-        rng: &mut Rng,
-    ) -> Result<Sample, DataError> {
+    pub(super) fn mosaic(&self, first: &Sample, pictures: &dyn Pictures, target: &Target, rng: &mut Rng) -> Sample {
         let (width, height) = (target.width, target.height);
         let middle = |side: usize, rng: &mut Rng| (side as f32 * rng.range(0.3, 0.7)).round() as usize;
         let (x, y) = (middle(width, rng), middle(height, rng));
         let place = rng.below(4);
-        let mut canvas = Canvas::new(width, height, target.channels, self.fill);
+        let mut canvas = Canvas::new(width, height, target.channels, target.border(self.fill));
         let mut boxes = Vec::new();
         for tile in 0..4 {
             let other;
             let sample = if tile == place {
                 first
             } else {
-                other = pictures.picture(rng.below(pictures.count()))?;
-                &other
+                other = another(pictures, rng);
+                let Some(other) = &other else { continue };
+                other
             };
             let (right, below) = (tile % 2 == 1, tile / 2 == 1);
             let clip = [
@@ -93,7 +88,7 @@ impl Augmentation {
             boxes.extend(sample.boxes.iter().filter_map(|&label| map.label(label, clip, self.visible, self.smallest)));
         }
         // Four pictures show no one thing.
-        Ok(canvas.finish(boxes, None))
+        canvas.finish(boxes, None)
     }
 
     /// Blends with a picture of the same size. Boxes of both stay; of classes, the second is kept with its share.
@@ -131,6 +126,11 @@ impl Augmentation {
     }
 }
 
+/// A random picture. One that cannot be read is passed over: it is counted when its own turn comes.
+fn another(pictures: &dyn Pictures, rng: &mut Rng) -> Option<Arc<Sample>> {
+    (0..4).find_map(|_| pictures.picture(rng.below(pictures.count())).ok())
+}
+
 /// The area that two boxes share.
 fn common(a: [f32; 4], b: [f32; 4]) -> f32 {
     (a[2].min(b[2]) - a[0].max(b[0])).max(0.0) * (a[3].min(b[3]) - a[1].max(b[1])).max(0.0)
@@ -162,7 +162,6 @@ fn gamma(shape: f32, rng: &mut Rng) -> f32 {
 mod tests {
     use super::*;
     use retort::contract::Resize;
-    use std::sync::Arc;
 
     /// A dark picture with a bright object.
     fn picture(bounds: [usize; 4], bright: u8) -> Arc<Sample> {
@@ -180,7 +179,7 @@ mod tests {
         let mut seen = 0;
         for seed in 0..20 {
             let mut sample = (*pictures[0]).clone();
-            settings.paste(&mut sample, &pictures, &mut Rng::new(&[seed])).expect("there are pictures");
+            settings.paste(&mut sample, &pictures, &mut Rng::new(&[seed]));
             assert_eq!(sample.pixels[5 * 40 + 5], 100);
             let pasted = sample.pixels[15 * 40 + 25] == 200;
             seen += usize::from(pasted);
@@ -196,7 +195,7 @@ mod tests {
         let settings = Augmentation { paste_count: 6, ..Default::default() };
         for seed in 0..20 {
             let mut sample = (*pictures[0]).clone();
-            settings.paste(&mut sample, &pictures, &mut Rng::new(&[seed])).expect("there are pictures");
+            settings.paste(&mut sample, &pictures, &mut Rng::new(&[seed]));
             assert_eq!(sample, *pictures[0]);
         }
     }
@@ -208,7 +207,7 @@ mod tests {
         let settings = Augmentation { flip: 0.5, flip_vertical: 0.5, fill: 0, visible: 0.5, ..Default::default() };
         let mut boxes = 0;
         for seed in 0..40 {
-            let drawn = settings.mosaic(&pictures[0], &pictures, &target, &mut Rng::new(&[seed])).expect("drawn");
+            let drawn = settings.mosaic(&pictures[0], &pictures, &target, &mut Rng::new(&[seed]));
             boxes += drawn.boxes.len();
             for label in &drawn.boxes {
                 let [left, top, right, bottom] = label.bounds;

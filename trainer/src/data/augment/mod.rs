@@ -30,7 +30,7 @@ impl Augmentation {
     /// the epoch and the index, so that the result does, too: `Rng::new(&[seed, epoch, index])`.
     ///
     /// # Errors
-    /// Those of loading the picture, or one that is mixed with it.
+    /// Those of loading the picture. Others that are to be mixed with it, and cannot be read, are passed over.
     pub fn apply(
         &self,
         pictures: &dyn Pictures,
@@ -40,8 +40,10 @@ impl Augmentation {
     ) -> Result<Sample, DataError> {
         let mut sample = self.compose(pictures, index, target, rng)?;
         if rng.chance(self.mixup) && pictures.count() > 1 {
-            let other = self.compose(pictures, rng.below(pictures.count()), target, rng)?;
-            self.mixup(&mut sample, other, rng);
+            // One that cannot be read is counted when its own turn comes.
+            if let Ok(other) = self.compose(pictures, rng.below(pictures.count()), target, rng) {
+                self.mixup(&mut sample, other, rng);
+            }
         }
         if rng.chance(self.cutout) {
             self.cutout(&mut sample, rng);
@@ -64,19 +66,19 @@ impl Augmentation {
         let mut sample: &Sample = &stored;
         if rng.chance(self.paste) {
             let mut copy = sample.clone();
-            self.paste(&mut copy, pictures, rng)?;
+            self.paste(&mut copy, pictures, rng);
             pasted = copy;
             sample = &pasted;
         }
         if rng.chance(self.mosaic) {
-            return self.mosaic(sample, pictures, target, rng);
+            return Ok(self.mosaic(sample, pictures, target, rng));
         }
         if !self.moves() {
             return target.fit(sample);
         }
         let map = self.placement(sample, target, rng);
         let clip = [0, 0, target.width, target.height];
-        let mut canvas = Canvas::new(target.width, target.height, target.channels, self.fill);
+        let mut canvas = Canvas::new(target.width, target.height, target.channels, target.border(self.fill));
         draw(sample, &map, &mut canvas, clip);
         let boxes = sample.boxes.iter().filter_map(|&label| map.label(label, clip, self.visible, self.smallest));
         Ok(canvas.finish(boxes.collect(), sample.class))

@@ -76,7 +76,8 @@ pub struct Augmentation {
     pub visible: f32,
     /// Least width and height of a box in target pixels. Default 2.
     pub smallest: f32,
-    /// Grey level of what no picture covers, 0 to 255. Default 114, as in YOLO.
+    /// Grey level of what is cut out, and of what no picture covers where the target is not letterboxed, 0 to 255. Default 114,
+    /// as in YOLO.
     pub fill: u8,
 }
 

@@ -125,6 +125,14 @@ impl std::fmt::Display for Format {
 /// See [`Collection::open`].
 pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Collection, DataError> {
     std::fs::metadata(path).map_err(DataError::io(path))?;
+    if options.format.is_none()
+        && let Some(labels) = &options.labels
+        && let Some((format, because)) = of_labels(path, labels)
+    {
+        let options = OpenOptions { pictures: Some(path.into()), ..options.clone() };
+        let origin = if format == Format::Mot { path } else { labels.as_path() };
+        return finish(path, format.read(origin, &options)?, because);
+    }
     let found = match options.format {
         Some(format) => Some((format, "it was said to be".to_string())),
         None => Format::ALL.into_iter().find_map(|format| Some((format, format.recognise(path)?))),
@@ -132,8 +140,32 @@ pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Collection, Dat
     let Some((format, because)) = found else {
         return Err(DataError::format(path, UNKNOWN));
     };
-    let mut collection = format.read(path, options)?;
+    if options.labels.is_some() && ![Format::Idx, Format::Video, Format::Mot].contains(&format) {
+        let problem = format!(
+            "{format} ({because}) has its labels where they belong; leave out the other file, or name the format"
+        );
+        return Err(DataError::format(path, problem));
+    }
+    finish(path, format.read(path, options)?, because)
+}
+
+/// What a file of labels beside a folder of pictures is, by its name.
+fn of_labels(path: &Path, labels: &Path) -> Option<(Format, String)> {
+    let format = match labels.extension()?.to_str()? {
+        "json" => Format::Coco,
+        "jsonl" => Format::Collect,
+        "txt" => Format::Mot,
+        _ => return None,
+    };
+    path.is_dir()
+        .then(|| (format, format!("the labels' name {}", names::file(labels))))
+        .filter(|_| video::only(path).is_none())
+}
+
+fn finish(path: &Path, mut collection: Collection, because: String) -> Result<Collection, DataError> {
+    let format = collection.format;
     collection.because = because;
+    collection.origin = path.into();
     names::make_unique(&mut collection);
     if collection.is_empty() {
         let found =
@@ -148,3 +180,51 @@ pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Collection, Dat
 const UNKNOWN: &str = "is no set of pictures that is known here: neither COCO (a .json, or a folder with one), YOLO (data.yaml, or \
     folders images and labels), Pascal VOC (Annotations of .xml), ImageFolder (a folder for each class), IDX \
     (NAME-images-idx3-ubyte), MOT (gt.txt with img1 or a video), a folder of `retort collect` (detections.jsonl), a video, nor pictures";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn labels_may_lie_elsewhere() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pictures = folder.path().join("pictures");
+        std::fs::create_dir(&pictures).expect("made");
+        image::RgbImage::new(8, 8).save(pictures.join("000002.png")).expect("written");
+        let open = |name: &str, text: &str| {
+            let labels = folder.path().join(name);
+            std::fs::write(&labels, text).expect("written");
+            let options = OpenOptions { labels: Some(labels), ..OpenOptions::default() };
+            Collection::open(&pictures, &options).map(|set| (set.format, set.items[0].boxes.as_ref().map(Vec::len)))
+        };
+        let coco = r#"{"images": [{"id": 1, "file_name": "000002.png"}], "categories": [{"id": 1, "name": "a"}],
+            "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2]}]}"#;
+        assert_eq!(open("any.json", coco).expect("COCO"), (Format::Coco, Some(1)));
+        let line = r#"{"frame":1,"source":"000002.png","detections":[]}"#;
+        assert_eq!(open("any.jsonl", line).expect("lines"), (Format::Collect, Some(0)));
+        assert_eq!(open("boxes.txt", "2,1,1,1,2,2,1").expect("MOT"), (Format::Mot, Some(1)));
+        assert!(open("boxes.csv", "").expect_err("unknown").to_string().contains("nothing but pictures"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20))]
+
+        /// Whatever a file of labels holds, there is a set or an error.
+        #[test]
+        fn no_labels_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}\":,.a-z0-9<>/ \\n-]{0,120}") {
+            let folder = tempfile::tempdir().expect("a folder");
+            image::RgbImage::new(2, 2).save(folder.path().join("1.png")).expect("written");
+            for format in Format::ALL {
+                for name in ["1.txt", "1.xml", "a.json", "data.yaml", "gt.txt", "detections.jsonl", "a-images-idx3-ubyte"] {
+                    for content in [bytes.as_slice(), text.as_bytes()] {
+                        std::fs::write(folder.path().join(name), content).expect("written");
+                        let options = OpenOptions { format: Some(format), ..OpenOptions::default() };
+                        let _ = Collection::open(folder.path(), &options);
+                    }
+                    std::fs::remove_file(folder.path().join(name)).expect("removed");
+                }
+            }
+        }
+    }
+}
