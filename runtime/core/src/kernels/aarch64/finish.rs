@@ -4,6 +4,34 @@ use super::neon::{Rounding, store_some};
 use crate::kernels::vector::Target;
 use core::arch::aarch64::*;
 
+/// What tiles in assembly end with, where scaled sums stay within 16 bits and the bounds are those of bytes.
+#[derive(Clone, Copy)]
+pub struct Finish {
+    /// A multiplier for every channel.
+    pub multiplier: *const f32,
+    /// The zero point.
+    pub zero: i32,
+    /// The first pixel's results.
+    pub to: *mut u8,
+    /// Bytes from one pixel to the next.
+    pub step: usize,
+}
+
+impl Finish {
+    /// The zero point as two 16-bit lanes.
+    #[inline(always)]
+    pub fn added(&self) -> u32 {
+        self.zero as u32 * 0x1_0001
+    }
+
+    /// The bits of 1.5 · 2²³ and the zero point, where that is even: adding them to a float rounds it half to even and leaves the
+    /// result in the low bits. An odd number would send ties the other way.
+    #[inline(always)]
+    pub fn added_to_floats(&self) -> Option<u32> {
+        (self.zero % 2 == 0).then(|| (12_582_912.0 + self.zero as f32).to_bits())
+    }
+}
+
 /// Rounds and writes the sums of M pixels by N vectors of channels. PLAIN: see [`Rounding::is_plain`].
 ///
 /// # Safety

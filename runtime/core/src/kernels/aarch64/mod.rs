@@ -12,14 +12,17 @@
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 
+mod assembly;
 mod depthwise_columns;
 mod depthwise_taps;
+mod elements;
 mod finish;
 mod instructions;
 mod lookup;
 mod neon;
 mod neon_f32;
 mod padded;
+mod panel;
 mod peak;
 mod product_lanes;
 mod product_matrix;
@@ -27,6 +30,7 @@ mod product_rows;
 mod tile_f32;
 mod tile_lanes;
 mod tile_rows;
+mod tile_taps;
 
 use super::Kernels;
 use super::vector::{VectorKernels, VectorPacking};

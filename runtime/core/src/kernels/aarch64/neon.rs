@@ -116,6 +116,14 @@ impl Rounding {
         self.is_plain
     }
 
+    /// The zero point.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub fn zero(&self) -> i32 {
+        // SAFETY: every aarch64 processor has NEON.
+        unsafe { i32::from(vgetq_lane_s16::<0>(self.zero)) }
+    }
+
     /// Sums times their multipliers, rounded half to even, as i16 with the zero point added.
     #[inline(always)]
     #[allow(unsafe_code)]

@@ -51,7 +51,8 @@ pub fn convolution_int8<I: Int8, T: Tables>(
     assert!(work.scratch.len() >= packing.scratch_int8(step) as usize, "working memory");
     assert!(check::shape::convolution(step.form, step.groups, &step.x, &step.y, &step.window).is_ok(), "sizes");
     assert!(x.len() >= elements(&step.x) && y.len() >= elements(&step.y), "operands");
-    let convolution = Convolution { step, shape, x, packed, table };
+    let chains = packing.notes_at(&shape, packed.weights.len());
+    let convolution = Convolution { step, shape, x, packed, table, chains };
     let (rows, width) = (step.y.batch as usize * step.y.height as usize, step.y.width as usize);
     let (pixels, pitch) = (rows * width, step.y.stride as usize);
     let macs = (pixels as u64).saturating_mul(shape.weight_count());
@@ -105,6 +106,8 @@ struct Convolution<'c> {
     x: &'c [u8],
     packed: Packed<'c>,
     table: Option<&'c Table>,
+    /// Where the weights' notes of chains begin.
+    chains: usize,
 }
 
 impl Convolution<'_> {
@@ -113,6 +116,7 @@ impl Convolution<'_> {
             weights: self.packed.weights.as_ptr(),
             bias: self.packed.bias.as_ptr().cast(),
             multiplier: self.packed.multiplier.as_ptr().cast(),
+            chains: self.packed.weights[self.chains..].as_ptr().cast(),
         }
     }
 
@@ -182,6 +186,7 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
             constants.weights = constants.weights.add(dots * I::WEIGHT_BYTES);
             constants.bias = constants.bias.add(channels.start);
             constants.multiplier = constants.multiplier.add(channels.start);
+            constants.chains = constants.chains.wrapping_add(channels.start / 4);
             let rounding = convolution.rounding(isa);
             if !I::GATHERS {
                 return isa.multiply(runs, pixels.len(), constants, rounding, to);
@@ -233,6 +238,7 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
                 constants.weights = constants.weights.add(weights * I::WEIGHT_BYTES / I::LANES);
                 constants.bias = constants.bias.add(group * padded);
                 constants.multiplier = constants.multiplier.add(group * padded);
+                constants.chains = constants.chains.wrapping_add(group * padded / 4);
                 if !I::GATHERS {
                     return isa.multiply(runs, width, constants, rounding, to);
                 }
@@ -262,11 +268,21 @@ fn gather(starts: &[*const u8], len: usize, offset: usize, step: usize, pixels: 
             // behind a run is overwritten by the next one.
             #[allow(unsafe_code)]
             unsafe {
+                let copy = |from: *const u8, to: *mut u8| {
+                    to.cast::<[u8; GATHERED]>().write_unaligned(from.cast::<[u8; GATHERED]>().read_unaligned());
+                };
                 let mut from = start.add(offset + done);
                 let mut to = to.as_mut_ptr().add(run * len + done);
-                for _ in 0..pixels {
-                    let vector = from.cast::<[u8; GATHERED]>().read_unaligned();
-                    to.cast::<[u8; GATHERED]>().write_unaligned(vector);
+                // Four at a time, so that places are sums of registers.
+                for _ in 0..pixels / 4 {
+                    copy(from, to);
+                    copy(from.add(step), to.add(pitch));
+                    copy(from.add(2 * step), to.add(2 * pitch));
+                    copy(from.add(3 * step), to.add(3 * pitch));
+                    (from, to) = (from.wrapping_add(4 * step), to.wrapping_add(4 * pitch));
+                }
+                for _ in 0..pixels % 4 {
+                    copy(from, to);
                     (from, to) = (from.wrapping_add(step), to.wrapping_add(pitch));
                 }
             }

@@ -19,7 +19,7 @@
 pub use super::blocks::{
     Chunk, Segments, blocks, chunk_channel, chunks, fours, lane_channel, padded_channels, runs, tap_chunks,
 };
-use super::{layout_f32, scratch};
+use super::{chains, layout_f32, scratch};
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
 use crate::plan::step::{ConvolutionF32, ConvolutionForm, ConvolutionInt8};
@@ -44,6 +44,8 @@ pub struct VectorPacking {
     flips: bool,
     /// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied.
     gathers: bool,
+    /// Whether there are notes of [`chains`] behind the weights of products.
+    chains: bool,
 }
 
 /// Which depthwise convolutions an instruction set computes tap by tap.
@@ -124,6 +126,7 @@ impl VectorPacking {
         block: 4,
         flips: false,
         gathers: false,
+        chains: false,
     };
     /// For [`KernelSet::AvxVnni`].
     pub const AVX_VNNI: VectorPacking = VectorPacking { set: KernelSet::AvxVnni, wide: false, ..VectorPacking::AVX2 };
@@ -141,10 +144,17 @@ impl VectorPacking {
         block: 4,
         flips: true,
         gathers: true,
+        chains: false,
     };
     /// For [`KernelSet::Neon`].
-    pub const NEON: VectorPacking =
-        VectorPacking { set: KernelSet::Neon, taps: Taps::Always, unit: 16, block: 2, ..VectorPacking::NEON_DOTPROD };
+    pub const NEON: VectorPacking = VectorPacking {
+        set: KernelSet::Neon,
+        taps: Taps::Always,
+        unit: 16,
+        block: 2,
+        chains: true,
+        ..VectorPacking::NEON_DOTPROD
+    };
     /// For [`KernelSet::NeonI8mm`].
     pub const NEON_I8MM: VectorPacking = VectorPacking {
         set: KernelSet::NeonI8mm,
@@ -246,6 +256,38 @@ impl VectorPacking {
         }
     }
 
+    /// Where the notes of [`chains`] begin in packed weights of a product: 64 bits for every four channels, group after group, in
+    /// front of the [`Note`].
+    pub fn notes_at(&self, shape: &ConvolutionShape, packed_len: usize) -> usize {
+        packed_len.saturating_sub(NOTE + self.notes_len(shape) as usize)
+    }
+
+    /// Bytes of those notes.
+    fn notes_len(&self, shape: &ConvolutionShape) -> u64 {
+        if !self.chains || shape.form == ConvolutionForm::Depthwise {
+            return 0;
+        }
+        let groups = u64::from(shape.groups.max(1));
+        padded_channels((u64::from(shape.out_channels) / groups) as usize, self.lanes) as u64 * groups * 8
+            / chains::CHANNELS as u64
+    }
+
+    fn pack_notes(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
+        let (groups, depth) = (shape.groups as usize, shape.depth() as usize);
+        let of_group = shape.out_channels as usize / groups;
+        let at = self.notes_at(shape, packed.len());
+        let mut notes = packed[at..].chunks_exact_mut(8);
+        for first in (0..groups).flat_map(|group| {
+            (0..of_group).step_by(chains::CHANNELS).map(move |first| (group * of_group + first, (group + 1) * of_group))
+        }) {
+            let channels = first.0..first.1.min(first.0 + chains::CHANNELS);
+            let found = chains::notes(channels, depth, |channel, input| weights.at(channel * depth + input) as i8);
+            if let Some(note) = notes.next() {
+                note.copy_from_slice(&found.to_le_bytes());
+            }
+        }
+    }
+
     fn pack_taps(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
         let (taps, channels) = (shape.depth() as usize, shape.out_channels as usize);
         for (first, lanes) in tap_chunks(channels) {
@@ -317,7 +359,7 @@ impl Packing for VectorPacking {
             (sums, fours.saturating_mul(sums))
         };
         let weight = (self.weight_bytes() / self.lanes) as u64;
-        let note = if self.gathers { NOTE as u64 / weight } else { 0 };
+        let note = if self.gathers { (NOTE as u64 + self.notes_len(shape)) / weight } else { 0 };
         PackedLen {
             weights: bytes(weights.saturating_add(note), weight),
             bias: bytes(sums, 4),
@@ -348,6 +390,9 @@ impl Packing for VectorPacking {
             }
         } else {
             self.pack_product(shape, weights, packed.weights);
+            if self.chains {
+                self.pack_notes(shape, weights, packed.weights);
+            }
         }
         if self.gathers {
             let extreme = (0..weights.len()).any(|index| weights.at(index) == -128);

@@ -1,0 +1,66 @@
+//! Which products with signed bytes may be added up by threes in 16 bits: noted when weights are packed.
+//!
+//! Instruction sets without dot products add products of bytes in 16 bits before they widen the sums. Two always fit (but for
+//! weights of −128, see [`Note`](super::layout::Note)), three where the weights are small enough. It is decided for every four
+//! output channels and every *group* of 48 inputs, whose first 24 make a chain of three in each of eight lanes, and whose last
+//! 24 another.
+
+/// Inputs of a group.
+const GROUP: usize = 48;
+
+/// Lanes that are added up side by side.
+const LANES: usize = 8;
+
+/// Output channels that have notes together.
+pub const CHANNELS: usize = 4;
+
+/// Groups that there are notes for; those behind them are added up by twos.
+const MOST: usize = u64::BITS as usize;
+
+/// Whether the sums of three of these products stay within 16 bits, whatever the bytes.
+fn fits(weights: [i8; 3]) -> bool {
+    let part = |sign: fn(i32) -> bool| -> i32 { weights.map(i32::from).into_iter().filter(|&w| sign(w)).sum() };
+    let (positive, negative) = (part(|w| w > 0), -part(|w| w < 0));
+    // Bytes are −128 to 127.
+    127 * positive + 128 * negative <= i32::from(i16::MAX) && 128 * positive + 127 * negative <= -i32::from(i16::MIN)
+}
+
+/// The notes of some channels of `depth` inputs each: bit i where group i may be added up by threes. `weight` gives the weight
+/// of a channel and an input.
+pub fn notes(channels: core::ops::Range<usize>, depth: usize, weight: impl Fn(usize, usize) -> i8) -> u64 {
+    let may = |group: usize| {
+        channels.clone().all(|channel| {
+            (0..GROUP / 3).all(|chain| {
+                let first = group * GROUP + chain / LANES * LANES * 3 + chain % LANES;
+                fits(core::array::from_fn(|i| weight(channel, first + i * LANES)))
+            })
+        })
+    };
+    (0..(depth / GROUP).min(MOST)).filter(|&group| may(group)).fold(0, |notes, group| notes | 1 << group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn three_fit_where_the_extremes_of_their_sum_do(weights: [i8; 3]) {
+            let ends = |w: i8| [-128, 127].map(|x| x * i32::from(w));
+            let least: i32 = weights.iter().map(|&w| ends(w).into_iter().min().unwrap_or(0)).sum();
+            let most: i32 = weights.iter().map(|&w| ends(w).into_iter().max().unwrap_or(0)).sum();
+            prop_assert_eq!(fits(weights), least >= -32768 && most <= 32767);
+        }
+    }
+
+    #[test]
+    fn a_large_weight_forbids_its_group_only() {
+        // Three weights of 100 eight apart, of inputs 48 + 24 + 1, 9 and 17.
+        let weight =
+            |channel: usize, input: usize| if channel == 2 && [73, 81, 89].contains(&input) { 100 } else { 60 };
+        assert_eq!(notes(0..4, 3 * 48 + 47, weight), 0b101);
+        assert_eq!(notes(0..2, 3 * 48, weight), 0b111);
+        assert_eq!(notes(0..4, 47, weight), 0);
+    }
+}
