@@ -5,7 +5,7 @@
 //! kernel column; columns stay in registers while the window slides over them: 12 vectors of weights, 12 of columns, 4 of sums
 //! and 4 of places in the table.
 
-use super::finish::finish;
+use super::finish::{ANY, EVEN, PLAIN, finish, finish_pixel};
 use super::neon::Rounding;
 use super::padded::for_each_row;
 use crate::kernels::vector::{Constants, Depthwise, Int8, Target, Task, chunks, rounding};
@@ -38,13 +38,20 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
                 let rows = [a.add(chunk.start), b.add(chunk.start), c.add(chunk.start)];
                 let pixels = step.y.width as usize;
                 let slide = Slide { rows, column: channels, pixels, constants, rounding, to };
-                match (step.window.stride[1], rounding.is_plain(), to.channels) {
-                    (1, true, 16) => isa.invoke(Of::<1, 4, true>(slide)),
-                    (2, true, 16) => isa.invoke(Of::<2, 4, true>(slide)),
-                    (1, true, 8) => isa.invoke(Of::<1, 2, true>(slide)),
-                    (2, true, 8) => isa.invoke(Of::<2, 2, true>(slide)),
-                    (1, ..) => isa.invoke(Of::<1, 4, false>(slide)),
-                    (2, ..) => isa.invoke(Of::<2, 4, false>(slide)),
+                let how = match to.channels {
+                    8 | 16 if rounding.is_even() => EVEN,
+                    8 | 16 if rounding.is_plain() => PLAIN,
+                    _ => ANY,
+                };
+                match (step.window.stride[1], how, to.channels) {
+                    (1, EVEN, 16) => isa.invoke(Of::<1, 4, EVEN>(slide)),
+                    (2, EVEN, 16) => isa.invoke(Of::<2, 4, EVEN>(slide)),
+                    (1, EVEN, _) => isa.invoke(Of::<1, 2, EVEN>(slide)),
+                    (2, EVEN, _) => isa.invoke(Of::<2, 2, EVEN>(slide)),
+                    (1, PLAIN, 16) => isa.invoke(Of::<1, 4, PLAIN>(slide)),
+                    (2, PLAIN, 16) => isa.invoke(Of::<2, 4, PLAIN>(slide)),
+                    (1, ..) => isa.invoke(Of::<1, 4, ANY>(slide)),
+                    (2, ..) => isa.invoke(Of::<2, 4, ANY>(slide)),
                     (stride, ..) => isa.invoke(Far(slide, stride as usize)),
                 }
             }
@@ -139,7 +146,7 @@ impl Slide {
     /// It can be written.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn pixel<I: Dots, const N: usize, const PLAIN: bool>(
+    unsafe fn pixel<I: Dots, const N: usize, const HOW: u8>(
         &self,
         isa: I,
         pixel: usize,
@@ -156,19 +163,21 @@ impl Slide {
                     sums[v] = isa.dot(sums[v], columns[column][v], weights[column][v]);
                 }
             }
-            // All channels of a chunk are there where PLAIN.
-            let channels = if PLAIN { 4 * N } else { self.to.channels };
-            let to = Target { first: self.to.first.add(pixel * self.to.step), channels, ..self.to };
-            finish::<1, N, PLAIN>([sums], by, &self.rounding, to);
+            let to = Target { first: self.to.first.add(pixel * self.to.step), ..self.to };
+            match HOW {
+                EVEN => finish_pixel::<N, true>(sums, by, &self.rounding, to.first),
+                PLAIN => finish_pixel::<N, false>(sums, by, &self.rounding, to.first),
+                _ => finish::<1, N, false>([sums], by, &self.rounding, to),
+            }
         }
     }
 }
 
 /// A window that moves by STRIDE columns, 1 or 2, over N vectors of channels. It is a task of its own, so that its loop has all
 /// registers to itself.
-struct Of<const STRIDE: usize, const N: usize, const PLAIN: bool>(Slide);
+struct Of<const STRIDE: usize, const N: usize, const HOW: u8>(Slide);
 
-impl<I: Dots, const STRIDE: usize, const N: usize, const PLAIN: bool> Task<I> for Of<STRIDE, N, PLAIN> {
+impl<I: Dots, const STRIDE: usize, const N: usize, const HOW: u8> Task<I> for Of<STRIDE, N, HOW> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, isa: I) {
@@ -183,16 +192,16 @@ impl<I: Dots, const STRIDE: usize, const N: usize, const PLAIN: bool> Task<I> fo
                 // Three pixels at a time, so that columns need not move between registers.
                 while pixel + 3 <= slide.pixels {
                     let c = slide.column(places, pixel + 2);
-                    slide.pixel::<I, N, PLAIN>(isa, pixel, [a, b, c], weights);
+                    slide.pixel::<I, N, HOW>(isa, pixel, [a, b, c], weights);
                     a = slide.column(places, pixel + 3);
-                    slide.pixel::<I, N, PLAIN>(isa, pixel + 1, [b, c, a], weights);
+                    slide.pixel::<I, N, HOW>(isa, pixel + 1, [b, c, a], weights);
                     b = slide.column(places, pixel + 4);
-                    slide.pixel::<I, N, PLAIN>(isa, pixel + 2, [c, a, b], weights);
+                    slide.pixel::<I, N, HOW>(isa, pixel + 2, [c, a, b], weights);
                     pixel += 3;
                 }
                 while pixel < slide.pixels {
                     let c = slide.column(places, pixel + 2);
-                    slide.pixel::<I, N, PLAIN>(isa, pixel, [a, b, c], weights);
+                    slide.pixel::<I, N, HOW>(isa, pixel, [a, b, c], weights);
                     (a, b) = (b, c);
                     pixel += 1;
                 }
@@ -200,7 +209,7 @@ impl<I: Dots, const STRIDE: usize, const N: usize, const PLAIN: bool> Task<I> fo
                 while pixel < slide.pixels {
                     let b = slide.column(places, 2 * pixel + 1);
                     let c = slide.column(places, 2 * pixel + 2);
-                    slide.pixel::<I, N, PLAIN>(isa, pixel, [a, b, c], weights);
+                    slide.pixel::<I, N, HOW>(isa, pixel, [a, b, c], weights);
                     a = c;
                     pixel += 1;
                 }
@@ -226,7 +235,7 @@ impl<I: Dots> Task<I> for Far {
                 for (index, column) in columns.iter_mut().enumerate().skip(1) {
                     *column = slide.column(places, first + index);
                 }
-                slide.pixel::<I, 4, false>(isa, pixel, columns, weights);
+                slide.pixel::<I, 4, ANY>(isa, pixel, columns, weights);
             }
         }
     }

@@ -5,7 +5,7 @@
 //! where their bytes are flipped once instead of at every tap. Two products overflow 16 bits only if both weights are −128;
 //! where that may be, each goes to the sums by itself.
 
-use super::finish::{Finish, finish};
+use super::finish::{ANY, EVEN, Finish, PLAIN, finish, finish_pixel};
 use super::instructions::{smlal_high, smull_high};
 use super::neon::{Neon, Rounding};
 use super::padded::for_each_row;
@@ -77,17 +77,23 @@ impl Row<'_> {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn invoke(self, isa: Neon, lanes: usize, close: bool) {
-        let plain = self.rounding.is_plain() && self.to.channels == lanes;
         let usual = self.columns == 3 && self.starts.len() == 3 && !self.rounding.extreme();
-        match (lanes, usual, close, plain) {
-            (16, true, true, true) => isa.invoke(ThreeByThree::<4, true, true>(self)),
-            (16, true, true, false) => isa.invoke(ThreeByThree::<4, true, false>(self)),
-            (16, true, false, true) => isa.invoke(ThreeByThree::<4, false, true>(self)),
-            (16, true, false, false) => isa.invoke(ThreeByThree::<4, false, false>(self)),
-            (_, true, true, true) => isa.invoke(ThreeByThree::<2, true, true>(self)),
-            (_, true, true, false) => isa.invoke(ThreeByThree::<2, true, false>(self)),
-            (_, true, false, true) => isa.invoke(ThreeByThree::<2, false, true>(self)),
-            (_, true, false, false) => isa.invoke(ThreeByThree::<2, false, false>(self)),
+        let how = match self.to.channels == lanes {
+            true if self.rounding.is_even() => EVEN,
+            true if self.rounding.is_plain() => PLAIN,
+            _ => ANY,
+        };
+        match (lanes, usual, close, how) {
+            (16, true, true, EVEN) => isa.invoke(ThreeByThree::<4, true, EVEN>(self)),
+            (16, true, true, PLAIN) => isa.invoke(ThreeByThree::<4, true, PLAIN>(self)),
+            (16, true, true, _) => isa.invoke(ThreeByThree::<4, true, ANY>(self)),
+            (16, true, false, EVEN) => isa.invoke(ThreeByThree::<4, false, EVEN>(self)),
+            (16, true, false, PLAIN) => isa.invoke(ThreeByThree::<4, false, PLAIN>(self)),
+            (16, true, false, _) => isa.invoke(ThreeByThree::<4, false, ANY>(self)),
+            (_, true, true, EVEN) => isa.invoke(ThreeByThree::<2, true, EVEN>(self)),
+            (_, true, true, _) => isa.invoke(ThreeByThree::<2, true, ANY>(self)),
+            (_, true, false, EVEN) => isa.invoke(ThreeByThree::<2, false, EVEN>(self)),
+            (_, true, false, _) => isa.invoke(ThreeByThree::<2, false, ANY>(self)),
             (16, ..) if !self.rounding.extreme() => isa.invoke(Any::<4, false>(self)),
             (16, ..) => isa.invoke(Any::<4, true>(self)),
             _ if !self.rounding.extreme() => isa.invoke(Any::<2, false>(self)),
@@ -97,9 +103,9 @@ impl Row<'_> {
 }
 
 /// The usual window, on N vectors of sums. CLOSE: it moves by one column, so that neighbouring places share two.
-struct ThreeByThree<'r, const N: usize, const CLOSE: bool, const PLAIN: bool>(Row<'r>);
+struct ThreeByThree<'r, const N: usize, const CLOSE: bool, const HOW: u8>(Row<'r>);
 
-impl<const N: usize, const CLOSE: bool, const PLAIN: bool> Task<Neon> for ThreeByThree<'_, N, CLOSE, PLAIN> {
+impl<const N: usize, const CLOSE: bool, const HOW: u8> Task<Neon> for ThreeByThree<'_, N, CLOSE, HOW> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
@@ -120,20 +126,20 @@ impl<const N: usize, const CLOSE: bool, const PLAIN: bool> Task<Neon> for ThreeB
                 // Three pixels at a time, so that columns need not move between registers.
                 while left >= 3 {
                     let right = column_at(at);
-                    pixel::<N, PLAIN>(constants, [left_column, middle, right], weights, &rounding, to);
+                    pixel::<N, HOW>(constants, [left_column, middle, right], weights, &rounding, to);
                     to.first = to.first.add(to.step);
                     left_column = column_at(at + column);
-                    pixel::<N, PLAIN>(constants, [middle, right, left_column], weights, &rounding, to);
+                    pixel::<N, HOW>(constants, [middle, right, left_column], weights, &rounding, to);
                     to.first = to.first.add(to.step);
                     middle = column_at(at + 2 * column);
-                    pixel::<N, PLAIN>(constants, [right, left_column, middle], weights, &rounding, to);
+                    pixel::<N, HOW>(constants, [right, left_column, middle], weights, &rounding, to);
                     to.first = to.first.add(to.step);
                     at += 3 * column;
                     left -= 3;
                 }
                 while left > 0 {
                     let right = column_at(at);
-                    pixel::<N, PLAIN>(constants, [left_column, middle, right], weights, &rounding, to);
+                    pixel::<N, HOW>(constants, [left_column, middle, right], weights, &rounding, to);
                     to.first = to.first.add(to.step);
                     (left_column, middle) = (middle, right);
                     at += column;
@@ -142,7 +148,7 @@ impl<const N: usize, const CLOSE: bool, const PLAIN: bool> Task<Neon> for ThreeB
             } else {
                 while left > 0 {
                     let columns = [column_at(at), column_at(at + column), column_at(at + 2 * column)];
-                    pixel::<N, PLAIN>(constants, columns, weights, &rounding, to);
+                    pixel::<N, HOW>(constants, columns, weights, &rounding, to);
                     to.first = to.first.add(to.step);
                     at += step;
                     left -= 1;
@@ -158,7 +164,7 @@ impl<const N: usize, const CLOSE: bool, const PLAIN: bool> Task<Neon> for ThreeB
 /// Constants can be read, and the pixel written.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn pixel<const N: usize, const PLAIN: bool>(
+unsafe fn pixel<const N: usize, const HOW: u8>(
     constants: Constants,
     [a, b, c]: [[int8x16_t; 3]; 3],
     weights: [int8x16_t; 9],
@@ -170,9 +176,12 @@ unsafe fn pixel<const N: usize, const PLAIN: bool>(
         // Biases and multipliers are read anew for every pixel: registers are full.
         let (bias, by) = constants_of::<N>(constants);
         let inputs = [a[0], b[0], c[0], a[1], b[1], c[1], a[2], b[2], c[2]];
-        // All channels are there where PLAIN.
-        let channels = if PLAIN { 4 * N } else { to.channels };
-        finish::<1, N, PLAIN>([nine::<N>(bias, inputs, weights)], by, rounding, Target { channels, ..to });
+        let sums = nine::<N>(bias, inputs, weights);
+        match HOW {
+            EVEN => finish_pixel::<N, true>(sums, by, rounding, to.first),
+            PLAIN => finish_pixel::<N, false>(sums, by, rounding, to.first),
+            _ => finish::<1, N, false>([sums], by, rounding, to),
+        }
     }
 }
 
@@ -200,8 +209,15 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
             if N == 4 && !EXTREME && rounding.is_plain() && to.channels == 16 && pixels >= 4 {
                 let Constants { weights, bias, multiplier, .. } = constants;
                 let finish = Finish { multiplier, zero: rounding.zero(), to: to.first, step: to.step };
-                tiles(Operands { taps: &taps[..count], step, weights, bias }, pixels / 4, finish);
-                done = pixels / 4 * 4;
+                let operands = Operands { taps: &taps[..count], offset: 0, step, weights, bias };
+                tiles(operands, pixels / 4, finish);
+                if pixels % 4 > 0 {
+                    // The last four once more, of which some are done.
+                    let last = pixels - 4;
+                    let finish = Finish { to: to.first.add(last * to.step), ..finish };
+                    tiles(Operands { offset: last * step, ..operands }, 1, finish);
+                }
+                done = pixels;
             }
             while done < pixels {
                 let to = Target { first: to.first.add(done * to.step), ..to };

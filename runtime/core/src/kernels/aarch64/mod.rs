@@ -2,7 +2,7 @@
 //!
 //! | kernel set | boards | integer products |
 //! |---|---|---|
-//! | `neon` | Cortex-A53 (Pi 3, Zero 2 W), A72 (Pi 4) | SMULL, SMLAL, SADALP in `product_rows` |
+//! | `neon` | Cortex-A53 (Pi 3, Zero 2 W), A72 (Pi 4) | SMULL, SMLAL, SADALP in `product_rows`; few inputs: SADDW in `product_few` |
 //! | `neon-dotprod` | Cortex-A55, A76 (Pi 5) | SDOT by lane, in `product_lanes` |
 //! | `neon-i8mm` | Cortex-A510, A710 and later | USMMLA in `product_matrix` |
 //!
@@ -24,10 +24,12 @@ mod neon_f32;
 mod padded;
 mod panel;
 mod peak;
+mod product_few;
 mod product_lanes;
 mod product_matrix;
 mod product_rows;
 mod tile_f32;
+mod tile_few;
 mod tile_lanes;
 mod tile_rows;
 mod tile_taps;

@@ -83,6 +83,10 @@ pub struct Rounding {
     extreme: bool,
     /// The zero point.
     zero: int16x8_t,
+    /// Whether it is even.
+    is_even: bool,
+    /// 1.5 · 2²³ and the zero point.
+    rounder: float32x4_t,
     /// The bounds.
     low: uint8x16_t,
     high: uint8x16_t,
@@ -98,6 +102,8 @@ impl Rounding {
                 extreme,
                 is_plain: !may_overflow && low <= 0 && high >= 255,
                 zero: vdupq_n_s16(zero as i16),
+                is_even: zero % 2 == 0,
+                rounder: vdupq_n_f32(12_582_912.0 + zero as f32),
                 low: vdupq_n_u8(low as u8),
                 high: vdupq_n_u8(high as u8),
             }
@@ -114,6 +120,29 @@ impl Rounding {
     #[inline(always)]
     pub fn is_plain(&self) -> bool {
         self.is_plain
+    }
+
+    /// Whether rounding may be even: plain, and the zero point is, so that adding it before rounding sends ties where they
+    /// would go without it.
+    #[inline(always)]
+    pub fn is_even(&self) -> bool {
+        self.is_plain && self.is_even
+    }
+
+    /// As [`scale`](Self::scale), where rounding may be [even](Self::is_even): adding 1.5 · 2²³ leaves whole numbers in the low
+    /// bits of floats.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub fn scale_even(&self, sums: [int32x4_t; 2], by: [float32x4_t; 2]) -> int16x8_t {
+        // SAFETY: every aarch64 processor has NEON.
+        unsafe {
+            let mut words = [vdupq_n_s16(0); 2];
+            for i in 0..2 {
+                let rounded = vaddq_f32(vmulq_f32(vcvtq_f32_s32(sums[i]), by[i]), self.rounder);
+                words[i] = vreinterpretq_s16_f32(rounded);
+            }
+            vuzp1q_s16(words[0], words[1])
+        }
     }
 
     /// The zero point.
@@ -417,6 +446,24 @@ int8!(
     },
     fn name_of_depthwise(_: &ConvolutionShape) -> &'static str {
         "aarch64/depthwise_taps"
+    },
+    #[inline(always)]
+    unsafe fn multiply_few(
+        self,
+        runs: Runs<'_>,
+        flipped: bool,
+        pixels: usize,
+        constants: Constants,
+        rounding: Rounding,
+        to: Target,
+    ) {
+        unsafe {
+            if flipped {
+                super::product_few::few(self, runs, pixels, constants, rounding, to);
+            } else {
+                super::product_few::of_pixels(self, runs, pixels, constants, rounding, to);
+            }
+        }
     }
 );
 int8!(

@@ -39,6 +39,19 @@ pub fn notes(channels: core::ops::Range<usize>, depth: usize, weight: impl Fn(us
     (0..(depth / GROUP).min(MOST)).filter(|&group| may(group)).fold(0, |notes, group| notes | 1 << group)
 }
 
+/// The notes of some channels of `depth` inputs each, in runs of `len`, where the inputs of a chain are neighbours: bit i where the
+/// i-th three of inputs, counted through all runs, may be added up. What a run has behind its threes is not counted.
+pub fn notes_of_threes(
+    channels: core::ops::Range<usize>,
+    depth: usize,
+    len: usize,
+    weight: impl Fn(usize, usize) -> i8,
+) -> u64 {
+    let firsts = (0..depth).step_by(len.max(1)).flat_map(|run| (0..len / 3).map(move |three| run + three * 3));
+    let may = |first: usize| channels.clone().all(|channel| fits(core::array::from_fn(|i| weight(channel, first + i))));
+    firsts.enumerate().filter(|&(_, first)| may(first)).fold(0, |notes, (index, _)| notes | 1 << index)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +75,12 @@ mod tests {
         assert_eq!(notes(0..4, 3 * 48 + 47, weight), 0b101);
         assert_eq!(notes(0..2, 3 * 48, weight), 0b111);
         assert_eq!(notes(0..4, 47, weight), 0);
+    }
+
+    #[test]
+    fn threes_are_counted_through_all_runs() {
+        // Two runs of seven inputs: threes begin at 0, 3, 7 and 10.
+        let weight = |_: usize, input: usize| if input == 8 { 127 } else { 65 };
+        assert_eq!(notes_of_threes(0..8, 14, 7, weight), 0b1011);
     }
 }

@@ -3,6 +3,7 @@
 //! | form | weights | bias, multiplier |
 //! |---|---|---|
 //! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
+//! | pointwise, general, [few](VectorPacking::takes_few) inputs | `[group][16 channels, or the last 8][input][channel]` | `[group][channel]` |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
 //! | depthwise, by taps | `[16 channels, or the last 8][tap][channel]` | `[channel]`, filled up to a multiple of 8 |
 //!
@@ -85,6 +86,9 @@ impl Note {
         }
     }
 }
+
+/// The most inputs that are few.
+const FEW: u64 = 28;
 
 /// What processors with vectors of 16 bytes read at a time.
 pub const GATHERED: usize = 16;
@@ -171,6 +175,13 @@ impl VectorPacking {
             Taps::Unless3x3 => !slides(shape, self.many_registers),
             Taps::Always => true,
         }
+    }
+
+    /// Whether the weights of a product of this shape are packed for few inputs: where 16-bit sums are added to 32-bit ones by
+    /// themselves, the lanes of a vector then hold output channels.
+    pub fn takes_few(&self, shape: &ConvolutionShape) -> bool {
+        let of_group = shape.out_channels / shape.groups.max(1);
+        self.chains && shape.form != ConvolutionForm::Depthwise && shape.depth() <= FEW && of_group.is_multiple_of(8)
     }
 
     /// Inputs of a unit in the weights of such a convolution: gathered patches are whole vectors.
@@ -288,6 +299,29 @@ impl VectorPacking {
         }
     }
 
+    fn pack_few(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
+        let (groups, depth) = (shape.groups as usize, shape.depth() as usize);
+        let of_group = shape.out_channels as usize / groups;
+        let notes_at = self.notes_at(shape, packed.len());
+        let (packed, notes) = packed.split_at_mut(notes_at);
+        let len = depth / (runs(shape, false).0.max(1));
+        for group in 0..groups {
+            for first in (0..of_group).step_by(16) {
+                let (start, count) = (group * of_group + first, 16.min(of_group - first));
+                for input in 0..depth {
+                    for channel in 0..count {
+                        let weight = weights.at((start + channel) * depth + input) as i8;
+                        packed[start * depth + input * count + channel] = weight as u8;
+                    }
+                }
+                let found = chains::notes_of_threes(start..start + count, depth, len, |channel, input| {
+                    weights.at(channel * depth + input) as i8
+                });
+                notes[start / chains::CHANNELS * 8..][..8].copy_from_slice(&found.to_le_bytes());
+            }
+        }
+    }
+
     fn pack_taps(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
         let (taps, channels) = (shape.depth() as usize, shape.out_channels as usize);
         for (first, lanes) in tap_chunks(channels) {
@@ -351,6 +385,8 @@ impl Packing for VectorPacking {
             let chunks = outputs / (4 * lanes) + rest;
             let taps = u64::from(shape.kernel[0]).div_ceil(4).saturating_mul(shape.kernel[1].into());
             (chunks * 4 * lanes, taps.saturating_mul(chunks * 4 * lanes))
+        } else if self.takes_few(shape) {
+            (outputs, outputs.saturating_mul(shape.depth()) / 4)
         } else {
             let groups = u64::from(shape.groups.max(1));
             let (runs, len) = runs(shape, self.gathers);
@@ -389,8 +425,12 @@ impl Packing for VectorPacking {
                 self.pack_depthwise(shape, weights, packed.weights);
             }
         } else {
-            self.pack_product(shape, weights, packed.weights);
-            if self.chains {
+            if self.takes_few(shape) {
+                self.pack_few(shape, weights, packed.weights);
+            } else {
+                self.pack_product(shape, weights, packed.weights);
+            }
+            if self.chains && !self.takes_few(shape) {
                 self.pack_notes(shape, weights, packed.weights);
             }
         }
