@@ -6,9 +6,11 @@
 //! | `neon-dotprod` | Cortex-A55, A76 (Pi 5) | SDOT by lane, in `product_lanes` |
 //! | `neon-i8mm` | Cortex-A510, A710 and later | USMMLA in `product_matrix` |
 //!
-//! Base NEON and SDOT multiply signed bytes only: bytes are flipped (less 128) as they are read, which costs one operation
-//! for 16 of them. Loads are the compiler's to place: tiles read rows of weights in order, which the hardware prefetchers
-//! of all these cores follow (Cortex-A53's after three cache lines in sequence), so there is no explicit prefetch.
+//! Base NEON and SDOT multiply signed bytes only: bytes are flipped (less 128) as they are read or copied, which costs one
+//! operation for 16 of them. Tiles that fill all registers are in assembly (`tile_*`), from the first load to the bytes that
+//! are written: a compiler would spill some of them in every round. They read weights in order, which the hardware
+//! prefetchers of all these cores follow (Cortex-A53's after three cache lines in sequence), so there is no explicit
+//! prefetch.
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 

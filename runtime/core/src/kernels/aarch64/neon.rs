@@ -5,7 +5,7 @@
 use super::depthwise_columns::Dots;
 use super::instructions::{sdot, usdot};
 use crate::kernels::ConvolutionShape;
-use crate::kernels::vector::{Constants, Depthwise, Int8, Isa, Runs, Target, Task, slides};
+use crate::kernels::vector::{Constants, Depthwise, Int8, Isa, Runs, Target, Task, VectorPacking, slides};
 use core::arch::aarch64::*;
 
 /// NEON, as every aarch64 processor has it.
@@ -446,6 +446,9 @@ int8!(
     },
     fn name_of_depthwise(_: &ConvolutionShape) -> &'static str {
         "aarch64/depthwise_taps"
+    },
+    fn name_of_product(shape: &ConvolutionShape) -> &'static str {
+        if VectorPacking::NEON.takes_few(shape) { "aarch64/product_few" } else { "aarch64/product_rows" }
     },
     #[inline(always)]
     unsafe fn multiply_few(

@@ -146,7 +146,7 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
             }
         };
         tiles_from(0, within / M);
-        if within % M > 0 {
+        if !within.is_multiple_of(M) {
             // The last ones once more, of which some are done.
             tiles_from(within - M, 1);
         }

@@ -60,6 +60,26 @@ macro_rules! three {
     };
 }
 
+/// Two inputs of all pixels, whose weights are in `v16` and `v17`.
+macro_rules! two {
+    ($width:ident, [$($a:literal)*] [$($b:literal)*] [$($c:literal)*] [$($d:literal)*]) => {
+        concat!(
+            two!(@$width, "p0", "19" "20", "22" "23", $($a)*),
+            two!(@$width, "p1", "24" "25", "27" "28", $($b)*),
+            two!(@$width, "p2", "19" "20", "22" "23", $($c)*),
+            two!(@$width, "p3", "24" "25", "27" "28", $($d)*)
+        )
+    };
+    (@$width:ident, $place:literal, $x:literal $y:literal, $t:literal $u:literal, $($sum:literal)*) => {
+        concat!(
+            "ld2r {{v", $x, ".16b, v", $y, ".16b}}, [{", $place, "}], #2\n",
+            products!(@$width, "smull", "16", $x, $t $u),
+            products!(@$width, "smlal", "17", $y, $t $u),
+            products!(@add, $width, $t $u, $($sum)*)
+        )
+    };
+}
+
 /// One input of all pixels, whose weights are in `v16`.
 macro_rules! one {
     ($width:ident, [$($a:literal)*] [$($b:literal)*] [$($c:literal)*] [$($d:literal)*]) => {
@@ -113,17 +133,19 @@ pub struct Operands<'t> {
     pub step: usize,
     /// `[input][channel]`.
     pub weights: *const u8,
-    /// Bit i: whether the products of the i-th three inputs may be added up in 16 bits.
+    /// Bit i: whether the products of the i-th three inputs may be added up in 16 bits. Where there is none, they are added up by
+    /// twos.
     pub chains: u64,
     pub bias: *const i32,
 }
 
 macro_rules! tiles {
     (
-        $begin:expr, $load:literal, $load_one:literal, $width:ident $sums:tt, $results:expr,
+        $begin:expr, $load:literal, $load_two:literal, $load_one:literal, $width:ident $sums:tt, $results:expr,
         $operands:ident, $count:ident, $finish:ident, $added:expr
     ) => {{
         let Operands { starts, offset, len, step, weights, chains, bias } = $operands;
+        let threes = if chains == 0 { 0 } else { len / 3 };
         asm!(
             "2:",
             $begin,
@@ -153,14 +175,18 @@ macro_rules! tiles {
             "subs {left}, {left}, #1",
             "b.ne 4b",
             "6:",
-            "mov {left}, {ones}",
+            "mov {left}, {twos}",
             "cbz {left}, 8f",
             "7:",
-            $load_one,
-            tiles!(@one $width $sums),
+            $load_two,
+            tiles!(@two $width $sums),
             "subs {left}, {left}, #1",
             "b.ne 7b",
             "8:",
+            "cbz {ones}, 9f",
+            $load_one,
+            tiles!(@one $width $sums),
+            "9:",
             "subs {runs}, {runs}, #1",
             "b.ne 3b",
             "dup v20.4s, {added:w}",
@@ -169,7 +195,7 @@ macro_rules! tiles {
             "subs {count}, {count}, #1",
             "b.ne 2b",
             starts = in(reg) starts.as_ptr(), start = out(reg) _, all_runs = in(reg) starts.len(), runs = out(reg) _,
-            threes = in(reg) len / 3, ones = in(reg) len % 3, left = out(reg) _,
+            threes = in(reg) threes, twos = in(reg) (len - 3 * threes) / 2, ones = in(reg) (len - 3 * threes) % 2, left = out(reg) _,
             offset = inout(reg) offset => _, step = in(reg) step, count = inout(reg) $count => _,
             p0 = out(reg) _, p1 = out(reg) _, p2 = out(reg) _, p3 = out(reg) _,
             weights = in(reg) weights, w = out(reg) _, all_chains = in(reg) chains, chains = out(reg) _,
@@ -183,6 +209,7 @@ macro_rules! tiles {
         )
     }};
     (@three $how:ident, $width:ident [$($sums:tt)*]) => { three!($how, $width, $($sums)*) };
+    (@two $width:ident [$($sums:tt)*]) => { two!($width, $($sums)*) };
     (@one $width:ident [$($sums:tt)*]) => { one!($width, $($sums)*) };
 }
 
@@ -195,6 +222,7 @@ macro_rules! whole_tiles {
                 copy!("4" "0" "5" "1" "6" "2" "7" "3" "8" "0" "9" "1" "10" "2" "11" "3" "12" "0" "13" "1" "14" "2" "15" "3")
             ),
             "ld1 {{v16.16b, v17.16b, v18.16b}}, [{w}], #48",
+            "ldp q16, q17, [{w}], #32",
             "ldr q16, [{w}], #16",
             whole [["0" "1" "2" "3"] ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"]],
             concat!(
@@ -215,6 +243,7 @@ macro_rules! half_tiles {
         tiles!(
             concat!("ldp q0, q1, [{bias}]\n", copy!("2" "0" "3" "1" "4" "0" "5" "1" "6" "0" "7" "1")),
             "ld1 {{v16.8b, v17.8b, v18.8b}}, [{w}], #24",
+            "ldp d16, d17, [{w}], #16",
             "ldr d16, [{w}], #8",
             half [["0" "1"] ["2" "3"] ["4" "5"] ["6" "7"]],
             concat!(

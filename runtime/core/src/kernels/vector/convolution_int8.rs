@@ -18,7 +18,7 @@ pub fn name_of<I: Int8>(step: &ConvolutionInt8) -> &'static str {
     let shape = ConvolutionShape::of_int8(step);
     match step.form {
         _ if !is_covered(&shape, step.wide) => "portable/convolution_int8",
-        ConvolutionForm::Pointwise => I::PRODUCT,
+        ConvolutionForm::Pointwise => I::name_of_product(&shape),
         ConvolutionForm::Depthwise => I::name_of_depthwise(&shape),
         ConvolutionForm::General => "vector/convolution_int8 (general)",
     }

@@ -136,6 +136,11 @@ pub unsafe trait Int8: Isa {
         }
     }
 
+    /// The file under `kernels/` that such a pointwise convolution is computed in.
+    fn name_of_product(_: &ConvolutionShape) -> &'static str {
+        Self::PRODUCT
+    }
+
     /// The file under `kernels/` that [`depthwise`](Self::depthwise) computes such a convolution in.
     fn name_of_depthwise(shape: &ConvolutionShape) -> &'static str {
         if slides(shape, Self::MANY_REGISTERS) { "vector/depthwise_3x3" } else { "vector/depthwise_int8" }
