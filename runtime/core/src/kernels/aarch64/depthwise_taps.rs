@@ -209,15 +209,8 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
             if N == 4 && !EXTREME && rounding.is_plain() && to.channels == 16 && pixels >= 4 {
                 let Constants { weights, bias, multiplier, .. } = constants;
                 let finish = Finish { multiplier, zero: rounding.zero(), to: to.first, step: to.step };
-                let operands = Operands { taps: &taps[..count], offset: 0, step, weights, bias };
-                tiles(operands, pixels / 4, finish);
-                if pixels % 4 > 0 {
-                    // The last four once more, of which some are done.
-                    let last = pixels - 4;
-                    let finish = Finish { to: to.first.add(last * to.step), ..finish };
-                    tiles(Operands { offset: last * step, ..operands }, 1, finish);
-                }
-                done = pixels;
+                tiles(Operands { taps: &taps[..count], step, weights, bias }, pixels / 4, finish);
+                done = pixels / 4 * 4;
             }
             while done < pixels {
                 let to = Target { first: to.first.add(done * to.step), ..to };

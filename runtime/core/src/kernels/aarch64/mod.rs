@@ -30,6 +30,7 @@ mod product_few;
 mod product_lanes;
 mod product_matrix;
 mod product_rows;
+mod rounding;
 mod tile_f32;
 mod tile_few;
 mod tile_lanes;

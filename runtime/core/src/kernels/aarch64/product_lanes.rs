@@ -126,33 +126,22 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
         let Runs { starts, offset, fours, rest, step, readable } = self.runs;
         let inputs = fours * 4 + rest;
         let Some(spare) = readable.checked_sub(offset + inputs.next_multiple_of(UNIT)) else { return };
-        let within = self.pixels.min(spare / step + 1);
-        if within < M {
+        let count = self.pixels.min(spare / step + 1) / M;
+        if count == 0 {
             return;
         }
         let Constants { weights, bias, multiplier, .. } = self.constants;
-        let tiles_from = |first: usize, count: usize| {
-            // SAFETY: as the caller says; no pixel's last vector reaches over what can be read.
-            unsafe {
-                let x = starts[0].add(offset + first * step);
-                let operands =
-                    Operands { x, step, weights, units: inputs / UNIT, fours: (inputs % UNIT).div_ceil(4), bias };
-                let to = self.to.first.add(first * self.to.step);
-                tiles::<WIDE>(
-                    operands,
-                    count,
-                    Finish { multiplier, zero: self.rounding.zero(), to, step: self.to.step },
-                );
-            }
-        };
-        tiles_from(0, within / M);
-        if !within.is_multiple_of(M) {
-            // The last ones once more, of which some are done.
-            tiles_from(within - M, 1);
+        // SAFETY: as the caller says; no pixel's last vector reaches over what can be read.
+        unsafe {
+            let x = starts[0].add(offset);
+            let operands =
+                Operands { x, step, weights, units: inputs / UNIT, fours: (inputs % UNIT).div_ceil(4), bias };
+            let finish = Finish { multiplier, zero: self.rounding.zero(), to: self.to.first, step: self.to.step };
+            tiles::<WIDE>(operands, count, finish);
         }
-        self.runs.offset += within * step;
-        self.to.first = self.to.first.wrapping_add(within * self.to.step);
-        self.pixels -= within;
+        self.runs.offset += count * M * step;
+        self.to.first = self.to.first.wrapping_add(count * M * self.to.step);
+        self.pixels -= count * M;
     }
 
     /// Computes M pixels. Where READABLE, whole vectors of inputs can be read.

@@ -64,8 +64,6 @@ macro_rules! pixel {
 pub struct Operands<'t> {
     /// Where each tap's input lies at the first place, flipped.
     pub taps: &'t [*const u8],
-    /// Bytes from there to the first place that is wanted.
-    pub offset: usize,
     /// Bytes from one place of the window to the next.
     pub step: usize,
     /// Of each tap, sixteen weights.
@@ -75,7 +73,7 @@ pub struct Operands<'t> {
 
 macro_rules! tiles {
     ($even:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {{
-        let Operands { taps, offset, step, weights, bias } = $operands;
+        let Operands { taps, step, weights, bias } = $operands;
         asm!(
             "2:",
             "ldp q0, q1, [{bias}]",
@@ -136,8 +134,8 @@ macro_rules! tiles {
             "b.ne 2b",
             taps = in(reg) taps.as_ptr(), tap = out(reg) _, pairs = in(reg) taps.len() / 2, left = out(reg) _,
             odd = in(reg) taps.len() % 2, weights = in(reg) weights, w = out(reg) _, x = out(reg) _, y = out(reg) _,
-            o0 = inout(reg) offset => _, o1 = inout(reg) offset + step => _, o2 = inout(reg) offset + 2 * step => _,
-            o3 = inout(reg) offset + 3 * step => _, jump = in(reg) 4 * step, count = inout(reg) $count => _, bias = in(reg) bias,
+            o0 = inout(reg) 0usize => _, o1 = inout(reg) step => _, o2 = inout(reg) 2 * step => _,
+            o3 = inout(reg) 3 * step => _, jump = in(reg) 4 * step, count = inout(reg) $count => _, bias = in(reg) bias,
             multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
             to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
             out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,

@@ -5,6 +5,12 @@
 //! output channels and every *group* of 48 inputs, whose first 24 make a chain of three in each of eight lanes, and whose last
 //! 24 another.
 
+use super::blocks::runs;
+use crate::kernels::{ConvolutionShape, IntegerWeights};
+
+/// Bytes of the notes of some channels.
+pub const NOTE: usize = 8;
+
 /// Inputs of a group.
 const GROUP: usize = 48;
 
@@ -55,6 +61,40 @@ pub fn notes_of_threes(
     let (found, threes) = (notes.count_ones() as usize, depth / len.max(1) * (len / 3));
     // Three inputs of sixteen channels take 11 instructions if they may be added up, 15 if not, and 13.5 by twos.
     if 8 * found <= 3 * threes { 0 } else { notes }
+}
+
+/// Writes the notes of a product, group after group.
+pub fn put_notes(shape: &ConvolutionShape, weights: IntegerWeights<'_>, notes: &mut [u8]) {
+    let (groups, depth) = (shape.groups as usize, shape.depth() as usize);
+    let of_group = shape.out_channels as usize / groups;
+    let blocks = (0..groups).flat_map(|group| {
+        let end = (group + 1) * of_group;
+        (group * of_group..end).step_by(CHANNELS).map(move |first| first..end.min(first + CHANNELS))
+    });
+    for (channels, note) in blocks.zip(notes.chunks_exact_mut(NOTE)) {
+        let found = self::notes(channels, depth, |channel, input| weights.at(channel * depth + input) as i8);
+        note.copy_from_slice(&found.to_le_bytes());
+    }
+}
+
+/// Packs the weights of a product of few inputs: `[group][block of 16 channels, the last of 8][input][channel]`. A block's notes
+/// are where those of its first four channels would be.
+pub fn pack_few(shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8], notes: &mut [u8]) {
+    let (groups, depth) = (shape.groups as usize, shape.depth() as usize);
+    let (of_group, len) = (shape.out_channels as usize / groups, depth / runs(shape, false).0.max(1));
+    let weight = |channel: usize, input: usize| weights.at(channel * depth + input) as i8;
+    for group in 0..groups {
+        for first in (0..of_group).step_by(16) {
+            let (start, count) = (group * of_group + first, 16.min(of_group - first));
+            for input in 0..depth {
+                for channel in 0..count {
+                    packed[start * depth + input * count + channel] = weight(start + channel, input) as u8;
+                }
+            }
+            let found = notes_of_threes(start..start + count, depth, len, weight);
+            notes[start / CHANNELS * NOTE..][..NOTE].copy_from_slice(&found.to_le_bytes());
+        }
+    }
 }
 
 #[cfg(test)]

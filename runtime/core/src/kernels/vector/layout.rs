@@ -279,47 +279,10 @@ impl VectorPacking {
             return 0;
         }
         let groups = u64::from(shape.groups.max(1));
-        padded_channels((u64::from(shape.out_channels) / groups) as usize, self.lanes) as u64 * groups * 8
+        padded_channels((u64::from(shape.out_channels) / groups) as usize, self.lanes) as u64
+            * groups
+            * chains::NOTE as u64
             / chains::CHANNELS as u64
-    }
-
-    fn pack_notes(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
-        let (groups, depth) = (shape.groups as usize, shape.depth() as usize);
-        let of_group = shape.out_channels as usize / groups;
-        let at = self.notes_at(shape, packed.len());
-        let mut notes = packed[at..].chunks_exact_mut(8);
-        for first in (0..groups).flat_map(|group| {
-            (0..of_group).step_by(chains::CHANNELS).map(move |first| (group * of_group + first, (group + 1) * of_group))
-        }) {
-            let channels = first.0..first.1.min(first.0 + chains::CHANNELS);
-            let found = chains::notes(channels, depth, |channel, input| weights.at(channel * depth + input) as i8);
-            if let Some(note) = notes.next() {
-                note.copy_from_slice(&found.to_le_bytes());
-            }
-        }
-    }
-
-    fn pack_few(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
-        let (groups, depth) = (shape.groups as usize, shape.depth() as usize);
-        let of_group = shape.out_channels as usize / groups;
-        let notes_at = self.notes_at(shape, packed.len());
-        let (packed, notes) = packed.split_at_mut(notes_at);
-        let len = depth / (runs(shape, false).0.max(1));
-        for group in 0..groups {
-            for first in (0..of_group).step_by(16) {
-                let (start, count) = (group * of_group + first, 16.min(of_group - first));
-                for input in 0..depth {
-                    for channel in 0..count {
-                        let weight = weights.at((start + channel) * depth + input) as i8;
-                        packed[start * depth + input * count + channel] = weight as u8;
-                    }
-                }
-                let found = chains::notes_of_threes(start..start + count, depth, len, |channel, input| {
-                    weights.at(channel * depth + input) as i8
-                });
-                notes[start / chains::CHANNELS * 8..][..8].copy_from_slice(&found.to_le_bytes());
-            }
-        }
     }
 
     fn pack_taps(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
@@ -426,12 +389,14 @@ impl Packing for VectorPacking {
             }
         } else {
             if self.takes_few(shape) {
-                self.pack_few(shape, weights, packed.weights);
+                let (packed, notes) = packed.weights.split_at_mut(self.notes_at(shape, packed.weights.len()));
+                chains::pack_few(shape, weights, packed, notes);
             } else {
                 self.pack_product(shape, weights, packed.weights);
             }
             if self.chains && !self.takes_few(shape) {
-                self.pack_notes(shape, weights, packed.weights);
+                let at = self.notes_at(shape, packed.weights.len());
+                chains::put_notes(shape, weights, &mut packed.weights[at..]);
             }
         }
         if self.gathers {
