@@ -1,10 +1,11 @@
 //! Depthwise 3 × 3 int8 convolution with byte dot products: 16 channels at a time, column by column.
 //!
 //! Input rows are copied to a ring of padded rows, where bytes are flipped once. Of every column under the window, three rows
-//! are interleaved, so that one dot product multiplies a channel of the column with the weights of a kernel column; columns
-//! stay in registers while the window slides over them.
+//! are interleaved by four table lookups (TBL), so that one dot product multiplies a channel of the column with the weights of a
+//! kernel column; columns stay in registers while the window slides over them: 12 vectors of weights, 12 of columns, 4 of sums
+//! and 4 of places in the table.
 
-use super::finish::finish;
+use super::finish::{ANY, EVEN, PLAIN, finish, finish_pixel};
 use super::neon::Rounding;
 use super::padded::for_each_row;
 use crate::kernels::vector::{Constants, Depthwise, Int8, Target, Task, chunks, rounding};
@@ -29,6 +30,7 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
                     weights: constants.weights.add(index * 12 * I::WEIGHT_BYTES),
                     bias: constants.bias.add(chunk.start),
                     multiplier: constants.multiplier.add(chunk.start),
+                    ..constants
                 };
                 let to =
                     Target { first: row.y.add(chunk.start), step: step.y.stride as usize, channels: chunk.channels };
@@ -36,12 +38,21 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
                 let rows = [a.add(chunk.start), b.add(chunk.start), c.add(chunk.start)];
                 let pixels = step.y.width as usize;
                 let slide = Slide { rows, column: channels, pixels, constants, rounding, to };
-                match (step.window.stride[1], rounding.is_plain()) {
-                    (1, true) => isa.invoke(Of::<1, true>(slide)),
-                    (1, false) => isa.invoke(Of::<1, false>(slide)),
-                    (2, true) => isa.invoke(Of::<2, true>(slide)),
-                    (2, false) => isa.invoke(Of::<2, false>(slide)),
-                    (stride, _) => isa.invoke(Far(slide, stride as usize)),
+                let how = match to.channels {
+                    8 | 16 if rounding.is_even() => EVEN,
+                    8 | 16 if rounding.is_plain() => PLAIN,
+                    _ => ANY,
+                };
+                match (step.window.stride[1], how, to.channels) {
+                    (1, EVEN, 16) => isa.invoke(Of::<1, 4, EVEN>(slide)),
+                    (2, EVEN, 16) => isa.invoke(Of::<2, 4, EVEN>(slide)),
+                    (1, EVEN, _) => isa.invoke(Of::<1, 2, EVEN>(slide)),
+                    (2, EVEN, _) => isa.invoke(Of::<2, 2, EVEN>(slide)),
+                    (1, PLAIN, 16) => isa.invoke(Of::<1, 4, PLAIN>(slide)),
+                    (2, PLAIN, 16) => isa.invoke(Of::<2, 4, PLAIN>(slide)),
+                    (1, ..) => isa.invoke(Of::<1, 4, ANY>(slide)),
+                    (2, ..) => isa.invoke(Of::<2, 4, ANY>(slide)),
+                    (stride, ..) => isa.invoke(Far(slide, stride as usize)),
                 }
             }
         }
@@ -70,13 +81,43 @@ impl Slide {
     /// There is such a column.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn column<I: Dots>(&self, isa: I, index: usize) -> Column {
+    unsafe fn column(&self, places: Column, index: usize) -> Column {
         let [a, b, c] = self.rows;
-        // SAFETY: as the caller says. The fourth row has weights of 0.
+        // SAFETY: as the caller says.
         unsafe {
             let at = index * self.column;
-            let third = vld1q_u8(c.add(at));
-            isa.interleave::<true>([vld1q_u8(a.add(at)), vld1q_u8(b.add(at)), third, third])
+            let rows = uint8x16x3_t(vld1q_u8(a.add(at)), vld1q_u8(b.add(at)), vld1q_u8(c.add(at)));
+            [
+                vqtbl3q_u8(rows, places[0]),
+                vqtbl3q_u8(rows, places[1]),
+                vqtbl3q_u8(rows, places[2]),
+                vqtbl3q_u8(rows, places[3]),
+            ]
+        }
+    }
+
+    /// Where the bytes of a column lie in its three rows. The fourth byte of a channel, whose weight is 0, is the third once
+    /// more.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn places() -> Column {
+        const PLACES: [u8; 64] = {
+            let mut places = [0; 64];
+            let mut i = 0;
+            while i < 64 {
+                let row = if i % 4 < 3 { i % 4 } else { 2 };
+                places[i] = (16 * row + i / 4) as u8;
+                i += 1;
+            }
+            places
+        };
+        // SAFETY: all four are within the constant.
+        unsafe {
+            let mut places = [vdupq_n_u8(0); 4];
+            for v in 0..4 {
+                places[v] = vld1q_u8(PLACES.as_ptr().add(16 * v));
+            }
+            places
         }
     }
 
@@ -99,13 +140,13 @@ impl Slide {
         }
     }
 
-    /// Computes a pixel from the columns under the window.
+    /// Computes N vectors of channels of a pixel from the columns under the window.
     ///
     /// # Safety
     /// It can be written.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn pixel<I: Dots, const PLAIN: bool>(
+    unsafe fn pixel<I: Dots, const N: usize, const HOW: u8>(
         &self,
         isa: I,
         pixel: usize,
@@ -114,8 +155,8 @@ impl Slide {
     ) {
         // SAFETY: as the caller says; a chunk has so many biases and multipliers.
         unsafe {
-            let (mut sums, mut by) = ([vdupq_n_s32(0); 4], [vdupq_n_f32(0.0); 4]);
-            for v in 0..4 {
+            let (mut sums, mut by) = ([vdupq_n_s32(0); N], [vdupq_n_f32(0.0); N]);
+            for v in 0..N {
                 sums[v] = vld1q_s32(self.constants.bias.add(v * 4));
                 by[v] = vld1q_f32(self.constants.multiplier.add(v * 4));
                 for column in 0..3 {
@@ -123,47 +164,52 @@ impl Slide {
                 }
             }
             let to = Target { first: self.to.first.add(pixel * self.to.step), ..self.to };
-            finish::<1, 4, PLAIN>([sums], by, &self.rounding, to);
+            match HOW {
+                EVEN => finish_pixel::<N, true>(sums, by, &self.rounding, to.first),
+                PLAIN => finish_pixel::<N, false>(sums, by, &self.rounding, to.first),
+                _ => finish::<1, N, false>([sums], by, &self.rounding, to),
+            }
         }
     }
 }
 
-/// A window that moves by STRIDE columns, 1 or 2. It is a task of its own, so that its loop has all registers to itself.
-struct Of<const STRIDE: usize, const PLAIN: bool>(Slide);
+/// A window that moves by STRIDE columns, 1 or 2, over N vectors of channels. It is a task of its own, so that its loop has all
+/// registers to itself.
+struct Of<const STRIDE: usize, const N: usize, const HOW: u8>(Slide);
 
-impl<I: Dots, const STRIDE: usize, const PLAIN: bool> Task<I> for Of<STRIDE, PLAIN> {
+impl<I: Dots, const STRIDE: usize, const N: usize, const HOW: u8> Task<I> for Of<STRIDE, N, HOW> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, isa: I) {
         let slide = self.0;
         // SAFETY: as who made it said.
         unsafe {
-            let weights = slide.weights();
-            let mut a = slide.column(isa, 0);
+            let (weights, places) = (slide.weights(), Slide::places());
+            let mut a = slide.column(places, 0);
             let mut pixel = 0;
             if STRIDE == 1 {
-                let mut b = slide.column(isa, 1);
+                let mut b = slide.column(places, 1);
                 // Three pixels at a time, so that columns need not move between registers.
                 while pixel + 3 <= slide.pixels {
-                    let c = slide.column(isa, pixel + 2);
-                    slide.pixel::<I, PLAIN>(isa, pixel, [a, b, c], weights);
-                    a = slide.column(isa, pixel + 3);
-                    slide.pixel::<I, PLAIN>(isa, pixel + 1, [b, c, a], weights);
-                    b = slide.column(isa, pixel + 4);
-                    slide.pixel::<I, PLAIN>(isa, pixel + 2, [c, a, b], weights);
+                    let c = slide.column(places, pixel + 2);
+                    slide.pixel::<I, N, HOW>(isa, pixel, [a, b, c], weights);
+                    a = slide.column(places, pixel + 3);
+                    slide.pixel::<I, N, HOW>(isa, pixel + 1, [b, c, a], weights);
+                    b = slide.column(places, pixel + 4);
+                    slide.pixel::<I, N, HOW>(isa, pixel + 2, [c, a, b], weights);
                     pixel += 3;
                 }
                 while pixel < slide.pixels {
-                    let c = slide.column(isa, pixel + 2);
-                    slide.pixel::<I, PLAIN>(isa, pixel, [a, b, c], weights);
+                    let c = slide.column(places, pixel + 2);
+                    slide.pixel::<I, N, HOW>(isa, pixel, [a, b, c], weights);
                     (a, b) = (b, c);
                     pixel += 1;
                 }
             } else {
                 while pixel < slide.pixels {
-                    let b = slide.column(isa, 2 * pixel + 1);
-                    let c = slide.column(isa, 2 * pixel + 2);
-                    slide.pixel::<I, PLAIN>(isa, pixel, [a, b, c], weights);
+                    let b = slide.column(places, 2 * pixel + 1);
+                    let c = slide.column(places, 2 * pixel + 2);
+                    slide.pixel::<I, N, HOW>(isa, pixel, [a, b, c], weights);
                     a = c;
                     pixel += 1;
                 }
@@ -184,12 +230,12 @@ impl<I: Dots> Task<I> for Far {
             let first = pixel * stride;
             // SAFETY: as who made it said.
             unsafe {
-                let weights = slide.weights();
-                let mut columns = [slide.column(isa, first); 3];
+                let (weights, places) = (slide.weights(), Slide::places());
+                let mut columns = [slide.column(places, first); 3];
                 for (index, column) in columns.iter_mut().enumerate().skip(1) {
-                    *column = slide.column(isa, first + index);
+                    *column = slide.column(places, first + index);
                 }
-                slide.pixel::<I, false>(isa, pixel, columns, weights);
+                slide.pixel::<I, 4, ANY>(isa, pixel, columns, weights);
             }
         }
     }

@@ -5,9 +5,11 @@
 //! where their bytes are flipped once instead of at every tap. Two products overflow 16 bits only if both weights are −128;
 //! where that may be, each goes to the sums by itself.
 
-use super::finish::finish;
+use super::finish::{ANY, EVEN, Finish, PLAIN, finish, finish_pixel};
+use super::instructions::{smlal_high, smull_high};
 use super::neon::{Neon, Rounding};
 use super::padded::for_each_row;
+use super::tile_taps::{Operands, tiles};
 use crate::kernels::vector::{Constants, Depthwise, Isa, MAX_RUNS, Target, Task, tap_chunks};
 use core::arch::aarch64::*;
 
@@ -28,6 +30,7 @@ pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
                     weights: constants.weights.add(from * kernel[0] * kernel[1]),
                     bias: constants.bias.add(from),
                     multiplier: constants.multiplier.add(from),
+                    ..constants
                 };
                 let channels_here = lanes.min(channels - from);
                 let row = Row {
@@ -74,17 +77,23 @@ impl Row<'_> {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn invoke(self, isa: Neon, lanes: usize, close: bool) {
-        let plain = self.rounding.is_plain() && self.to.channels == lanes;
         let usual = self.columns == 3 && self.starts.len() == 3 && !self.rounding.extreme();
-        match (lanes, usual, close, plain) {
-            (16, true, true, true) => isa.invoke(ThreeByThree::<4, true, true>(self)),
-            (16, true, true, false) => isa.invoke(ThreeByThree::<4, true, false>(self)),
-            (16, true, false, true) => isa.invoke(ThreeByThree::<4, false, true>(self)),
-            (16, true, false, false) => isa.invoke(ThreeByThree::<4, false, false>(self)),
-            (_, true, true, true) => isa.invoke(ThreeByThree::<2, true, true>(self)),
-            (_, true, true, false) => isa.invoke(ThreeByThree::<2, true, false>(self)),
-            (_, true, false, true) => isa.invoke(ThreeByThree::<2, false, true>(self)),
-            (_, true, false, false) => isa.invoke(ThreeByThree::<2, false, false>(self)),
+        let how = match self.to.channels == lanes {
+            true if self.rounding.is_even() => EVEN,
+            true if self.rounding.is_plain() => PLAIN,
+            _ => ANY,
+        };
+        match (lanes, usual, close, how) {
+            (16, true, true, EVEN) => isa.invoke(ThreeByThree::<4, true, EVEN>(self)),
+            (16, true, true, PLAIN) => isa.invoke(ThreeByThree::<4, true, PLAIN>(self)),
+            (16, true, true, _) => isa.invoke(ThreeByThree::<4, true, ANY>(self)),
+            (16, true, false, EVEN) => isa.invoke(ThreeByThree::<4, false, EVEN>(self)),
+            (16, true, false, PLAIN) => isa.invoke(ThreeByThree::<4, false, PLAIN>(self)),
+            (16, true, false, _) => isa.invoke(ThreeByThree::<4, false, ANY>(self)),
+            (_, true, true, EVEN) => isa.invoke(ThreeByThree::<2, true, EVEN>(self)),
+            (_, true, true, _) => isa.invoke(ThreeByThree::<2, true, ANY>(self)),
+            (_, true, false, EVEN) => isa.invoke(ThreeByThree::<2, false, EVEN>(self)),
+            (_, true, false, _) => isa.invoke(ThreeByThree::<2, false, ANY>(self)),
             (16, ..) if !self.rounding.extreme() => isa.invoke(Any::<4, false>(self)),
             (16, ..) => isa.invoke(Any::<4, true>(self)),
             _ if !self.rounding.extreme() => isa.invoke(Any::<2, false>(self)),
@@ -94,9 +103,9 @@ impl Row<'_> {
 }
 
 /// The usual window, on N vectors of sums. CLOSE: it moves by one column, so that neighbouring places share two.
-struct ThreeByThree<'r, const N: usize, const CLOSE: bool, const PLAIN: bool>(Row<'r>);
+struct ThreeByThree<'r, const N: usize, const CLOSE: bool, const HOW: u8>(Row<'r>);
 
-impl<const N: usize, const CLOSE: bool, const PLAIN: bool> Task<Neon> for ThreeByThree<'_, N, CLOSE, PLAIN> {
+impl<const N: usize, const CLOSE: bool, const HOW: u8> Task<Neon> for ThreeByThree<'_, N, CLOSE, HOW> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
@@ -108,42 +117,70 @@ impl<const N: usize, const CLOSE: bool, const PLAIN: bool> Task<Neon> for ThreeB
             for tap in 0..9 {
                 weights[tap] = load::<N>(constants.weights.add(tap * 4 * N));
             }
-            let (bias, by) = constants_of::<N>(constants);
-            let (mut a, mut b, mut c) = (a.add(from), b.add(from), c.add(from));
+            let column_at = |at: usize| [load::<N>(a.add(at)), load::<N>(b.add(at)), load::<N>(c.add(at))];
+            let mut at = from;
             let mut left = pixels;
-            while left >= 2 {
-                let (mut first, mut second) = ([vdupq_n_s8(0); 9], [vdupq_n_s8(0); 9]);
-                for kx in 0..3 {
-                    first[kx] = load::<N>(a.add(kx * column));
-                    first[3 + kx] = load::<N>(b.add(kx * column));
-                    first[6 + kx] = load::<N>(c.add(kx * column));
+            if CLOSE {
+                let (mut left_column, mut middle) = (column_at(at), column_at(at + column));
+                at += 2 * column;
+                // Three pixels at a time, so that columns need not move between registers.
+                while left >= 3 {
+                    let right = column_at(at);
+                    pixel::<N, HOW>(constants, [left_column, middle, right], weights, &rounding, to);
+                    to.first = to.first.add(to.step);
+                    left_column = column_at(at + column);
+                    pixel::<N, HOW>(constants, [middle, right, left_column], weights, &rounding, to);
+                    to.first = to.first.add(to.step);
+                    middle = column_at(at + 2 * column);
+                    pixel::<N, HOW>(constants, [right, left_column, middle], weights, &rounding, to);
+                    to.first = to.first.add(to.step);
+                    at += 3 * column;
+                    left -= 3;
                 }
-                for kx in 0..3 {
-                    if CLOSE && kx < 2 {
-                        second[kx] = first[kx + 1];
-                        second[3 + kx] = first[4 + kx];
-                        second[6 + kx] = first[7 + kx];
-                    } else {
-                        second[kx] = load::<N>(a.add(step + kx * column));
-                        second[3 + kx] = load::<N>(b.add(step + kx * column));
-                        second[6 + kx] = load::<N>(c.add(step + kx * column));
-                    }
+                while left > 0 {
+                    let right = column_at(at);
+                    pixel::<N, HOW>(constants, [left_column, middle, right], weights, &rounding, to);
+                    to.first = to.first.add(to.step);
+                    (left_column, middle) = (middle, right);
+                    at += column;
+                    left -= 1;
                 }
-                let sums = [nine::<N>(bias, first, weights), nine::<N>(bias, second, weights)];
-                finish::<2, N, PLAIN>(sums, by, &rounding, to);
-                to.first = to.first.add(2 * to.step);
-                (a, b, c) = (a.add(2 * step), b.add(2 * step), c.add(2 * step));
-                left -= 2;
+            } else {
+                while left > 0 {
+                    let columns = [column_at(at), column_at(at + column), column_at(at + 2 * column)];
+                    pixel::<N, HOW>(constants, columns, weights, &rounding, to);
+                    to.first = to.first.add(to.step);
+                    at += step;
+                    left -= 1;
+                }
             }
-            if left > 0 {
-                let mut inputs = [vdupq_n_s8(0); 9];
-                for kx in 0..3 {
-                    inputs[kx] = load::<N>(a.add(kx * column));
-                    inputs[3 + kx] = load::<N>(b.add(kx * column));
-                    inputs[6 + kx] = load::<N>(c.add(kx * column));
-                }
-                finish::<1, N, PLAIN>([nine::<N>(bias, inputs, weights)], by, &rounding, to);
-            }
+        }
+    }
+}
+
+/// Computes a pixel from the columns under the window.
+///
+/// # Safety
+/// Constants can be read, and the pixel written.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn pixel<const N: usize, const HOW: u8>(
+    constants: Constants,
+    [a, b, c]: [[int8x16_t; 3]; 3],
+    weights: [int8x16_t; 9],
+    rounding: &Rounding,
+    to: Target,
+) {
+    // SAFETY: as the caller says.
+    unsafe {
+        // Biases and multipliers are read anew for every pixel: registers are full.
+        let (bias, by) = constants_of::<N>(constants);
+        let inputs = [a[0], b[0], c[0], a[1], b[1], c[1], a[2], b[2], c[2]];
+        let sums = nine::<N>(bias, inputs, weights);
+        match HOW {
+            EVEN => finish_pixel::<N, true>(sums, by, rounding, to.first),
+            PLAIN => finish_pixel::<N, false>(sums, by, rounding, to.first),
+            _ => finish::<1, N, false>([sums], by, rounding, to),
         }
     }
 }
@@ -169,6 +206,12 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
         unsafe {
             let (bias, by) = constants_of::<N>(constants);
             let mut done = 0;
+            if N == 4 && !EXTREME && rounding.is_plain() && to.channels == 16 && pixels >= 4 {
+                let Constants { weights, bias, multiplier, .. } = constants;
+                let finish = Finish { multiplier, zero: rounding.zero(), to: to.first, step: to.step };
+                tiles(Operands { taps: &taps[..count], step, weights, bias }, pixels / 4, finish);
+                done = pixels / 4 * 4;
+            }
             while done < pixels {
                 let to = Target { first: to.first.add(done * to.step), ..to };
                 let offset = done * step;
@@ -278,8 +321,9 @@ fn nine<const N: usize>(mut sums: [int32x4_t; N], x: [int8x16_t; 9], w: [int8x16
         sums[0] = vaddw_s16(sums[0], vget_low_s16(vmull_s8(vget_low_s8(x[8]), vget_low_s8(w[8]))));
         sums[1] = vaddw_high_s16(sums[1], vmull_s8(vget_low_s8(x[8]), vget_low_s8(w[8])));
         if N == 4 {
-            sums[2] = vaddw_s16(sums[2], vget_low_s16(vmull_high_s8(x[8], w[8])));
-            sums[3] = vaddw_high_s16(sums[3], vmull_high_s8(x[8], w[8]));
+            let high = smull_high(x[8], w[8]);
+            sums[2] = vaddw_s16(sums[2], vget_low_s16(high));
+            sums[3] = vaddw_high_s16(sums[3], high);
         }
     }
     sums
@@ -296,7 +340,7 @@ fn add<const N: usize>(mut sums: [int32x4_t; N], x: [int8x16_t; 2], w: [int8x16_
         sums[0] = vaddw_s16(sums[0], vget_low_s16(low));
         sums[1] = vaddw_high_s16(sums[1], low);
         if N == 4 {
-            let high = vmlal_high_s8(vmull_high_s8(x[0], w[0]), x[1], w[1]);
+            let high = smlal_high(smull_high(x[0], w[0]), x[1], w[1]);
             sums[2] = vaddw_s16(sums[2], vget_low_s16(high));
             sums[3] = vaddw_high_s16(sums[3], high);
         }

@@ -4,6 +4,41 @@ use super::neon::{Rounding, store_some};
 use crate::kernels::vector::Target;
 use core::arch::aarch64::*;
 
+/// How a loop rounds: in general.
+pub const ANY: u8 = 0;
+/// All channels of its vectors are there, and rounding is [plain](Rounding::is_plain).
+pub const PLAIN: u8 = 1;
+/// All channels of its vectors are there, and rounding is [even](Rounding::is_even).
+pub const EVEN: u8 = 2;
+
+/// What tiles in assembly end with, where scaled sums stay within 16 bits and the bounds are those of bytes.
+#[derive(Clone, Copy)]
+pub struct Finish {
+    /// A multiplier for every channel.
+    pub multiplier: *const f32,
+    /// The zero point.
+    pub zero: i32,
+    /// The first pixel's results.
+    pub to: *mut u8,
+    /// Bytes from one pixel to the next.
+    pub step: usize,
+}
+
+impl Finish {
+    /// The zero point as two 16-bit lanes.
+    #[inline(always)]
+    pub fn added(&self) -> u32 {
+        self.zero as u32 * 0x1_0001
+    }
+
+    /// The bits of 1.5 · 2²³ and the zero point, where that is even: adding them to a float rounds it half to even and leaves the
+    /// result in the low bits. An odd number would send ties the other way.
+    #[inline(always)]
+    pub fn added_to_floats(&self) -> Option<u32> {
+        (self.zero % 2 == 0).then(|| (12_582_912.0 + self.zero as f32).to_bits())
+    }
+}
+
 /// Rounds and writes the sums of M pixels by N vectors of channels. PLAIN: see [`Rounding::is_plain`].
 ///
 /// # Safety
@@ -108,6 +143,33 @@ pub unsafe fn finish<const M: usize, const N: usize, const PLAIN: bool>(
                     m += 1;
                 }
             }
+        }
+    }
+}
+
+/// Rounds and writes the sums of a pixel and N vectors of channels, two or four, all of which are there. Rounding must be
+/// [plain](Rounding::is_plain), or where EVEN [even](Rounding::is_even).
+///
+/// # Safety
+/// The channels can be written.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn finish_pixel<const N: usize, const EVEN: bool>(
+    sums: [int32x4_t; N],
+    by: [float32x4_t; N],
+    rounding: &Rounding,
+    to: *mut u8,
+) {
+    let scale = |a: usize, b: usize| {
+        let (sums, by) = ([sums[a], sums[b]], [by[a], by[b]]);
+        if EVEN { rounding.scale_even(sums, by) } else { rounding.scale::<true>(sums, by) }
+    };
+    // SAFETY: as the caller says.
+    unsafe {
+        if N == 2 {
+            vst1_u8(to, vqmovun_s16(scale(0, 1)));
+        } else {
+            vst1q_u8(to, rounding.bytes::<true>(scale(0, 1), scale(N - 2, N - 1)));
         }
     }
 }

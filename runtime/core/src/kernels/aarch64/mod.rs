@@ -2,31 +2,40 @@
 //!
 //! | kernel set | boards | integer products |
 //! |---|---|---|
-//! | `neon` | Cortex-A53 (Pi 3, Zero 2 W), A72 (Pi 4) | SMULL, SMLAL, SADALP in `product_rows` |
+//! | `neon` | Cortex-A53 (Pi 3, Zero 2 W), A72 (Pi 4) | SMULL, SMLAL, SADALP in `product_rows`; few inputs: SADDW in `product_few` |
 //! | `neon-dotprod` | Cortex-A55, A76 (Pi 5) | SDOT by lane, in `product_lanes` |
 //! | `neon-i8mm` | Cortex-A510, A710 and later | USMMLA in `product_matrix` |
 //!
-//! Base NEON and SDOT multiply signed bytes only: bytes are flipped (less 128) as they are read, which costs one operation
-//! for 16 of them. Loads are the compiler's to place: tiles read rows of weights in order, which the hardware prefetchers
-//! of all these cores follow (Cortex-A53's after three cache lines in sequence), so there is no explicit prefetch.
+//! Base NEON and SDOT multiply signed bytes only: bytes are flipped (less 128) as they are read or copied, which costs one
+//! operation for 16 of them. Tiles that fill all registers are in assembly (`tile_*`), from the first load to the bytes that
+//! are written: a compiler would spill some of them in every round. They read weights in order, which the hardware
+//! prefetchers of all these cores follow (Cortex-A53's after three cache lines in sequence), so there is no explicit
+//! prefetch.
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 
+mod assembly;
 mod depthwise_columns;
 mod depthwise_taps;
+mod elements;
 mod finish;
 mod instructions;
 mod lookup;
 mod neon;
 mod neon_f32;
 mod padded;
+mod panel;
 mod peak;
+mod product_few;
 mod product_lanes;
 mod product_matrix;
 mod product_rows;
+mod rounding;
 mod tile_f32;
+mod tile_few;
 mod tile_lanes;
 mod tile_rows;
+mod tile_taps;
 
 use super::Kernels;
 use super::vector::{VectorKernels, VectorPacking};

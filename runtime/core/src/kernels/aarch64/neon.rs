@@ -4,8 +4,9 @@
 
 use super::depthwise_columns::Dots;
 use super::instructions::{sdot, usdot};
+pub use super::rounding::Rounding;
 use crate::kernels::ConvolutionShape;
-use crate::kernels::vector::{Constants, Depthwise, Int8, Isa, Runs, Target, Task, slides};
+use crate::kernels::vector::{Constants, Depthwise, Int8, Isa, Runs, Target, Task, VectorPacking, slides};
 use core::arch::aarch64::*;
 
 /// NEON, as every aarch64 processor has it.
@@ -73,86 +74,6 @@ macro_rules! isa {
 
 isa!(NeonDotprod, "neon,dotprod");
 isa!(NeonI8mm, "neon,dotprod,i8mm");
-
-/// How sums become bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Rounding {
-    /// Whether products stay within 16 bits, and the bounds are no narrower than bytes are.
-    is_plain: bool,
-    /// Whether two products of bytes may leave 16 bits.
-    extreme: bool,
-    /// The zero point.
-    zero: int16x8_t,
-    /// The bounds.
-    low: uint8x16_t,
-    high: uint8x16_t,
-}
-
-impl Rounding {
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    fn new(zero: i32, low: i32, high: i32, may_overflow: bool, extreme: bool) -> Self {
-        // SAFETY: every aarch64 processor has NEON.
-        unsafe {
-            Rounding {
-                extreme,
-                is_plain: !may_overflow && low <= 0 && high >= 255,
-                zero: vdupq_n_s16(zero as i16),
-                low: vdupq_n_u8(low as u8),
-                high: vdupq_n_u8(high as u8),
-            }
-        }
-    }
-
-    /// Whether two products of bytes, added up, may leave 16 bits.
-    #[inline(always)]
-    pub fn extreme(&self) -> bool {
-        self.extreme
-    }
-
-    /// Whether rounding may be PLAIN: scaled sums stay within 16 bits, and the bounds are those of bytes.
-    #[inline(always)]
-    pub fn is_plain(&self) -> bool {
-        self.is_plain
-    }
-
-    /// Sums times their multipliers, rounded half to even, as i16 with the zero point added.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    pub fn scale<const PLAIN: bool>(&self, sums: [int32x4_t; 2], by: [float32x4_t; 2]) -> int16x8_t {
-        // SAFETY: every aarch64 processor has NEON.
-        unsafe {
-            let mut products = by;
-            for i in 0..2 {
-                products[i] = vmulq_f32(vcvtq_f32_s32(sums[i]), by[i]);
-            }
-            if !PLAIN {
-                // What overflows saturates when it is converted, but NaN would become 0 and not the lower bound.
-                for i in 0..2 {
-                    products[i] = vmaxnmq_f32(products[i], vdupq_n_f32(-1e9));
-                }
-            }
-            if PLAIN {
-                let [low, high] = [vcvtnq_s32_f32(products[0]), vcvtnq_s32_f32(products[1])];
-                let halves = vuzp1q_s16(vreinterpretq_s16_s32(low), vreinterpretq_s16_s32(high));
-                return vaddq_s16(halves, self.zero);
-            }
-            let low = vqmovn_s32(vcvtnq_s32_f32(products[0]));
-            vqaddq_s16(vqmovn_high_s32(low, vcvtnq_s32_f32(products[1])), self.zero)
-        }
-    }
-
-    /// Bytes from two vectors that [`scale`](Self::scale) made.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    pub fn bytes<const PLAIN: bool>(&self, first: int16x8_t, second: int16x8_t) -> uint8x16_t {
-        // SAFETY: every aarch64 processor has NEON.
-        unsafe {
-            let bytes = vqmovun_high_s16(vqmovun_s16(first), second);
-            if PLAIN { bytes } else { vminq_u8(vmaxq_u8(bytes, self.low), self.high) }
-        }
-    }
-}
 
 /// Writes the first `len` bytes of `bytes`, at most 16.
 ///
@@ -364,7 +285,7 @@ macro_rules! int8 {
             ) -> uint8x16_t {
                 let (low, by_low) = ([sums[0], sums[1]], [by[0], by[1]]);
                 let (high, by_high) = ([sums[2], sums[3]], [by[2], by[3]]);
-                if rounding.is_plain {
+                if rounding.is_plain() {
                     rounding.bytes::<true>(rounding.scale::<true>(low, by_low), rounding.scale::<true>(high, by_high))
                 } else {
                     rounding.bytes::<false>(rounding.scale::<false>(low, by_low), rounding.scale::<false>(high, by_high))
@@ -409,6 +330,27 @@ int8!(
     },
     fn name_of_depthwise(_: &ConvolutionShape) -> &'static str {
         "aarch64/depthwise_taps"
+    },
+    fn name_of_product(shape: &ConvolutionShape) -> &'static str {
+        if VectorPacking::NEON.takes_few(shape) { "aarch64/product_few" } else { "aarch64/product_rows" }
+    },
+    #[inline(always)]
+    unsafe fn multiply_few(
+        self,
+        runs: Runs<'_>,
+        flipped: bool,
+        pixels: usize,
+        constants: Constants,
+        rounding: Rounding,
+        to: Target,
+    ) {
+        unsafe {
+            if flipped {
+                super::product_few::few(self, runs, pixels, constants, rounding, to);
+            } else {
+                super::product_few::of_pixels(self, runs, pixels, constants, rounding, to);
+            }
+        }
     }
 );
 int8!(

@@ -2,8 +2,8 @@
 
 use super::instructions::usmmla;
 use super::neon::NeonI8mm;
-use super::product_rows::UNIT;
-use super::tile_rows::tile_3_by_8;
+use super::panel::{PIXELS, UNIT};
+use super::tile_rows::tile_4_by_4;
 use crate::kernels::vector::{Isa, Task};
 use core::arch::aarch64::*;
 use core::hint::black_box;
@@ -14,14 +14,15 @@ const UNITS: usize = 16;
 /// Does `rounds` rounds of the tile of base NEON; returns how many multiply-accumulates those are.
 #[allow(unsafe_code)]
 pub fn rows(rounds: u32) -> u64 {
-    let operands = [3u8; UNITS * UNIT * 8];
+    let operands = [3i8; UNITS * UNIT * 4];
     for _ in 0..rounds {
         // As far as a compiler can tell, the operands change from round to round, so that it repeats all of it.
         let x = black_box(&operands).as_ptr();
-        // SAFETY: the operands are as long as the weights of eight channels, and every aarch64 processor has NEON.
-        black_box(unsafe { tile_3_by_8([x; 3], x, UNITS, [vdupq_n_s32(0); 2]) });
+        // SAFETY: the operands are as long as the inputs of four pixels and the weights of four channels, and so small that sums
+        // of three products fit 16 bits; every aarch64 processor has NEON.
+        black_box(unsafe { tile_4_by_4::<64>(x, x, UNITS / 3, UNITS % 3, u64::MAX, [0; 4].as_ptr()) });
     }
-    u64::from(rounds) * (UNITS * UNIT * 3 * 8) as u64
+    u64::from(rounds) * (UNITS * UNIT * PIXELS * 4) as u64
 }
 
 /// Independent sums, enough to hide the latency of a product.

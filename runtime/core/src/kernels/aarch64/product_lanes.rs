@@ -2,14 +2,14 @@
 //! four, the same for four output channels.
 //!
 //! A tile is up to 6 pixels by 16 channels: 24 sums, 6 vectors of inputs, and weights as they come, two at a time (LDP), in
-//! 32 registers; 20 loads and flips for 96 products.
+//! 32 registers; 20 loads and flips for 96 products. The usual tiles are in assembly, `tile_lanes`.
 //!
 //! Weights: `[block of 16 channels, the last of as many vectors as it takes][4 inputs][channel][input]`.
 
-use super::finish::finish;
+use super::finish::{Finish, finish};
 use super::instructions::sdot_lane;
 use super::neon::{NeonDotprod, Rounding, flipped, some};
-use super::tile_lanes::tile_6_by_16;
+use super::tile_lanes::{Operands, tiles};
 use crate::kernels::vector::{Constants, Isa, Runs, Target, Task, blocks};
 use core::arch::aarch64::*;
 
@@ -40,6 +40,7 @@ pub unsafe fn multiply(
                 weights: constants.weights.add(inputs * block.start),
                 bias: constants.bias.add(block.start),
                 multiplier: constants.multiplier.add(block.start),
+                ..constants
             };
             match (block.vectors, rounding.is_plain()) {
                 (1, true) => isa.invoke(Sweep::<1, true> { runs, pixels, constants, rounding, to }),
@@ -73,6 +74,12 @@ impl<const N: usize, const PLAIN: bool> Task<NeonDotprod> for Sweep<'_, N, PLAIN
         unsafe {
             let Runs { fours, rest, step, readable, .. } = self.runs;
             let len = (fours * 4 + rest).next_multiple_of(UNIT);
+            if PLAIN && N == 4 && self.to.channels == 16 {
+                self.tiles::<6, true>();
+            }
+            if PLAIN && N == 2 && self.to.channels == 8 {
+                self.tiles::<8, false>();
+            }
             let most = const { [12, 8, 6, 6][N - 1] };
             while self.pixels >= most && self.runs.offset + (most - 1) * step + len <= readable {
                 match N {
@@ -109,6 +116,34 @@ impl<const N: usize, const PLAIN: bool> Task<NeonDotprod> for Rest<'_, N, PLAIN>
 }
 
 impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
+    /// Computes M pixels at a time, as long as whole vectors of inputs can be read, in assembly.
+    ///
+    /// # Safety
+    /// There are so many, of sixteen channels or, where not WIDE, eight, which rounding is plain for.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn tiles<const M: usize, const WIDE: bool>(&mut self) {
+        let Runs { starts, offset, fours, rest, step, readable } = self.runs;
+        let inputs = fours * 4 + rest;
+        let Some(spare) = readable.checked_sub(offset + inputs.next_multiple_of(UNIT)) else { return };
+        let count = self.pixels.min(spare / step + 1) / M;
+        if count == 0 {
+            return;
+        }
+        let Constants { weights, bias, multiplier, .. } = self.constants;
+        // SAFETY: as the caller says; no pixel's last vector reaches over what can be read.
+        unsafe {
+            let x = starts[0].add(offset);
+            let operands =
+                Operands { x, step, weights, units: inputs / UNIT, fours: (inputs % UNIT).div_ceil(4), bias };
+            let finish = Finish { multiplier, zero: self.rounding.zero(), to: self.to.first, step: self.to.step };
+            tiles::<WIDE>(operands, count, finish);
+        }
+        self.runs.offset += count * M * step;
+        self.to.first = self.to.first.wrapping_add(count * M * self.to.step);
+        self.pixels -= count * M;
+    }
+
     /// Computes M pixels. Where READABLE, whole vectors of inputs can be read.
     ///
     /// # Safety
@@ -117,26 +152,16 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
     #[allow(unsafe_code)]
     unsafe fn tile<const M: usize, const READABLE: bool>(&mut self) {
         let Runs { starts, offset, fours, rest, step, .. } = self.runs;
-        let (mut units, left) = (fours / 4, fours % 4 * 4 + rest);
+        let (units, left) = (fours / 4, fours % 4 * 4 + rest);
         // SAFETY: reads and writes are those that the caller allows.
         unsafe {
             let mut x = starts[0].add(offset);
             let mut weights = self.constants.weights.cast::<i8>();
             let mut sums = [[vdupq_n_s32(0); N]; M];
-            if M == 6 && N == 4 && units > 0 {
-                let tile = tile_6_by_16(x, step, weights, units, self.constants.bias);
+            for v in 0..N {
+                let bias = vld1q_s32(self.constants.bias.add(v * 4));
                 for m in 0..M {
-                    for v in 0..N {
-                        sums[m][v] = tile[m][v];
-                    }
-                }
-                (x, weights, units) = (x.add(units * UNIT), weights.add(units * N * 4 * UNIT), 0);
-            } else {
-                for v in 0..N {
-                    let bias = vld1q_s32(self.constants.bias.add(v * 4));
-                    for m in 0..M {
-                        sums[m][v] = bias;
-                    }
+                    sums[m][v] = bias;
                 }
             }
             for _ in 0..units {

@@ -37,6 +37,7 @@ pub unsafe fn multiply(
                 weights: constants.weights.add(inputs * block.start),
                 bias: constants.bias.add(block.start),
                 multiplier: constants.multiplier.add(block.start),
+                ..constants
             };
             match block.vectors {
                 1 => isa.invoke(Sweep::<1> { runs, pixels, constants, rounding, to }),

@@ -1,21 +1,24 @@
 //! The integer matrix product of base NEON: 16 inputs of an output channel at a time.
 //!
-//! Without dot products, the cheapest exact way is to let the lanes of a vector hold inputs: SMULL and SMLAL add two
-//! products in 16 bits, and SADALP adds pairs of those to four 32-bit sums, which are added up at the end. So one output
-//! takes a register; a tile of 3 pixels by 8 channels takes 24 of 32, and loads 11 vectors for 72 multiplications and
-//! additions. Two products overflow 16 bits only if both weights are −128 (2 · 128 · 128 = 2¹⁵); where that may be, each
-//! goes to the sums by itself.
+//! Without dot products, the cheapest exact way is to let the lanes of a vector hold inputs: SMULL and SMLAL add products of
+//! eight inputs each in 16 bits, and SADALP adds pairs of those to four 32-bit sums, which are added up at the end. Two products
+//! always fit 16 bits unless both weights are −128 (2 · 128 · 128 = 2¹⁵); where that may be, each goes to the sums by itself.
+//! Three fit where the three weights' magnitudes are 255 at most, roughly: that is noted when weights are packed, for every four
+//! channels of 48 inputs (see [`VectorPacking`](crate::kernels::vector::VectorPacking)), and saves every ninth instruction.
+//!
+//! A tile is 4 pixels by 4 channels; inputs come from [`panel`](super::panel)s.
 //!
 //! Weights: `[block of 8 channels, the last of 4][16 inputs][channel][input]`.
 
-use super::finish::finish;
+use super::finish::{Finish, finish};
 use super::neon::{Neon, Rounding, flipped, some};
-use super::tile_rows::tile_3_by_8;
+use super::panel::{PIXELS, Panels, UNIT};
+use super::tile_rows::{tile_4_by_4, tiles_4_by_4};
 use crate::kernels::vector::{Constants, Isa, Runs, Target, Task, blocks};
 use core::arch::aarch64::*;
 
-/// Inputs multiplied at a time.
-pub const UNIT: usize = 16;
+/// Units of a group, which a bit of the notes stands for.
+const GROUP: usize = 3;
 
 /// Computes `pixels` pixels, whose inputs are one run.
 ///
@@ -24,30 +27,48 @@ pub const UNIT: usize = 16;
 #[inline(always)]
 #[allow(unsafe_code)]
 pub unsafe fn multiply(isa: Neon, runs: Runs<'_>, pixels: usize, constants: Constants, rounding: Rounding, to: Target) {
-    let inputs = (runs.fours * 4 + runs.rest).next_multiple_of(UNIT);
-    for block in blocks(to.channels, 4, 2) {
-        let channels = (to.channels - block.start).min(block.vectors * 4);
-        // SAFETY: constants are packed block after block, and the channels of a block are some of those that can be written.
-        unsafe {
-            let to = Target { first: to.first.add(block.start), channels, ..to };
-            let constants = Constants {
-                weights: constants.weights.add(inputs * block.start),
-                bias: constants.bias.add(block.start),
-                multiplier: constants.multiplier.add(block.start),
-            };
-            match (block.vectors, rounding.extreme()) {
-                (2, false) => isa.invoke(Sweep::<2, false> { runs, pixels, constants, rounding, to }),
-                (_, false) => isa.invoke(Sweep::<1, false> { runs, pixels, constants, rounding, to }),
-                (2, true) => isa.invoke(Sweep::<2, true> { runs, pixels, constants, rounding, to }),
-                (_, true) => isa.invoke(Sweep::<1, true> { runs, pixels, constants, rounding, to }),
+    let units = (runs.fours * 4 + runs.rest).div_ceil(UNIT);
+    let room = if rounding.extreme() { 0 } else { Panels::room(units) };
+    let mut panels = Panels::new();
+    let mut done = 0;
+    // SAFETY: the caller says that the pixels can be read and written.
+    unsafe {
+        while done < pixels {
+            let count = room.min(pixels - done) / PIXELS * PIXELS;
+            // Without panels: a pixel or two at the end, or rare cases.
+            let count_here = if count > 0 { count } else { pixels - done };
+            let runs = Runs { offset: runs.offset + done * runs.step, ..runs };
+            let to = Target { first: to.first.wrapping_add(done * to.step), ..to };
+            if count > 0 {
+                panels.fill(&runs, count);
             }
+            for block in blocks(to.channels, 4, 2) {
+                let channels = (to.channels - block.start).min(block.vectors * 4);
+                let to = Target { first: to.first.add(block.start), channels, ..to };
+                let constants = Constants {
+                    weights: constants.weights.add(units * UNIT * block.start),
+                    bias: constants.bias.add(block.start),
+                    multiplier: constants.multiplier.add(block.start),
+                    chains: constants.chains.wrapping_add(block.start / 4),
+                };
+                let sweep = Sweep { runs, pixels: count_here, constants, rounding, to };
+                match (block.vectors, count > 0, rounding.extreme()) {
+                    (2, true, _) => isa.invoke(OfPanels::<2> { panels: &panels, units, sweep }),
+                    (_, true, _) => isa.invoke(OfPanels::<1> { panels: &panels, units, sweep }),
+                    (2, _, false) => isa.invoke(Rest::<2, false>(sweep)),
+                    (_, _, false) => isa.invoke(Rest::<1, false>(sweep)),
+                    (2, _, true) => isa.invoke(Rest::<2, true>(sweep)),
+                    (_, _, true) => isa.invoke(Rest::<1, true>(sweep)),
+                }
+            }
+            done += count_here;
         }
     }
 }
 
-/// All pixels of a block of N vectors of channels. EXTREME: two products may not fit 16 bits. It is a task of its own, so
-/// that its loops have all registers to themselves.
-struct Sweep<'r, const N: usize, const EXTREME: bool> {
+/// Pixels of a block of channels.
+#[derive(Clone, Copy)]
+struct Sweep<'r> {
     runs: Runs<'r>,
     pixels: usize,
     constants: Constants,
@@ -55,58 +76,62 @@ struct Sweep<'r, const N: usize, const EXTREME: bool> {
     to: Target,
 }
 
-impl<const N: usize, const EXTREME: bool> Task<Neon> for Sweep<'_, N, EXTREME> {
+/// The pixels of panels, and N vectors of channels. It is a task of its own, so that its loops have all registers to themselves.
+struct OfPanels<'r, const N: usize> {
+    panels: &'r Panels,
+    units: usize,
+    sweep: Sweep<'r>,
+}
+
+impl<const N: usize> Task<Neon> for OfPanels<'_, N> {
     #[inline(always)]
     #[allow(unsafe_code)]
-    fn run(mut self, isa: Neon) {
-        // SAFETY: the caller of `multiply` says that the pixels can be read and written; each call does the next ones.
-        unsafe {
-            if N == 2 && !EXTREME {
-                if self.rounding.is_plain() && self.to.channels == 8 {
-                    self.threes::<true>();
-                } else {
-                    self.threes::<false>();
-                }
-            }
-            // A task of its own too: what is left are a pixel or two, or rare cases.
-            if self.pixels > 0 {
-                isa.invoke(Rest(self));
+    fn run(self, _: Neon) {
+        for v in 0..N {
+            let Target { first, step, channels } = self.sweep.to;
+            let to = Target { first: first.wrapping_add(v * 4), step, channels: channels.saturating_sub(v * 4).min(4) };
+            // SAFETY: as the caller of `multiply` says; a block has channels in its last vector.
+            unsafe {
+                self.vector(v, to);
             }
         }
     }
 }
 
-impl<const N: usize, const EXTREME: bool> Sweep<'_, N, EXTREME> {
-    /// Computes three pixels at a time, as long as whole vectors of inputs can be read.
+impl<const N: usize> OfPanels<'_, N> {
+    /// Computes vector `v` of channels.
     ///
     /// # Safety
-    /// The pixels can be read and written.
+    /// The panels hold the pixels, there are constants, and the results can be written.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn threes<const PLAIN: bool>(&mut self) {
-        let Runs { starts, fours, rest, step, readable, .. } = self.runs;
-        let units = (fours * 4 + rest).div_ceil(UNIT);
-        let Constants { weights, bias, multiplier, .. } = self.constants;
-        let (rounding, mut to, mut pixels, mut offset) = (self.rounding, self.to, self.pixels, self.runs.offset);
-        // SAFETY: every read is seen to be within what can be read, and weights are filled up to whole units.
+    unsafe fn vector(&self, v: usize, mut to: Target) {
+        let Sweep { pixels, constants, ref rounding, .. } = self.sweep;
+        let (groups, rest) = (self.units / GROUP, self.units % GROUP);
+        let mut panel = self.panels.start();
+        // SAFETY: as the caller says.
         unsafe {
-            let start = [vld1q_s32(bias), vld1q_s32(bias.add(4))];
-            let by = [vld1q_f32(multiplier), vld1q_f32(multiplier.add(4))];
-            while pixels >= 3 && offset + 2 * step + units * UNIT <= readable {
-                let x = starts[0].add(offset);
-                let sums = tile_3_by_8([x, x.add(step), x.add(2 * step)], weights, units, start);
-                finish::<3, 2, PLAIN>(sums, by, &rounding, to);
-                offset += 3 * step;
-                to.first = to.first.wrapping_add(3 * to.step);
-                pixels -= 3;
+            let weights = constants.weights.cast::<i8>().add(v * 4 * UNIT);
+            let (bias, multiplier) = (constants.bias.add(v * 4), constants.multiplier.add(v * 4));
+            let chains = constants.chains.add(v).read_unaligned();
+            if rounding.is_plain() && to.channels == 4 {
+                let finish = Finish { multiplier, zero: rounding.zero(), to: to.first, step: to.step };
+                let tiles = if N == 1 { tiles_4_by_4::<64> } else { tiles_4_by_4::<128> };
+                return tiles(panel, pixels / PIXELS, weights, groups, rest, chains, bias, finish);
+            }
+            let tile = if N == 1 { tile_4_by_4::<64> } else { tile_4_by_4::<128> };
+            for _ in 0..pixels / PIXELS {
+                let [a, b, c, d] = tile(panel, weights, groups, rest, chains, bias);
+                finish::<4, 1, false>([[a], [b], [c], [d]], [vld1q_f32(multiplier)], rounding, to);
+                panel = panel.add(self.units * UNIT * PIXELS);
+                to.first = to.first.wrapping_add(PIXELS * to.step);
             }
         }
-        (self.to, self.pixels, self.runs.offset) = (to, pixels, offset);
     }
 }
 
-/// The pixels that are left, one by one.
-struct Rest<'r, const N: usize, const EXTREME: bool>(Sweep<'r, N, EXTREME>);
+/// Pixels one by one. EXTREME: two products may not fit 16 bits.
+struct Rest<'r, const N: usize, const EXTREME: bool>(Sweep<'r>);
 
 impl<const N: usize, const EXTREME: bool> Task<Neon> for Rest<'_, N, EXTREME> {
     #[inline(always)]

@@ -1,177 +1,229 @@
-//! The tile of [`product_lanes`](super::product_lanes): six pixels by sixteen channels, in assembly.
+//! The tiles of [`product_lanes`](super::product_lanes), in assembly: six pixels by sixteen channels, and eight by eight.
 //!
-//! 24 sums, six vectors of inputs and two of weights fill all registers; a compiler spills some of them in every round.
+//! The wide one's registers: `v0` to `v23` the sums, four for each pixel, `v24` to `v29` a vector of inputs of each, and two of
+//! weights, `v30` and `v31`. The narrow one's: sums up to `v15`, two for each pixel, inputs up to `v23`, weights from `v24` on. A
+//! compiler spills some in every round, and moves sums about before they are rounded.
 
-use core::arch::aarch64::*;
+use super::assembly::{bytes, copy, magic, nearest};
+use super::finish::Finish;
 use core::arch::asm;
 
-/// The products of four inputs of six pixels with two vectors of weights: the first's to sums `a0` to `f0`, the second's to
-/// `a1` to `f1`.
+/// Inputs of a vector.
+const UNIT: usize = 16;
+
+/// The products of four inputs of some pixels, those in lane `$lane` of `$x`, with the weights `$w`, to `$sum`.
 macro_rules! lane {
-    ($lane:literal, $w:literal, $v:literal) => {
+    ($lane:literal, $w:literal, $($sum:literal $x:literal)*) => {
+        concat!($("sdot v", $sum, ".4s, v", $w, ".16b, v", $x, ".4b[", $lane, "]\n"),*)
+    };
+}
+
+/// The products of four inputs with the weights of sixteen channels.
+macro_rules! wide {
+    ($lane:literal) => {
         concat!(
-            "sdot {a",
-            $v,
-            ":v}.4s, {",
-            $w,
-            ":v}.16b, {x0:v}.4b[",
-            $lane,
-            "]\n",
-            "sdot {b",
-            $v,
-            ":v}.4s, {",
-            $w,
-            ":v}.16b, {x1:v}.4b[",
-            $lane,
-            "]\n",
-            "sdot {c",
-            $v,
-            ":v}.4s, {",
-            $w,
-            ":v}.16b, {x2:v}.4b[",
-            $lane,
-            "]\n",
-            "sdot {d",
-            $v,
-            ":v}.4s, {",
-            $w,
-            ":v}.16b, {x3:v}.4b[",
-            $lane,
-            "]\n",
-            "sdot {e",
-            $v,
-            ":v}.4s, {",
-            $w,
-            ":v}.16b, {x4:v}.4b[",
-            $lane,
-            "]\n",
-            "sdot {f",
-            $v,
-            ":v}.4s, {",
-            $w,
-            ":v}.16b, {x5:v}.4b[",
-            $lane,
-            "]"
+            "ldp q30, q31, [{w}], #64\n",
+            lane!($lane, "30", "0" "24" "4" "25" "8" "26" "12" "27" "16" "28" "20" "29"),
+            lane!($lane, "31", "1" "24" "5" "25" "9" "26" "13" "27" "17" "28" "21" "29"),
+            "ldp q30, q31, [{w}, #-32]\n",
+            lane!($lane, "30", "2" "24" "6" "25" "10" "26" "14" "27" "18" "28" "22" "29"),
+            lane!($lane, "31", "3" "24" "7" "25" "11" "26" "15" "27" "19" "28" "23" "29")
         )
     };
 }
 
-/// The first pixel's sums, which begin at the bias, for another pixel.
-macro_rules! begin {
-    ($pixel:literal) => {
+/// The products of four inputs with the weights of eight channels.
+macro_rules! narrow {
+    ($lane:literal) => {
         concat!(
-            "mov {",
-            $pixel,
-            "0:v}.16b, {a0:v}.16b\n",
-            "mov {",
-            $pixel,
-            "1:v}.16b, {a1:v}.16b\n",
-            "mov {",
-            $pixel,
-            "2:v}.16b, {a2:v}.16b\n",
-            "mov {",
-            $pixel,
-            "3:v}.16b, {a3:v}.16b"
+            "ldp q24, q25, [{w}], #32\n",
+            lane!($lane, "24", "0" "16" "2" "17" "4" "18" "6" "19" "8" "20" "10" "21" "12" "22" "14" "23"),
+            lane!($lane, "25", "1" "16" "3" "17" "5" "18" "7" "19" "9" "20" "11" "21" "13" "22" "15" "23")
         )
     };
 }
 
-/// The sums of six pixels, `step` bytes apart, by four vectors of channels, of `units` times 16 inputs, at least once.
-///
-/// # Safety
-/// The processor has SDOT. Inputs, weights and four vectors of biases can be read.
-#[inline(always)]
-#[allow(unsafe_code)]
-pub unsafe fn tile_6_by_16(
-    x: *const u8,
-    step: usize,
-    weights: *const i8,
-    units: usize,
-    bias: *const i32,
-) -> [[int32x4_t; 4]; 6] {
-    let (a0, a1, a2, a3, b0, b1, b2, b3): (
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-    );
-    let (c0, c1, c2, c3, d0, d1, d2, d3): (
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-    );
-    let (e0, e1, e2, e3, f0, f1, f2, f3): (
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-        int32x4_t,
-    );
-    // SAFETY: it reads what the caller says, and writes its operands only.
-    unsafe {
+/// Reads a vector of inputs of each pixel, and flips them. `$behind` moves the places on.
+macro_rules! inputs {
+    ($behind:literal, $flip:literal, $($x:literal $place:literal)*) => {
+        concat!(
+            $("ldr q", $x, ", [{", $place, "}]", $behind, "\n",)*
+            "movi v", $flip, ".16b, #0x80\n",
+            $("eor v", $x, ".16b, v", $x, ".16b, v", $flip, ".16b\n"),*
+        )
+    };
+}
+
+/// The products of whole vectors of inputs, and of those behind them, by fours.
+macro_rules! sums {
+    ($four:ident, $flip:literal, $($inputs:literal)*) => {
+        concat!(
+            "mov {w}, {weights}\n",
+            "mov {left}, {units}\n",
+            "cbz {left}, 4f\n",
+            "3:\n",
+            inputs!(", #16", $flip, $($inputs)*),
+            $four!("0"),
+            $four!("1"),
+            $four!("2"),
+            "subs {left}, {left}, #1\n",
+            $four!("3"),
+            "b.ne 3b\n",
+            "4:\n",
+            "cbz {fours}, 5f\n",
+            inputs!("", $flip, $($inputs)*),
+            $four!("0"),
+            "cmp {fours}, #2\n",
+            "b.lo 5f\n",
+            $four!("1"),
+            "b.eq 5f\n",
+            $four!("2"),
+            "cmp {fours}, #4\n",
+            "b.lo 5f\n",
+            $four!("3"),
+            "5:\n"
+        )
+    };
+}
+
+/// A pixel of sixteen channels.
+macro_rules! wide_pixel {
+    ($even:ident, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            bytes!($even, "28", $a $b $c $d, "24" "25" "26" "27"),
+            "st1 {{v", $a, ".16b}}, [{to}], {to_step}\n"
+        )
+    };
+}
+
+/// Two pixels of eight channels.
+macro_rules! narrow_pixels {
+    ($even:ident, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            bytes!($even, "18", $a $b $c $d, "16" "17" "16" "17"),
+            "st1 {{v", $a, ".d}}[0], [{to}], {to_step}\n",
+            "st1 {{v", $a, ".d}}[1], [{to}], {to_step}\n"
+        )
+    };
+}
+
+/// Moves on to the next tile.
+macro_rules! next {
+    ($($place:literal)*) => {
+        concat!($("add {", $place, "}, {", $place, "}, {next}\n",)* "subs {count}, {count}, #1\n", "b.ne 2b")
+    };
+}
+
+/// What a tile multiplies.
+#[derive(Clone, Copy)]
+pub struct Operands {
+    /// The inputs of the first pixel.
+    pub x: *const u8,
+    /// Bytes from one pixel to the next.
+    pub step: usize,
+    pub weights: *const u8,
+    /// Whole vectors of inputs.
+    pub units: usize,
+    /// Fours of inputs behind them, up to four.
+    pub fours: usize,
+    pub bias: *const i32,
+}
+
+/// Runs the assembly of a tile of `$pixels` pixels, whose inputs begin at `$place`.
+macro_rules! tiles {
+    ([$($code:expr),*], $pixels:literal, $operands:ident, $count:ident, $finish:ident, $added:expr, $($place:ident $index:literal)*) => {{
+        let Operands { x, step, weights, units, fours, bias } = $operands;
+        // From behind a pixel's whole vectors to the pixel of the next tile.
+        let next = ($pixels * step).wrapping_sub(UNIT * units);
         asm!(
             ".arch_extension dotprod",
-            "ldp {a0:q}, {a1:q}, [{bias}]",
-            "ldp {a2:q}, {a3:q}, [{bias}, #32]",
-            begin!("b"), begin!("c"), begin!("d"), begin!("e"), begin!("f"),
             "2:",
-            "ldr {x0:q}, [{p0}], #16",
-            "ldr {x1:q}, [{p1}], #16",
-            "ldr {x2:q}, [{p2}], #16",
-            "ldr {x3:q}, [{p3}], #16",
-            "ldr {x4:q}, [{p4}], #16",
-            "ldr {x5:q}, [{p5}], #16",
-            "movi {w0:v}.16b, #0x80",
-            "eor {x0:v}.16b, {x0:v}.16b, {w0:v}.16b",
-            "eor {x1:v}.16b, {x1:v}.16b, {w0:v}.16b",
-            "eor {x2:v}.16b, {x2:v}.16b, {w0:v}.16b",
-            "eor {x3:v}.16b, {x3:v}.16b, {w0:v}.16b",
-            "eor {x4:v}.16b, {x4:v}.16b, {w0:v}.16b",
-            "eor {x5:v}.16b, {x5:v}.16b, {w0:v}.16b",
-            "ldp {w0:q}, {w1:q}, [{w}], #256",
-            lane!("0", "w0", "0"), lane!("0", "w1", "1"),
-            "ldp {w0:q}, {w1:q}, [{w}, #-224]",
-            lane!("0", "w0", "2"), lane!("0", "w1", "3"),
-            "ldp {w0:q}, {w1:q}, [{w}, #-192]",
-            lane!("1", "w0", "0"), lane!("1", "w1", "1"),
-            "ldp {w0:q}, {w1:q}, [{w}, #-160]",
-            lane!("1", "w0", "2"), lane!("1", "w1", "3"),
-            "ldp {w0:q}, {w1:q}, [{w}, #-128]",
-            lane!("2", "w0", "0"), lane!("2", "w1", "1"),
-            "ldp {w0:q}, {w1:q}, [{w}, #-96]",
-            lane!("2", "w0", "2"), lane!("2", "w1", "3"),
-            "ldp {w0:q}, {w1:q}, [{w}, #-64]",
-            lane!("3", "w0", "0"), lane!("3", "w1", "1"),
-            "ldp {w0:q}, {w1:q}, [{w}, #-32]",
-            "subs {units}, {units}, #1",
-            lane!("3", "w0", "2"), lane!("3", "w1", "3"),
-            "b.ne 2b",
-            a0 = out(vreg) a0, a1 = out(vreg) a1, a2 = out(vreg) a2, a3 = out(vreg) a3,
-            b0 = out(vreg) b0, b1 = out(vreg) b1, b2 = out(vreg) b2, b3 = out(vreg) b3,
-            c0 = out(vreg) c0, c1 = out(vreg) c1, c2 = out(vreg) c2, c3 = out(vreg) c3,
-            d0 = out(vreg) d0, d1 = out(vreg) d1, d2 = out(vreg) d2, d3 = out(vreg) d3,
-            e0 = out(vreg) e0, e1 = out(vreg) e1, e2 = out(vreg) e2, e3 = out(vreg) e3,
-            f0 = out(vreg) f0, f1 = out(vreg) f1, f2 = out(vreg) f2, f3 = out(vreg) f3,
-            x0 = out(vreg) _, x1 = out(vreg) _, x2 = out(vreg) _,
-            x3 = out(vreg) _, x4 = out(vreg) _, x5 = out(vreg) _,
-            w0 = out(vreg) _, w1 = out(vreg) _,
-            p0 = inout(reg) x => _, p1 = inout(reg) x.add(step) => _, p2 = inout(reg) x.add(2 * step) => _,
-            p3 = inout(reg) x.add(3 * step) => _, p4 = inout(reg) x.add(4 * step) => _, p5 = inout(reg) x.add(5 * step) => _,
-            w = inout(reg) weights => _, units = inout(reg) units => _, bias = in(reg) bias,
-            options(pure, readonly, nostack)
-        );
+            $($code,)*
+            $($place = inout(reg) x.wrapping_add($index * step) => _,)*
+            next = in(reg) next, count = inout(reg) $count => _,
+            weights = in(reg) weights, w = out(reg) _, units = in(reg) units, left = out(reg) _, fours = in(reg) fours,
+            bias = in(reg) bias, multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
+            to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
+            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
+            options(nostack)
+        )
+    }};
+}
+
+/// The code of the wide tile.
+macro_rules! wide_tile {
+    ($even:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {
+        tiles!(
+            [
+                concat!(
+                    "ldp q0, q1, [{bias}]\n",
+                    "ldp q2, q3, [{bias}, #32]\n",
+                    copy!("4" "0" "5" "1" "6" "2" "7" "3" "8" "0" "9" "1" "10" "2" "11" "3"),
+                    copy!("12" "0" "13" "1" "14" "2" "15" "3" "16" "0" "17" "1" "18" "2" "19" "3"),
+                    copy!("20" "0" "21" "1" "22" "2" "23" "3")
+                ),
+                sums!(wide, "30", "24" "p0" "25" "p1" "26" "p2" "27" "p3" "28" "p4" "29" "p5"),
+                concat!(
+                    "ldp q24, q25, [{multiplier}]\n",
+                    "ldp q26, q27, [{multiplier}, #32]\n",
+                    "dup v28.4s, {added:w}\n",
+                    wide_pixel!($even, "0" "1" "2" "3"),
+                    wide_pixel!($even, "4" "5" "6" "7"),
+                    wide_pixel!($even, "8" "9" "10" "11"),
+                    wide_pixel!($even, "12" "13" "14" "15"),
+                    wide_pixel!($even, "16" "17" "18" "19"),
+                    wide_pixel!($even, "20" "21" "22" "23")
+                ),
+                next!("p0" "p1" "p2" "p3" "p4" "p5")
+            ],
+            6, $operands, $count, $finish, $added, p0 0 p1 1 p2 2 p3 3 p4 4 p5 5
+        )
+    };
+}
+
+/// The code of the narrow tile.
+macro_rules! narrow_tile {
+    ($even:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {
+        tiles!(
+            [
+                concat!(
+                    "ldp q0, q1, [{bias}]\n",
+                    copy!("2" "0" "3" "1" "4" "0" "5" "1" "6" "0" "7" "1" "8" "0" "9" "1"),
+                    copy!("10" "0" "11" "1" "12" "0" "13" "1" "14" "0" "15" "1")
+                ),
+                sums!(narrow, "24", "16" "p0" "17" "p1" "18" "p2" "19" "p3" "20" "p4" "21" "p5" "22" "p6" "23" "p7"),
+                concat!(
+                    "ldp q16, q17, [{multiplier}]\n",
+                    "dup v18.4s, {added:w}\n",
+                    narrow_pixels!($even, "0" "1" "2" "3"),
+                    narrow_pixels!($even, "4" "5" "6" "7"),
+                    narrow_pixels!($even, "8" "9" "10" "11"),
+                    narrow_pixels!($even, "12" "13" "14" "15")
+                ),
+                next!("p0" "p1" "p2" "p3" "p4" "p5" "p6" "p7")
+            ],
+            8, $operands, $count, $finish, $added, p0 0 p1 1 p2 2 p3 3 p4 4 p5 5 p6 6 p7 7
+        )
+    };
+}
+
+/// Computes `count` tiles, at least one, of six pixels by sixteen channels, or of eight by eight where not WIDE.
+///
+/// # Safety
+/// The processor has SDOT. Inputs, as whole vectors, weights, biases and multipliers can be read, results can be written.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn tiles<const WIDE: bool>(operands: Operands, count: usize, finish: Finish) {
+    // SAFETY: it reads and writes what the caller says, and writes its operands only.
+    unsafe {
+        match (WIDE, finish.added_to_floats()) {
+            (true, Some(added)) => wide_tile!(even, operands, count, finish, added),
+            (true, None) => wide_tile!(odd, operands, count, finish, finish.added()),
+            (false, Some(added)) => narrow_tile!(even, operands, count, finish, added),
+            (false, None) => narrow_tile!(odd, operands, count, finish, finish.added()),
+        }
     }
-    [[a0, a1, a2, a3], [b0, b1, b2, b3], [c0, c1, c2, c3], [d0, d1, d2, d3], [e0, e1, e2, e3], [f0, f1, f2, f3]]
 }

@@ -8,13 +8,15 @@ use crate::kernels::Table;
 use crate::plan::step::{BinaryF32, BinaryInt8, FloatOperation, IntegerOperation};
 
 /// Writes `f(a, b)` for every pair of elements, and then calls `finish` on each stretch of results; `finish` is not
-/// called on results that do not lie side by side, `each` is then applied to every one.
+/// called on results that do not lie side by side, `each` is then applied to every one. Where all three lie side by side,
+/// `head` may do some of the first elements, and returns how many.
 #[inline(always)]
 fn zip<T: Copy>(
     walk: &Walk<3>,
     a: &[T],
     b: &[T],
     y: &mut [T],
+    head: impl Fn(&[T], &[T], &mut [T]) -> usize,
     f: impl Fn(T, T) -> T,
     finish: impl Fn(&mut [T]),
     each: impl Fn(T) -> T,
@@ -32,8 +34,10 @@ fn zip<T: Copy>(
             let (from_a, from_b) = (from_a + start * a_stride, from_b + start * b_stride);
             match (a_stride, b_stride) {
                 (1, 1) => {
-                    let pairs = a[from_a..][..count].iter().zip(&b[from_b..][..count]);
-                    y.iter_mut().zip(pairs).for_each(|(y, (&a, &b))| *y = f(a, b));
+                    let (a, b) = (&a[from_a..][..count], &b[from_b..][..count]);
+                    let done = head(a, b, y);
+                    let pairs = a[done..].iter().zip(&b[done..]);
+                    y[done..].iter_mut().zip(pairs).for_each(|(y, (&a, &b))| *y = f(a, b));
                 }
                 (1, 0) => {
                     let b = b[from_b];
@@ -55,6 +59,19 @@ fn zip<T: Copy>(
 /// See [`BinaryInt8`].
 #[inline(always)]
 pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
+    binary_int8_by(step, a, b, y, table, |_, _, _| 0);
+}
+
+/// See [`BinaryInt8`]. `add` may add some of the first of two rows of bytes, and returns how many.
+#[inline(always)]
+pub fn binary_int8_by(
+    step: &BinaryInt8,
+    a: &[u8],
+    b: &[u8],
+    y: &mut [u8],
+    table: Option<&Table>,
+    add: impl Fn(&[u8], &[u8], &mut [u8]) -> usize,
+) {
     let walk = Walk::new(&step.extent, [&step.a, &step.b, &step.y]);
     let each = |y: u8| table.map_or(y, |table| table[usize::from(y)]);
     let finish = |y: &mut [u8]| {
@@ -69,12 +86,12 @@ pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: O
             let (a_scale, b_scale, shift) = (step.a_scale, step.b_scale, step.shift);
             let shifted = |x: u8| (i32::from(x) - shift) as f32;
             let f = |a, b| byte.apply(shifted(b) * b_scale + (shifted(a) * a_scale + offset));
-            zip(&walk, a, b, y, f, finish, each);
+            zip(&walk, a, b, y, add, f, finish, each);
         }
         IntegerOperation::Multiply => {
             let (a_zero, b_zero, scale) = (step.a_zero, step.b_zero, step.a_scale);
             let f = |a, b| byte.apply(((i32::from(a) - a_zero) * (i32::from(b) - b_zero)) as f32 * scale + offset);
-            zip(&walk, a, b, y, f, finish, each);
+            zip(&walk, a, b, y, |_, _, _| 0, f, finish, each);
         }
     }
 }
@@ -98,7 +115,7 @@ pub fn binary_f32(step: &BinaryF32, a: &[f32], b: &[f32], y: &mut [f32]) {
 
 #[inline(always)]
 fn zip_f32(walk: &Walk<3>, a: &[f32], b: &[f32], y: &mut [f32], activation: Function, f: impl Fn(f32, f32) -> f32) {
-    zip(walk, a, b, y, f, |y| activation.apply_all(y), |y| activation.apply(y));
+    zip(walk, a, b, y, |_, _, _| 0, f, |y| activation.apply_all(y), |y| activation.apply(y));
 }
 
 /// a to the power of b; squares, the usual case, need no logarithm.

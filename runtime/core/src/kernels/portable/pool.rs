@@ -150,16 +150,27 @@ impl<T: Copy, C: Combine<T>> Run<'_, T, C> {
             to += self.place_steps[1];
         }
     }
+
+    /// Pools N channels of every place; the usual windows are unrolled.
+    #[inline(always)]
+    fn channels<const N: usize>(&mut self, first: usize) {
+        match self.taps {
+            [3, 3] => self.pool::<N>(first, [3, 3]),
+            [2, 2] => self.pool::<N>(first, [2, 2]),
+            taps => self.pool::<N>(first, taps),
+        }
+    }
 }
 
 impl<T: Copy, C: Combine<T>> Blocks for Run<'_, T, C> {
     #[inline(always)]
     fn block<const N: usize>(&mut self, first: usize) {
-        // The usual windows are unrolled.
-        match self.taps {
-            [3, 3] => self.pool::<N>(first, [3, 3]),
-            [2, 2] => self.pool::<N>(first, [2, 2]),
-            taps => self.pool::<N>(first, taps),
+        if cfg!(target_arch = "aarch64") && N == 32 {
+            // Of two vectors at a time, the compiler makes single elements there.
+            self.channels::<16>(first);
+            self.channels::<16>(first + 16);
+        } else {
+            self.channels::<N>(first);
         }
     }
 }

@@ -143,23 +143,29 @@ impl<I: Float> Task<I> for GeneralRows<'_> {
         let outputs = step.y.channels as usize / groups;
         let slots = outputs.next_multiple_of(I::LANES);
         let (width, pitch) = (step.y.width as usize, step.y.stride as usize);
-        general.for_each(convolution.x, rows, scratch, |row, group, starts| {
-            let runs = Runs { starts, len, step: general.step() };
-            let y = &mut y[row * pitch * width..];
-            assert!((width - 1) * pitch + outputs * groups <= y.len(), "the output is too small");
-            let to = Target { first: y[group * outputs..].as_mut_ptr(), step: pitch, channels: outputs };
-            let mut constants = convolution.constants();
-            // SAFETY: the runs can be read at every place; constants are packed group after group; the row of results can
-            // be written, as was just seen.
-            #[allow(unsafe_code)]
-            unsafe {
-                constants.weights = constants.weights.add(group * starts.len() * len * slots);
-                constants.bias = constants.bias.add(group * slots);
-                multiply(isa, runs, width, constants, activation, to);
-            }
-            if group + 1 == groups {
-                convolution.finish(y, width);
-            }
-        });
+        general.for_each(
+            convolution.x,
+            rows,
+            scratch,
+            |ring, source, rows| ring.fill(source, rows),
+            |row, group, starts| {
+                let runs = Runs { starts, len, step: general.step() };
+                let y = &mut y[row * pitch * width..];
+                assert!((width - 1) * pitch + outputs * groups <= y.len(), "the output is too small");
+                let to = Target { first: y[group * outputs..].as_mut_ptr(), step: pitch, channels: outputs };
+                let mut constants = convolution.constants();
+                // SAFETY: the runs can be read at every place; constants are packed group after group; the row of results can
+                // be written, as was just seen.
+                #[allow(unsafe_code)]
+                unsafe {
+                    constants.weights = constants.weights.add(group * starts.len() * len * slots);
+                    constants.bias = constants.bias.add(group * slots);
+                    multiply(isa, runs, width, constants, activation, to);
+                }
+                if group + 1 == groups {
+                    convolution.finish(y, width);
+                }
+            },
+        );
     }
 }

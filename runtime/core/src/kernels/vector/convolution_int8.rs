@@ -5,7 +5,8 @@ use super::general::{General, elements};
 use super::int8::Int8;
 use super::layout::{GATHERED, Note, VectorPacking, fours, is_covered, padded_channels, runs};
 use super::product::{Constants, Runs, Target};
-use super::scratch::{PATCHES, patch_pitch};
+use super::ring::{RowRing, Source};
+use super::scratch::{PIXELS, patch_pitch, patches_at_once};
 use super::{Tables, Task, scratch};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Table, Work, portable};
 use crate::plan::check;
@@ -17,7 +18,7 @@ pub fn name_of<I: Int8>(step: &ConvolutionInt8) -> &'static str {
     let shape = ConvolutionShape::of_int8(step);
     match step.form {
         _ if !is_covered(&shape, step.wide) => "portable/convolution_int8",
-        ConvolutionForm::Pointwise => I::PRODUCT,
+        ConvolutionForm::Pointwise => I::name_of_product(&shape),
         ConvolutionForm::Depthwise => I::name_of_depthwise(&shape),
         ConvolutionForm::General => "vector/convolution_int8 (general)",
     }
@@ -51,7 +52,8 @@ pub fn convolution_int8<I: Int8, T: Tables>(
     assert!(work.scratch.len() >= packing.scratch_int8(step) as usize, "working memory");
     assert!(check::shape::convolution(step.form, step.groups, &step.x, &step.y, &step.window).is_ok(), "sizes");
     assert!(x.len() >= elements(&step.x) && y.len() >= elements(&step.y), "operands");
-    let convolution = Convolution { step, shape, x, packed, table };
+    let chains = packing.notes_at(&shape, packed.weights.len());
+    let convolution = Convolution { step, shape, x, packed, table, chains, few: packing.takes_few(&shape) };
     let (rows, width) = (step.y.batch as usize * step.y.height as usize, step.y.width as usize);
     let (pixels, pitch) = (rows * width, step.y.stride as usize);
     let macs = (pixels as u64).saturating_mul(shape.weight_count());
@@ -105,6 +107,10 @@ struct Convolution<'c> {
     x: &'c [u8],
     packed: Packed<'c>,
     table: Option<&'c Table>,
+    /// Where the weights' notes of chains begin.
+    chains: usize,
+    /// Whether weights are packed for few inputs.
+    few: bool,
 }
 
 impl Convolution<'_> {
@@ -113,6 +119,7 @@ impl Convolution<'_> {
             weights: self.packed.weights.as_ptr(),
             bias: self.packed.bias.as_ptr().cast(),
             multiplier: self.packed.multiplier.as_ptr().cast(),
+            chains: self.packed.weights[self.chains..].as_ptr().cast(),
         }
     }
 
@@ -179,15 +186,20 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
         #[allow(unsafe_code)]
         unsafe {
             let dots = channels.start / I::LANES * fours(inputs, I::UNIT);
-            constants.weights = constants.weights.add(dots * I::WEIGHT_BYTES);
+            let before = if convolution.few { channels.start * inputs } else { dots * I::WEIGHT_BYTES };
+            constants.weights = constants.weights.add(before);
             constants.bias = constants.bias.add(channels.start);
             constants.multiplier = constants.multiplier.add(channels.start);
+            constants.chains = constants.chains.wrapping_add(channels.start / 4);
             let rounding = convolution.rounding(isa);
+            if convolution.few {
+                return isa.multiply_few(runs, false, pixels.len(), constants, rounding, to);
+            }
             if !I::GATHERS {
                 return isa.multiply(runs, pixels.len(), constants, rounding, to);
             }
             // Every block of channels reads the inputs anew: a strip of them stays in the first cache meanwhile.
-            let strip = (STRIP / stride).next_multiple_of(PATCHES).max(PATCHES);
+            let strip = (STRIP / stride).next_multiple_of(PIXELS).max(PIXELS);
             for first in (0..pixels.len()).step_by(strip) {
                 let runs = Runs { offset: first * stride, ..runs };
                 let to = Target { first: to.first.add(first * to.step), ..to };
@@ -210,7 +222,8 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
     fn run(self, isa: I) {
         let GeneralRows { convolution, rows, y, scratch } = self;
         let (step, shape) = (convolution.step, &convolution.shape);
-        let (layout, padding) = (scratch::general(step, I::GATHERS), step.x_zero as u8);
+        let flip = if convolution.few { I::FLIP } else { 0 };
+        let (layout, padding) = (scratch::general(step, I::GATHERS), step.x_zero as u8 ^ flip);
         let general = General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding };
         let (count, len) = runs(shape, I::GATHERS);
         let unit = if I::GATHERS { GATHERED } else { I::UNIT };
@@ -219,7 +232,10 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
         let padded = padded_channels(outputs, I::LANES);
         let (width, stride) = (step.y.width as usize, step.y.stride as usize);
         let (ring, patches) = scratch.split_at_mut(layout.ring_len(step.x.height as usize));
-        general.for_each(convolution.x, rows, ring, |row, group, starts| {
+        let fill = |ring: &mut RowRing<'_, u8>, source: &Source<'_, u8>, rows| {
+            if flip == 0 { ring.fill(source, rows) } else { ring.fill_mapped(source, rows, |byte| byte ^ flip) }
+        };
+        general.for_each(convolution.x, rows, ring, fill, |row, group, starts| {
             let y = &mut y[row * width * stride + group * outputs..];
             assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
             let mut to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
@@ -229,16 +245,24 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
             // patches, which are filled up; the constants are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]
             unsafe {
-                let weights = group * count * fours * padded;
-                constants.weights = constants.weights.add(weights * I::WEIGHT_BYTES / I::LANES);
+                let depth =
+                    if convolution.few { shape.depth() as usize } else { count * fours * I::WEIGHT_BYTES / I::LANES };
+                constants.weights = constants.weights.add(group * depth * padded);
                 constants.bias = constants.bias.add(group * padded);
                 constants.multiplier = constants.multiplier.add(group * padded);
+                constants.chains = constants.chains.wrapping_add(group * padded / 4);
+                if convolution.few {
+                    let len = len / starts.len();
+                    let runs = Runs { fours: len / 4, rest: len % 4, ..runs };
+                    return isa.multiply_few(runs, true, width, constants, rounding, to);
+                }
                 if !I::GATHERS {
                     return isa.multiply(runs, width, constants, rounding, to);
                 }
                 let (pitch, readable) = (patch_pitch(len), patches.len());
-                for first in (0..width).step_by(PATCHES) {
-                    let pixels = PATCHES.min(width - first);
+                let at_once = patches_at_once(pitch, width);
+                for first in (0..width).step_by(at_once) {
+                    let pixels = at_once.min(width - first);
                     gather(starts, len / starts.len(), first * general.step(), general.step(), pixels, patches, pitch);
                     let gathered = [patches.as_ptr()];
                     let runs = Runs { starts: &gathered, step: pitch, readable, ..runs };
@@ -262,11 +286,21 @@ fn gather(starts: &[*const u8], len: usize, offset: usize, step: usize, pixels: 
             // behind a run is overwritten by the next one.
             #[allow(unsafe_code)]
             unsafe {
+                let copy = |from: *const u8, to: *mut u8| {
+                    to.cast::<[u8; GATHERED]>().write_unaligned(from.cast::<[u8; GATHERED]>().read_unaligned());
+                };
                 let mut from = start.add(offset + done);
                 let mut to = to.as_mut_ptr().add(run * len + done);
-                for _ in 0..pixels {
-                    let vector = from.cast::<[u8; GATHERED]>().read_unaligned();
-                    to.cast::<[u8; GATHERED]>().write_unaligned(vector);
+                // Four at a time, so that places are sums of registers.
+                for _ in 0..pixels / 4 {
+                    copy(from, to);
+                    copy(from.add(step), to.add(pitch));
+                    copy(from.add(2 * step), to.add(2 * pitch));
+                    copy(from.add(3 * step), to.add(3 * pitch));
+                    (from, to) = (from.wrapping_add(4 * step), to.wrapping_add(4 * pitch));
+                }
+                for _ in 0..pixels % 4 {
+                    copy(from, to);
                     (from, to) = (from.wrapping_add(step), to.wrapping_add(pitch));
                 }
             }

@@ -1,9 +1,10 @@
 //! Every step besides convolutions: the portable code, compiled once more for the wide vectors of an instruction set.
 //!
 //! One definition serves all kernel sets, so their bytes cannot differ: no operation is contracted or reordered, there are
-//! only more elements to an instruction. Tables of bytes alone have code of their own, see [`Tables`].
+//! only more elements to an instruction. Tables of bytes have code of their own, see [`Tables`], and where compilers fail at
+//! it, some rows of elements have.
 
-use super::{Isa, Task};
+use super::{Float, Isa, Task};
 use crate::kernels::{Table, portable};
 use crate::plan::step::{
     BinaryF32, BinaryInt8, Copy, Dequantize, Fill, Gather, GlobalAverageInt8, Lookup, PoolF32, PoolInt8, Quantize,
@@ -11,7 +12,7 @@ use crate::plan::step::{
 };
 use crate::plan::view::MAX_AXES;
 
-/// An instruction set that puts bytes through tables of 256 entries.
+/// An instruction set that puts bytes through tables of 256 entries, and adds them.
 pub trait Tables: Isa {
     /// A table, prepared for [`replace`](Self::replace).
     type Prepared<'t>: core::marker::Copy;
@@ -21,6 +22,12 @@ pub trait Tables: Isa {
 
     /// Writes the entries of the bytes of `x` to `y`, which is as long; without `x`, of those in `y`.
     fn map(self, table: Self::Prepared<'_>, x: Option<&[u8]>, y: &mut [u8]);
+
+    /// Adds some of the first of two rows of bytes as `step` says, which is an addition; returns how many.
+    #[inline(always)]
+    fn add(self, _step: &BinaryInt8, _a: &[u8], _b: &[u8], _y: &mut [u8]) -> usize {
+        0
+    }
 }
 
 /// Defines functions that run the portable ones of the same name on an instruction set.
@@ -46,9 +53,8 @@ macro_rules! recompiled {
 recompiled! {
     binary_f32(step: &'a BinaryF32, a: &'a [f32], b: &'a [f32], y: &'a mut [f32]);
     unary_f32(step: &'a UnaryF32, x: Option<&'a [f32]>, y: &'a mut [f32]);
-    quantize(step: &'a Quantize, x: &'a [f32], y: &'a mut [u8]);
-    dequantize(step: &'a Dequantize, x: &'a [u8], y: &'a mut [f32]);
     copy(step: &'a Copy, x: &'a [u8], y: &'a mut [u8]);
+    dequantize(step: &'a Dequantize, x: &'a [u8], y: &'a mut [f32]);
     fill(step: &'a Fill, y: &'a mut [u8]);
     gather(step: &'a Gather, x: &'a [u8], y: &'a mut [u8], indices: &'a [u32]);
     pool_int8(step: &'a PoolInt8, x: &'a [u8], y: &'a mut [u8]);
@@ -69,10 +75,11 @@ pub fn binary_int8(isa: impl Tables, step: &BinaryInt8, a: &[u8], b: &[u8], y: &
         b: &'a [u8],
         y: &'a mut [u8],
     }
-    impl<I> Task<I> for Run<'_> {
+    impl<I: Tables> Task<I> for Run<'_> {
         #[inline(always)]
-        fn run(self, _: I) {
-            portable::binary_int8(self.step, self.a, self.b, self.y, None);
+        fn run(self, isa: I) {
+            let Run { step, a, b, y } = self;
+            portable::binary_int8_by(step, a, b, y, None, |a, b, y| isa.add(step, a, b, y));
         }
     }
     isa.invoke(Run { step, a, b, y });
@@ -80,6 +87,38 @@ pub fn binary_int8(isa: impl Tables, step: &BinaryInt8, a: &[u8], b: &[u8], y: &
         let result = Lookup { extent: step.extent, x: step.y, y: step.y, table: step.table };
         lookup(isa, &result, None, y, table);
     }
+}
+
+/// See [`Quantize`].
+pub fn quantize(isa: impl Float, step: &Quantize, x: &[f32], y: &mut [u8]) {
+    struct Run<'a> {
+        step: &'a Quantize,
+        x: &'a [f32],
+        y: &'a mut [u8],
+    }
+    impl<I: Float> Task<I> for Run<'_> {
+        #[inline(always)]
+        fn run(self, isa: I) {
+            portable::quantize_by(self.step, self.x, self.y, |x, y| isa.quantize(self.step, x, y));
+        }
+    }
+    isa.invoke(Run { step, x, y });
+}
+
+/// See [`Copy`](struct@Copy). Every other byte of a row is copied by the instruction set.
+pub fn copy_rows(isa: impl Float, step: &Copy, x: &[u8], y: &mut [u8]) {
+    struct Run<'a> {
+        step: &'a Copy,
+        x: &'a [u8],
+        y: &'a mut [u8],
+    }
+    impl<I: Float> Task<I> for Run<'_> {
+        #[inline(always)]
+        fn run(self, isa: I) {
+            portable::copy_by(self.step, self.x, self.y, |x, y| isa.every_other(x, y));
+        }
+    }
+    isa.invoke(Run { step, x, y });
 }
 
 /// See [`Lookup`]. Where the bytes do not lie side by side, they are brought together first.

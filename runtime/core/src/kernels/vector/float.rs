@@ -2,6 +2,7 @@
 
 use super::Isa;
 use super::product_f32::add_units_by_lane;
+use crate::plan::step::Quantize;
 
 /// An instruction set's vectors of f32.
 ///
@@ -75,4 +76,16 @@ pub unsafe trait Float: Isa {
 
     /// The lesser of both; `b` where that is NaN. `a` never is.
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    /// Quantises some of the first of a row of floats; returns how many.
+    #[inline(always)]
+    fn quantize(self, _step: &Quantize, _x: &[f32], _y: &mut [u8]) -> usize {
+        0
+    }
+
+    /// Copies every other byte, some of the first ones; returns how many.
+    #[inline(always)]
+    fn every_other(self, _x: &[u8], _y: &mut [u8]) -> usize {
+        0
+    }
 }

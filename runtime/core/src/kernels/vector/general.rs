@@ -33,13 +33,14 @@ impl<T: Copy> General<'_, T> {
     /// Calls `compute(row, group, starts)` for every group of every one of `rows`, which are output rows with those of all
     /// images counted through: `row` counts from the first of them, and `starts` are the places of the runs of inputs
     /// behind the row's first pixel (see [`Segments`]), in padded rows that hold the window at every place and the slack
-    /// of the layout behind it. They can be read during the call.
+    /// of the layout behind it. They can be read during the call. `fill` copies rows to the ring, see [`RowRing::fill`].
     #[inline(always)]
     pub fn for_each(
         &self,
         x: &[T],
         rows: Range<usize>,
         scratch: &mut [T],
+        fill: impl Fn(&mut RowRing<'_, T>, &Source<'_, T>, Range<usize>),
         mut compute: impl FnMut(usize, usize, &[*const T]),
     ) {
         let (window, layout) = (self.window, self.layout);
@@ -53,7 +54,7 @@ impl<T: Copy> General<'_, T> {
             let source = Source::new(x, self.x, image, 0..channels);
             for row in of_image {
                 let first = row * stride[0];
-                ring.fill(&source, first..first + layout.rows);
+                fill(&mut ring, &source, first..first + layout.rows);
                 for group in 0..groups {
                     let mut starts = [core::ptr::null(); MAX_RUNS];
                     let starts = &mut starts[..window.kernel[0] as usize * segments.per_row];

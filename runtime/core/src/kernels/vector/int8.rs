@@ -100,6 +100,26 @@ pub unsafe trait Int8: Isa {
         unsafe { product::multiply(self, runs, pixels, constants, rounding, to) }
     }
 
+    /// As [`multiply`](Self::multiply), of weights that are packed for [few](super::VectorPacking::takes_few) inputs. The runs may
+    /// be several, of the same length; where they are `flipped`, bytes are XORed with
+    /// [`FLIP`](Self::FLIP) already.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn multiply_few(
+        self,
+        runs: Runs<'_>,
+        _flipped: bool,
+        pixels: usize,
+        constants: Constants,
+        rounding: Self::Rounding,
+        to: Target,
+    ) {
+        // SAFETY: as the caller says.
+        unsafe { self.multiply(runs, pixels, constants, rounding, to) }
+    }
+
     /// Multiplies and adds as fast as these instructions can, `rounds` times the same amount; returns how many
     /// multiply-accumulates that were.
     fn peak(self, rounds: u32) -> u64 {
@@ -114,6 +134,11 @@ pub unsafe trait Int8: Isa {
         } else {
             self.invoke(depthwise);
         }
+    }
+
+    /// The file under `kernels/` that such a pointwise convolution is computed in.
+    fn name_of_product(_: &ConvolutionShape) -> &'static str {
+        Self::PRODUCT
     }
 
     /// The file under `kernels/` that [`depthwise`](Self::depthwise) computes such a convolution in.

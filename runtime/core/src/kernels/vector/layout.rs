@@ -3,6 +3,7 @@
 //! | form | weights | bias, multiplier |
 //! |---|---|---|
 //! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
+//! | pointwise, general, [few](VectorPacking::takes_few) inputs | `[group][16 channels, or the last 8][input][channel]` | `[group][channel]` |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
 //! | depthwise, by taps | `[16 channels, or the last 8][tap][channel]` | `[channel]`, filled up to a multiple of 8 |
 //!
@@ -19,7 +20,7 @@
 pub use super::blocks::{
     Chunk, Segments, blocks, chunk_channel, chunks, fours, lane_channel, padded_channels, runs, tap_chunks,
 };
-use super::{layout_f32, scratch};
+use super::{chains, layout_f32, scratch};
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
 use crate::plan::step::{ConvolutionF32, ConvolutionForm, ConvolutionInt8};
@@ -44,6 +45,8 @@ pub struct VectorPacking {
     flips: bool,
     /// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied.
     gathers: bool,
+    /// Whether there are notes of [`chains`] behind the weights of products.
+    chains: bool,
 }
 
 /// Which depthwise convolutions an instruction set computes tap by tap.
@@ -83,6 +86,9 @@ impl Note {
         }
     }
 }
+
+/// The most inputs that are few.
+const FEW: u64 = 28;
 
 /// What processors with vectors of 16 bytes read at a time.
 pub const GATHERED: usize = 16;
@@ -124,6 +130,7 @@ impl VectorPacking {
         block: 4,
         flips: false,
         gathers: false,
+        chains: false,
     };
     /// For [`KernelSet::AvxVnni`].
     pub const AVX_VNNI: VectorPacking = VectorPacking { set: KernelSet::AvxVnni, wide: false, ..VectorPacking::AVX2 };
@@ -141,10 +148,17 @@ impl VectorPacking {
         block: 4,
         flips: true,
         gathers: true,
+        chains: false,
     };
     /// For [`KernelSet::Neon`].
-    pub const NEON: VectorPacking =
-        VectorPacking { set: KernelSet::Neon, taps: Taps::Always, unit: 16, block: 2, ..VectorPacking::NEON_DOTPROD };
+    pub const NEON: VectorPacking = VectorPacking {
+        set: KernelSet::Neon,
+        taps: Taps::Always,
+        unit: 16,
+        block: 2,
+        chains: true,
+        ..VectorPacking::NEON_DOTPROD
+    };
     /// For [`KernelSet::NeonI8mm`].
     pub const NEON_I8MM: VectorPacking = VectorPacking {
         set: KernelSet::NeonI8mm,
@@ -161,6 +175,13 @@ impl VectorPacking {
             Taps::Unless3x3 => !slides(shape, self.many_registers),
             Taps::Always => true,
         }
+    }
+
+    /// Whether the weights of a product of this shape are packed for few inputs: where 16-bit sums are added to 32-bit ones by
+    /// themselves, the lanes of a vector then hold output channels.
+    pub fn takes_few(&self, shape: &ConvolutionShape) -> bool {
+        let of_group = shape.out_channels / shape.groups.max(1);
+        self.chains && shape.form != ConvolutionForm::Depthwise && shape.depth() <= FEW && of_group.is_multiple_of(8)
     }
 
     /// Inputs of a unit in the weights of such a convolution: gathered patches are whole vectors.
@@ -246,6 +267,24 @@ impl VectorPacking {
         }
     }
 
+    /// Where the notes of [`chains`] begin in packed weights of a product: 64 bits for every four channels, group after group, in
+    /// front of the [`Note`].
+    pub fn notes_at(&self, shape: &ConvolutionShape, packed_len: usize) -> usize {
+        packed_len.saturating_sub(NOTE + self.notes_len(shape) as usize)
+    }
+
+    /// Bytes of those notes.
+    fn notes_len(&self, shape: &ConvolutionShape) -> u64 {
+        if !self.chains || shape.form == ConvolutionForm::Depthwise {
+            return 0;
+        }
+        let groups = u64::from(shape.groups.max(1));
+        padded_channels((u64::from(shape.out_channels) / groups) as usize, self.lanes) as u64
+            * groups
+            * chains::NOTE as u64
+            / chains::CHANNELS as u64
+    }
+
     fn pack_taps(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
         let (taps, channels) = (shape.depth() as usize, shape.out_channels as usize);
         for (first, lanes) in tap_chunks(channels) {
@@ -309,6 +348,8 @@ impl Packing for VectorPacking {
             let chunks = outputs / (4 * lanes) + rest;
             let taps = u64::from(shape.kernel[0]).div_ceil(4).saturating_mul(shape.kernel[1].into());
             (chunks * 4 * lanes, taps.saturating_mul(chunks * 4 * lanes))
+        } else if self.takes_few(shape) {
+            (outputs, outputs.saturating_mul(shape.depth()) / 4)
         } else {
             let groups = u64::from(shape.groups.max(1));
             let (runs, len) = runs(shape, self.gathers);
@@ -317,7 +358,7 @@ impl Packing for VectorPacking {
             (sums, fours.saturating_mul(sums))
         };
         let weight = (self.weight_bytes() / self.lanes) as u64;
-        let note = if self.gathers { NOTE as u64 / weight } else { 0 };
+        let note = if self.gathers { (NOTE as u64 + self.notes_len(shape)) / weight } else { 0 };
         PackedLen {
             weights: bytes(weights.saturating_add(note), weight),
             bias: bytes(sums, 4),
@@ -347,7 +388,16 @@ impl Packing for VectorPacking {
                 self.pack_depthwise(shape, weights, packed.weights);
             }
         } else {
-            self.pack_product(shape, weights, packed.weights);
+            if self.takes_few(shape) {
+                let (packed, notes) = packed.weights.split_at_mut(self.notes_at(shape, packed.weights.len()));
+                chains::pack_few(shape, weights, packed, notes);
+            } else {
+                self.pack_product(shape, weights, packed.weights);
+            }
+            if self.chains && !self.takes_few(shape) {
+                let at = self.notes_at(shape, packed.weights.len());
+                chains::put_notes(shape, weights, &mut packed.weights[at..]);
+            }
         }
         if self.gathers {
             let extreme = (0..weights.len()).any(|index| weights.at(index) == -128);

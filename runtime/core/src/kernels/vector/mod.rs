@@ -10,7 +10,7 @@
 //! | 1 × 1, and the tiles of all other products | `product` | `product_f32` |
 //! | depthwise | `depthwise_3x3`, others `depthwise_int8` with `quads` | `depthwise_f32` |
 //! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
-//! | how weights lie | `layout`, by `blocks` | `layout_f32` |
+//! | how weights lie | `layout`, by `blocks`, with notes of `chains` | `layout_f32` |
 //!
 //! What is neither, `elements` compiles once more from the portable code. `set` makes a kernel set of it all.
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
@@ -20,6 +20,7 @@
 
 mod activation;
 mod blocks;
+mod chains;
 mod convolution_f32;
 mod convolution_int8;
 mod depthwise_3x3;

@@ -42,6 +42,9 @@ pub struct Constants {
     pub weights: *const u8,
     pub bias: *const i32,
     pub multiplier: *const f32,
+    /// For every four channels, where weights [chain](super::VectorPacking): which groups of inputs may be added up by threes.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    pub chains: *const u64,
 }
 
 /// Where results go.
@@ -80,6 +83,7 @@ pub unsafe fn multiply<I: Int8>(
                 weights: constants.weights.add(fours * done * I::WEIGHT_BYTES / I::LANES),
                 bias: constants.bias.add(done),
                 multiplier: constants.multiplier.add(done),
+                ..constants
             };
             if block.lanes < I::LANES {
                 let (half, rounding) = isa.half(rounding);

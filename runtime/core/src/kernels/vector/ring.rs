@@ -101,7 +101,6 @@ impl<'r, T: Copy> RowRing<'r, T> {
     }
 
     /// As [`fill`](Self::fill); every element goes through `map`.
-    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     #[inline(always)]
     pub fn fill_mapped(&mut self, source: &Source<'_, T>, rows: Range<usize>, map: impl Fn(T) -> T) {
         let layout = self.layout;

@@ -16,9 +16,16 @@ pub fn general(step: &ConvolutionInt8, gathers: bool) -> RowLayout {
     RowLayout::new(&step.window, step.y.width as usize, 1, step.x.channels as usize, LINE, slack)
 }
 
-/// Output pixels whose patches are gathered at a time: few enough for any first-level cache, and a multiple of the pixels of
-/// a tile.
-pub const PATCHES: usize = 24;
+/// Bytes of patches that are gathered at a time: they stay in any first-level cache, along with weights.
+const PATCHES_LEN: usize = 8 << 10;
+
+/// Multiples of this many pixels are whole tiles, whatever a tile's number of pixels.
+pub const PIXELS: usize = 24;
+
+/// How many output pixels of a row of `width` have their patches, `pitch` bytes each, gathered at a time.
+pub fn patches_at_once(pitch: usize, width: usize) -> usize {
+    width.min((PATCHES_LEN / pitch.max(1) / PIXELS).clamp(1, 4) * PIXELS)
+}
 
 /// Bytes from one patch of `depth` inputs to the next: runs are copied a vector at a time, and what the last one's last vector
 /// has too many must not reach the next patch.
@@ -29,7 +36,7 @@ pub fn patch_pitch(depth: usize) -> usize {
 /// Bytes of gathered patches, with slack for writing whole vectors; saturates.
 fn patches(step: &ConvolutionInt8) -> usize {
     let pitch = patch_pitch(ConvolutionShape::of_int8(step).depth() as usize);
-    pitch.saturating_mul(PATCHES.min(step.y.width as usize)).saturating_add(GATHERED)
+    pitch.saturating_mul(patches_at_once(pitch, step.y.width as usize)).saturating_add(GATHERED)
 }
 
 /// What a depthwise convolution needs for one chunk of channels.

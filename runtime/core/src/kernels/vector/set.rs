@@ -80,7 +80,7 @@ impl<I: Int8, F: Float, T: Tables> Kernels for VectorKernels<I, F, T> {
     }
 
     fn copy(&self, step: &Copy, x: &[u8], y: &mut [u8]) {
-        elements::copy(self.float, step, x, y);
+        elements::copy_rows(self.float, step, x, y);
     }
 
     fn fill(&self, step: &Fill, y: &mut [u8]) {

@@ -1,0 +1,164 @@
+//! The tile of [`depthwise_taps`](super::depthwise_taps) for windows of many taps: four pixels by sixteen channels, in assembly.
+//!
+//! Registers: `v0` to `v15` the sums, four for each pixel, `v16` to `v23` the inputs of two taps, `v24` and `v25` their weights,
+//! and four of products.
+
+use super::assembly::{bytes, copy, magic, nearest};
+use super::finish::Finish;
+use core::arch::asm;
+
+/// Adds the products in `$t` and `$u` to the sums of a pixel.
+macro_rules! add {
+    ($t:literal $u:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            "saddw v", $a, ".4s, v", $a, ".4s, v", $t, ".4h\n", "saddw2 v", $b, ".4s, v", $b, ".4s, v", $t, ".8h\n",
+            "saddw v", $c, ".4s, v", $c, ".4s, v", $u, ".4h\n", "saddw2 v", $d, ".4s, v", $d, ".4s, v", $u, ".8h\n"
+        )
+    };
+}
+
+/// The products of sixteen inputs of two pixels with the weights `$w`.
+macro_rules! two_pixels {
+    ($low:literal $high:literal, $w:literal, $x:literal $y:literal) => {
+        concat!(
+            $low,
+            " v26.8h, v",
+            $x,
+            ".8b, v",
+            $w,
+            ".8b\n",
+            $high,
+            " v27.8h, v",
+            $x,
+            ".16b, v",
+            $w,
+            ".16b\n",
+            $low,
+            " v28.8h, v",
+            $y,
+            ".8b, v",
+            $w,
+            ".8b\n",
+            $high,
+            " v29.8h, v",
+            $y,
+            ".16b, v",
+            $w,
+            ".16b\n"
+        )
+    };
+}
+
+/// A pixel's results.
+macro_rules! pixel {
+    ($even:ident, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            bytes!($even, "20", $a $b $c $d, "16" "17" "18" "19"),
+            "st1 {{v", $a, ".16b}}, [{to}], {to_step}\n"
+        )
+    };
+}
+
+/// What a tile multiplies.
+#[derive(Clone, Copy)]
+pub struct Operands<'t> {
+    /// Where each tap's input lies at the first place, flipped.
+    pub taps: &'t [*const u8],
+    /// Bytes from one place of the window to the next.
+    pub step: usize,
+    /// Of each tap, sixteen weights.
+    pub weights: *const u8,
+    pub bias: *const i32,
+}
+
+macro_rules! tiles {
+    ($even:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {{
+        let Operands { taps, step, weights, bias } = $operands;
+        asm!(
+            "2:",
+            "ldp q0, q1, [{bias}]",
+            "ldp q2, q3, [{bias}, #32]",
+            copy!("4" "0" "5" "1" "6" "2" "7" "3" "8" "0" "9" "1" "10" "2" "11" "3" "12" "0" "13" "1" "14" "2" "15" "3"),
+            "mov {tap}, {taps}",
+            "mov {w}, {weights}",
+            "mov {left}, {pairs}",
+            "cbz {left}, 4f",
+            "3:",
+            "ldp {x}, {y}, [{tap}], #16",
+            "ldp q24, q25, [{w}], #32",
+            "ldr q16, [{x}, {o0}]",
+            "ldr q17, [{x}, {o1}]",
+            "ldr q18, [{x}, {o2}]",
+            "ldr q19, [{x}, {o3}]",
+            "ldr q20, [{y}, {o0}]",
+            "ldr q21, [{y}, {o1}]",
+            "ldr q22, [{y}, {o2}]",
+            "ldr q23, [{y}, {o3}]",
+            two_pixels!("smull" "smull2", "24", "16" "17"),
+            two_pixels!("smlal" "smlal2", "25", "20" "21"),
+            add!("26" "27", "0" "1" "2" "3"),
+            add!("28" "29", "4" "5" "6" "7"),
+            two_pixels!("smull" "smull2", "24", "18" "19"),
+            two_pixels!("smlal" "smlal2", "25", "22" "23"),
+            add!("26" "27", "8" "9" "10" "11"),
+            "subs {left}, {left}, #1",
+            add!("28" "29", "12" "13" "14" "15"),
+            "b.ne 3b",
+            "4:",
+            "cbz {odd}, 5f",
+            "ldr {x}, [{tap}]",
+            "ldr q24, [{w}]",
+            "ldr q16, [{x}, {o0}]",
+            "ldr q17, [{x}, {o1}]",
+            "ldr q18, [{x}, {o2}]",
+            "ldr q19, [{x}, {o3}]",
+            two_pixels!("smull" "smull2", "24", "16" "17"),
+            add!("26" "27", "0" "1" "2" "3"),
+            add!("28" "29", "4" "5" "6" "7"),
+            two_pixels!("smull" "smull2", "24", "18" "19"),
+            add!("26" "27", "8" "9" "10" "11"),
+            add!("28" "29", "12" "13" "14" "15"),
+            "5:",
+            "ldp q16, q17, [{multiplier}]",
+            "ldp q18, q19, [{multiplier}, #32]",
+            "dup v20.4s, {added:w}",
+            pixel!($even, "0" "1" "2" "3"),
+            pixel!($even, "4" "5" "6" "7"),
+            pixel!($even, "8" "9" "10" "11"),
+            pixel!($even, "12" "13" "14" "15"),
+            "add {o0}, {o0}, {jump}",
+            "add {o1}, {o1}, {jump}",
+            "add {o2}, {o2}, {jump}",
+            "add {o3}, {o3}, {jump}",
+            "subs {count}, {count}, #1",
+            "b.ne 2b",
+            taps = in(reg) taps.as_ptr(), tap = out(reg) _, pairs = in(reg) taps.len() / 2, left = out(reg) _,
+            odd = in(reg) taps.len() % 2, weights = in(reg) weights, w = out(reg) _, x = out(reg) _, y = out(reg) _,
+            o0 = inout(reg) 0usize => _, o1 = inout(reg) step => _, o2 = inout(reg) 2 * step => _,
+            o3 = inout(reg) 3 * step => _, jump = in(reg) 4 * step, count = inout(reg) $count => _, bias = in(reg) bias,
+            multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
+            to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
+            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
+            options(nostack)
+        )
+    }};
+}
+
+/// Computes `count` tiles, at least one, along an output row.
+///
+/// # Safety
+/// Inputs, weights, biases and multipliers can be read, results can be written; sums of two products fit 16 bits.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn tiles(operands: Operands<'_>, count: usize, finish: Finish) {
+    // SAFETY: it reads and writes what the caller says, and writes its operands only.
+    unsafe {
+        match finish.added_to_floats() {
+            Some(added) => tiles!(even, operands, count, finish, added),
+            None => tiles!(odd, operands, count, finish, finish.added()),
+        }
+    }
+}
