@@ -268,7 +268,7 @@ fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<Path
         Description { provenance: provenance(bench, None), ..Description::default() },
         &path,
     )?;
-    Ok((Teacher::Own(OwnTeacher::open(&path)?), Some(path)))
+    Ok((Teacher::Own(Box::new(OwnTeacher::open(&path)?)), Some(path)))
 }
 
 /// All that the teacher says about the pictures of the student.

@@ -77,9 +77,9 @@ impl FoldedLayer {
         let rows_a_tap = if self.convolution.depthwise { 1 } else { self.convolution.inputs };
         let middle = (height / 2 * width + width / 2) * rows_a_tap;
         let Some(branch) = branch else {
-            for channel in 0..outputs {
+            for (channel, scale) in scale.iter().enumerate() {
                 let row = if self.convolution.depthwise { middle } else { middle + channel };
-                self.weight[row * outputs + channel] += scale[channel];
+                self.weight[row * outputs + channel] += scale;
             }
             return;
         };

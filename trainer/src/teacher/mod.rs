@@ -75,7 +75,7 @@ pub enum TeacherError {
 #[derive(Debug)]
 pub enum Teacher {
     /// A network of our own.
-    Own(OwnTeacher),
+    Own(Box<OwnTeacher>),
     /// ONNX files that teach together.
     Files(Vec<OnnxTeacher>),
 }
