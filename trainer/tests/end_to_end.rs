@@ -6,7 +6,8 @@ use retort::contract::Contract;
 use retort::model::{LoadOptions, Model};
 use retort::tensor::TensorRef;
 use retort_trainer::data::{Dataset, Sample, Split};
-use retort_trainer::distil::{Options, Results, experiment, label, open};
+use retort_trainer::distil::{Options, Results, experiment, label};
+use retort_trainer::evaluate::Respondent;
 use retort_trainer::nets::{Folded, predict};
 use retort_trainer::recipe::Recipe;
 use retort_trainer::report::{Bars, RunFolder};
@@ -84,9 +85,9 @@ fn a_recipe_becomes_measured_files() {
 
     // The int8 file carries the checksums of what it computes, and stays near the floats.
     let student = folder.file("student.onnx");
-    let (model, contract) = open(&student).expect("the file loads");
-    let golden = retort::model::golden::golden(&model, &contract, 1).expect("it runs");
-    assert_eq!(contract.golden, Some(golden));
+    let golden = Respondent::open(&student, None).and_then(|student| student.golden(1)).expect("it runs");
+    let model = Model::open(&student, &LoadOptions::default()).expect("the file loads");
+    assert_eq!(model.contract().and_then(|contract| contract.golden), Some(golden));
     assert_eq!(model.fallbacks().len(), 0, "every step has a kernel");
     let sample = &test.samples[0];
     for (int8, float) in floats(&student, sample).iter().zip(floats(&folder.file("student-f32.onnx"), sample)) {

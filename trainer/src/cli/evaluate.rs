@@ -133,7 +133,7 @@ fn ask_boxes(
 ) -> Result<Answers<Vec<Found>>> {
     let map = class_map(respondent.classes(), &set.register.class_names()).map_err(anyhow::Error::msg)?;
     let bar = bars.start(title, set.items.len());
-    let mut answers = respondent.detect(&set.items, score, |n| bar.advance(n))?;
+    let mut answers = respondent.detect(&set.items, score, |n| bar.advance(n), |_, found| found)?;
     bar.finish("");
     for found in answers.answers.iter_mut().flatten() {
         found.retain_mut(|found| match map.get(found.class).copied().flatten() {
@@ -251,7 +251,7 @@ fn classify(arguments: &Arguments, mut set: LabelledSet, bars: &Bars) -> Result<
         let respondent = open(path, contract, Task::Classify)?;
         let map = class_map(respondent.classes(), &names).map_err(anyhow::Error::msg)?;
         let bar = bars.start(title, set.items.len());
-        let mut answers = respondent.classify(&set.items, |n| bar.advance(n))?;
+        let mut answers = respondent.classify(&set.items, |n| bar.advance(n), |_, row| row)?;
         bar.finish("");
         for row in answers.answers.iter_mut().flatten() {
             let mut mapped = vec![0.0; names.len()];

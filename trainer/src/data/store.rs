@@ -9,7 +9,7 @@ use retort::contract::Resize;
 use super::augment::Target;
 use super::collection::Collection;
 use super::error::DataError;
-use super::item::Pixels;
+use super::item::{Item, Pixels};
 use super::sample::Sample;
 
 /// Pictures by number, from wherever they come.
@@ -32,6 +32,17 @@ impl Pictures for Vec<Arc<Sample>> {
     fn picture(&self, index: usize) -> Result<Arc<Sample>, DataError> {
         let missing = || DataError::Picture { name: format!("picture {index}"), problem: "is not there".into() };
         self.get(index).cloned().ok_or_else(missing)
+    }
+}
+
+impl Pictures for Vec<Item> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn picture(&self, index: usize) -> Result<Arc<Sample>, DataError> {
+        let missing = || DataError::Picture { name: format!("picture {index}"), problem: "is not there".into() };
+        self.get(index).ok_or_else(missing)?.load().map(Arc::new)
     }
 }
 

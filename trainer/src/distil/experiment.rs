@@ -9,12 +9,12 @@ use serde::Serialize;
 use tract_onnx::pb::ModelProto;
 
 use super::lessons::Signals;
-use super::measure::{Figures, find, measure, open};
+use super::measure::{Figures, measure};
 use super::pictures::{PictureError, Pictures, Set};
 use super::trainings::{Bench, HEADINGS, TRAINING, Task};
 use super::verdict::Verdict;
 use crate::data::{Label, Sample};
-use crate::evaluate::Found;
+use crate::evaluate::{Found, Respondent};
 use crate::export::{Description, MissingRange, WriteError, contract, float_model, quantised_model, write};
 use crate::nets::{Folded, Network, Shape, ShapeError, Weights};
 use crate::quantise::{Ranges, calibrate};
@@ -413,10 +413,10 @@ impl Bench<'_> {
 
     /// Measures a file and adds a line to the table of results.
     fn measured(&self, network: &str, seed: u64, file: &str, path: &Path) -> Result<Figures, ExperimentError> {
-        let (model, contract) = open(path)?;
+        let respondent = Respondent::open(path, None)?;
         let test = &self.pictures.test;
         let bar = self.bars.start(format!("measuring {network}, seed {seed}, {file}"), test.len());
-        let figures = measure(&model, &contract, test, |count| bar.advance(count))?;
+        let figures = measure(&respondent, test, |count| bar.advance(count))?;
         bar.finish(&figures.words());
         let cells = figures.row().join(",");
         self.folder.add_row(RESULTS, &format!("{network},{seed},{file},{cells}"))?;
@@ -445,8 +445,7 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
         // integers come out the same on every processor.
         bench.write(model.clone(), &weights.network, describe(None), &path)?;
         if name == STUDENT {
-            let (opened, contract) = open(&path)?;
-            let golden = retort::model::golden::golden(&opened, &contract, GOLDEN_SEED)?;
+            let golden = Respondent::open(&path, None)?.golden(GOLDEN_SEED)?;
             bench.write(model, &weights.network, describe(Some(golden)), &path)?;
         }
     }
@@ -469,12 +468,15 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
 
 /// Test pictures with what the student finds in them.
 fn draw(bench: &Bench<'_>, student: &Path) -> Result<(), ExperimentError> {
-    let (model, contract) = open(student)?;
-    let mut detector = retort::vision::detector::Detector::new(&model, &contract)?;
-    let test = &bench.pictures.test;
-    for (index, sample) in (0..test.len()).filter_map(|index| test.load(index).ok()).take(PICTURES).enumerate() {
-        let found: Vec<Label> = find(&mut detector, &sample)?.iter().map(label_of).collect();
-        annotated(&sample, &found, &bench.pictures.classes).save(bench.folder.file(&format!("picture-{index}.png")))?;
+    let (test, classes) = (&bench.pictures.test, &bench.pictures.classes);
+    let shown: Vec<Arc<Sample>> = (0..test.len()).filter_map(|index| test.load(index).ok()).take(PICTURES).collect();
+    let student = Respondent::open(student, None)?;
+    let draw = |sample: &Sample, found: Vec<Found>| {
+        annotated(sample, &found.iter().map(label_of).collect::<Vec<_>>(), classes)
+    };
+    let drawn = student.detect(&shown, student.score(), |_| (), draw)?;
+    for (index, picture) in drawn.answers.into_iter().flatten().enumerate() {
+        picture.save(bench.folder.file(&format!("picture-{index}.png")))?;
     }
     Ok(())
 }

@@ -1,23 +1,15 @@
 //! Measures a model as its users will run it: through the runtime, from pixels to boxes or classes.
 
-use std::path::Path;
-
-use rayon::prelude::*;
-use retort::contract::Contract;
-use retort::model::{InputKind, LoadOptions, Model};
-use retort::vision::classifier::Classifier;
-use retort::vision::detector::Detector;
+use retort::contract::Task;
 use serde::{Deserialize, Serialize};
 
 use super::pictures::Set;
 use crate::data::{Label, Sample};
 use crate::evaluate::coco::from_edges;
-use crate::evaluate::{Classification, Found, Judged, Probabilities, Summary, Truth, summarise};
+use crate::evaluate::{Classification, Judged, Probabilities, Respondent, Summary, Truth, summarise};
 
 /// Scores below this are left out of the figures, to which they add next to nothing.
-const SCORE: f32 = 0.01;
-/// Pictures that one session looks at before the next one starts.
-const SHARE: usize = 64;
+const SCORE: f64 = 0.01;
 
 /// What a model got right.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,69 +96,20 @@ pub fn percent(value: Option<f64>) -> f64 {
     100.0 * value.unwrap_or(0.0)
 }
 
-/// A model and its contract, ready to run on pictures of bytes.
-pub fn open(path: &Path) -> Result<(Model, Contract), retort::Error> {
-    let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
-    let model = Model::open(path, &options)?;
-    let contract = Contract::find(path, None, model.contract())?;
-    Ok((model, contract))
-}
-
 /// The figures of a model over a set. Pictures that cannot be read are left out. `done` is called with the number of
 /// pictures finished, from any thread.
-pub fn measure(
-    model: &Model,
-    contract: &Contract,
-    set: &Set,
-    done: impl Fn(usize) + Sync,
-) -> Result<Figures, retort::Error> {
-    let indices: Vec<usize> = (0..set.len()).collect();
-    let shares = indices.par_chunks(SHARE);
-    if contract.task == retort::contract::Task::Classify {
-        let look = |indices: &[usize]| -> Result<(Vec<f32>, Vec<usize>), retort::Error> {
-            let mut classifier = Classifier::new(model, contract)?;
-            let (mut answers, mut truths) = (Vec::new(), Vec::new());
-            for sample in indices.iter().filter_map(|&index| set.load(index).ok()) {
-                let Some(class) = sample.class else { continue };
-                let start = answers.len();
-                answers.resize(start + contract.classes.len(), 0.0);
-                for ranked in classifier.classify(&sample.frame()?)? {
-                    answers[start + ranked.class as usize] = ranked.score;
-                }
-                truths.push(class);
-            }
-            done(indices.len());
-            Ok((answers, truths))
-        };
-        let shares: Vec<_> = shares.map(look).collect::<Result<_, retort::Error>>()?;
-        let (answers, truths): (Vec<Vec<f32>>, Vec<Vec<usize>>) = shares.into_iter().unzip();
-        let answers = Probabilities { classes: contract.classes.len(), rows: answers.concat() };
-        return Ok(Figures::Classifier(Classification::new(&answers, &truths.concat())));
+pub fn measure(respondent: &Respondent, set: &Set, done: impl Fn(usize) + Sync) -> Result<Figures, retort::Error> {
+    let (classes, pictures) = (respondent.classes().len(), set.pictures());
+    if respondent.task() == Task::Classify {
+        let answers = respondent.classify(pictures, done, |sample, row| sample.class.map(|class| (row, class)))?;
+        let (rows, truths): (Vec<Vec<f32>>, Vec<usize>) = answers.answers.into_iter().flatten().flatten().unzip();
+        let answers = Probabilities { classes, rows: rows.concat() };
+        return Ok(Figures::Classifier(Classification::new(&answers, &truths)));
     }
-    let mut contract = contract.clone();
-    contract.limits.score = SCORE;
-    let look = |indices: &[usize]| -> Result<Vec<Judged>, retort::Error> {
-        let mut detector = Detector::new(model, &contract)?;
-        let mut all = Vec::with_capacity(indices.len());
-        for sample in indices.iter().filter_map(|&index| set.load(index).ok()) {
-            all.push(Judged { found: find(&mut detector, &sample)?, truths: truths(&sample) });
-        }
-        done(indices.len());
-        Ok(all)
-    };
-    let shares: Vec<_> = shares.map(look).collect::<Result<_, retort::Error>>()?;
-    let pictures: Vec<Judged> = shares.into_iter().flatten().collect();
-    Ok(Figures::Detector(summarise(&pictures, contract.classes.len())))
-}
-
-/// What a detector finds in a picture.
-pub fn find(detector: &mut Detector, sample: &Sample) -> Result<Vec<Found>, retort::Error> {
-    let found = detector.detect(&sample.frame()?)?.iter().map(|detection| Found {
-        class: detection.class as usize,
-        score: f64::from(detection.score),
-        bbox: from_edges([detection.rect.left, detection.rect.top, detection.rect.right, detection.rect.bottom]),
-    });
-    Ok(found.collect())
+    let judge = |sample: &Sample, found| Judged { found, truths: truths(sample) };
+    let pictures = respondent.detect(pictures, SCORE, done, judge)?.answers;
+    let pictures: Vec<Judged> = pictures.into_iter().flatten().collect();
+    Ok(Figures::Detector(summarise(&pictures, classes)))
 }
 
 fn truths(sample: &Sample) -> Vec<Truth> {

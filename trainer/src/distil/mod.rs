@@ -9,6 +9,6 @@ mod verdict;
 
 pub use experiment::{Arm, ExperimentError, Options, Results, Student, experiment, label, network};
 pub use lessons::{Course, Signals};
-pub use measure::{Figures, find, measure, open};
+pub use measure::{Figures, measure};
 pub use pictures::{PictureError, Pictures, Set, class_names};
 pub use verdict::Verdict;

@@ -112,6 +112,11 @@ impl Set {
         self.crc32
     }
 
+    /// The pictures themselves.
+    pub fn pictures(&self) -> &dyn data::Pictures {
+        &*self.pictures
+    }
+
     /// A picture as it is.
     ///
     /// # Errors

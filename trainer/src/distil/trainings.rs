@@ -7,6 +7,7 @@ use super::experiment::ExperimentError;
 use super::lessons::{Course, Signals};
 use super::measure::measure;
 use super::pictures::{Pictures, Set};
+use crate::evaluate::Respondent;
 use crate::export::{contract, encode, float_model};
 use crate::nets::{Folded, Network, Weights};
 use crate::recipe::{Optimisation, Recipe};
@@ -177,7 +178,8 @@ impl Follower for Log<'_> {
         let options = retort::model::LoadOptions::default();
         let name = std::path::Path::new("validation.onnx");
         let model = retort::model::Model::from_bytes(&bytes, name, &options).map_err(follower)?;
-        let figures = measure(&model, &contract, &self.bench.pictures.validation, |_| ()).map_err(follower)?;
+        let respondent = Respondent::new(model, contract);
+        let figures = measure(&respondent, &self.bench.pictures.validation, |_| ()).map_err(follower)?;
         self.validation = Some(figures.main());
         self.row(format_args!("{step},,,,{}", figures.main()))?;
         Ok(figures.main())

@@ -5,14 +5,13 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use retort::Error;
-use retort::contract::{Contract, Task};
+use retort::contract::{Contract, Golden, Task};
 use retort::model::{InputKind, LoadOptions, Model};
 use retort::vision::classifier::Classifier;
 use retort::vision::detector::Detector;
-use retort::vision::frame::Frame;
 
 use super::coco::{Found, from_edges};
-use crate::data::Item;
+use crate::data::{Pictures, Sample};
 
 /// Pictures that one session looks at before the next one starts.
 const SHARE: usize = 16;
@@ -44,6 +43,19 @@ impl Respondent {
         Ok(Respondent { model, contract })
     }
 
+    /// A model in memory.
+    pub fn new(model: Model, contract: Contract) -> Respondent {
+        Respondent { model, contract }
+    }
+
+    /// The checksums of what it computes for the golden picture of a seed.
+    ///
+    /// # Errors
+    /// What the runtime says of a model that does not run.
+    pub fn golden(&self, seed: u32) -> Result<Golden, Error> {
+        retort::model::golden::golden(&self.model, &self.contract, seed)
+    }
+
     /// What the model does.
     pub fn task(&self) -> Task {
         self.contract.task
@@ -59,68 +71,76 @@ impl Respondent {
         f64::from(self.contract.limits.score)
     }
 
-    /// What it finds, from `score` on. `done` is called with the number of pictures finished, from any thread.
+    /// What it finds, from `score` on, in whatever form `keep` makes of a picture and what is found in it. `done` is called
+    /// with the number of pictures finished, from any thread.
     ///
     /// # Errors
     /// What the runtime says of a model that does not run.
-    pub fn detect(
+    pub fn detect<T: Send>(
         &self,
-        items: &[Item],
+        pictures: &dyn Pictures,
         score: f64,
         done: impl Fn(usize) + Sync,
-    ) -> Result<Answers<Vec<Found>>, Error> {
+        keep: impl Fn(&Sample, Vec<Found>) -> T + Sync,
+    ) -> Result<Answers<T>, Error> {
         let mut contract = self.contract.clone();
         contract.limits.score = score as f32;
         let start = || Detector::new(&self.model, &contract);
-        ask(items, done, start, |detector, frame| {
-            let found = detector.detect(frame)?.iter().map(|d| Found {
+        ask(pictures, done, start, |detector, sample| {
+            let found = detector.detect(&sample.frame()?)?.iter().map(|d| Found {
                 class: d.class as usize,
                 score: f64::from(d.score),
                 bbox: from_edges([d.rect.left, d.rect.top, d.rect.right, d.rect.bottom]),
             });
-            Ok(found.collect())
+            Ok(keep(sample, found.collect()))
         })
     }
 
-    /// The probability of every class.
+    /// The probability of every class, likewise.
     ///
     /// # Errors
     /// What the runtime says of a model that does not run.
-    pub fn classify(&self, items: &[Item], done: impl Fn(usize) + Sync) -> Result<Answers<Vec<f32>>, Error> {
+    pub fn classify<T: Send>(
+        &self,
+        pictures: &dyn Pictures,
+        done: impl Fn(usize) + Sync,
+        keep: impl Fn(&Sample, Vec<f32>) -> T + Sync,
+    ) -> Result<Answers<T>, Error> {
         let start = || Classifier::new(&self.model, &self.contract);
-        ask(items, done, start, |classifier, frame| {
+        ask(pictures, done, start, |classifier, sample| {
             let mut row = vec![0.0; self.contract.classes.len()];
-            for ranked in classifier.classify(frame)? {
+            for ranked in classifier.classify(&sample.frame()?)? {
                 row[ranked.class as usize] = ranked.score;
             }
-            Ok(row)
+            Ok(keep(sample, row))
         })
     }
 }
 
 fn ask<S, T: Send>(
-    items: &[Item],
+    pictures: &dyn Pictures,
     done: impl Fn(usize) + Sync,
     start: impl Fn() -> Result<S, Error> + Sync,
-    answer: impl Fn(&mut S, &Frame<'_>) -> Result<T, Error> + Sync,
+    answer: impl Fn(&mut S, &Sample) -> Result<T, Error> + Sync,
 ) -> Result<Answers<T>, Error> {
-    let look = |items: &[Item]| -> Result<Answers<T>, Error> {
+    let indices: Vec<usize> = (0..pictures.count()).collect();
+    let look = |indices: &[usize]| -> Result<Answers<T>, Error> {
         let mut session = start()?;
-        let mut all = Answers { answers: Vec::with_capacity(items.len()), problems: Vec::new() };
-        for item in items {
-            match item.load() {
-                Ok(sample) => all.answers.push(Some(answer(&mut session, &sample.frame()?)?)),
+        let mut all = Answers { answers: Vec::with_capacity(indices.len()), problems: Vec::new() };
+        for &index in indices {
+            match pictures.picture(index) {
+                Ok(sample) => all.answers.push(Some(answer(&mut session, &sample)?)),
                 Err(problem) => {
                     all.answers.push(None);
                     all.problems.push(problem.to_string());
                 }
             }
         }
-        done(items.len());
+        done(indices.len());
         Ok(all)
     };
-    let shares: Result<Vec<Answers<T>>, Error> = items.par_chunks(SHARE).map(look).collect();
-    let mut all = Answers { answers: Vec::with_capacity(items.len()), problems: Vec::new() };
+    let shares: Result<Vec<Answers<T>>, Error> = indices.par_chunks(SHARE).map(look).collect();
+    let mut all = Answers { answers: Vec::with_capacity(indices.len()), problems: Vec::new() };
     for mut share in shares? {
         all.answers.append(&mut share.answers);
         all.problems.append(&mut share.problems);
