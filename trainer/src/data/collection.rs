@@ -1,4 +1,5 @@
-//! A set of pictures: what is in it, what it is for, and what was wrong with it. The pixels stay where they are until asked for.
+//! A set of pictures: what is in it, what it is for, and what was wrong with it. The pixels stay where they are until
+//! asked for.
 
 use std::path::{Path, PathBuf};
 

@@ -186,7 +186,12 @@ mod tests {
     proptest! {
         /// Frames of two parts are never closer than the gap.
         #[test]
-        fn neighbouring_frames_are_never_in_two_parts(count in 200usize..600, gap in 0usize..6, validation in 0.05f64..0.4, test in 0.05f64..0.4) {
+        fn neighbouring_frames_are_never_in_two_parts(
+            count in 200usize..600,
+            gap in 0usize..6,
+            validation in 0.05f64..0.4,
+            test in 0.05f64..0.4,
+        ) {
             let divided = film(count).divide(&Shares { validation, test, gap }, 3).expect("divided");
             let frames: Vec<_> = divided.items.iter().map(|item| (item.frame.unwrap_or(0), item.part)).collect();
             for pair in frames.windows(2) {

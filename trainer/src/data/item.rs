@@ -1,4 +1,5 @@
-//! One picture of a set: what it is called, where its pixels are, and what is known of it. Pixels are decoded when asked for.
+//! One picture of a set: what it is called, where its pixels are, and what is known of it. Pixels are decoded when asked
+//! for.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -130,7 +130,7 @@ pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Collection, Dat
         && let Some((format, because)) = of_labels(path, labels)
     {
         let options = OpenOptions { pictures: Some(path.into()), ..options.clone() };
-        let origin = if format == Format::Mot { path } else { labels.as_path() };
+        let origin = if matches!(format, Format::Coco | Format::Collect) { labels.as_path() } else { path };
         return finish(path, format.read(origin, &options)?, because);
     }
     let found = match options.format {
@@ -141,25 +141,23 @@ pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Collection, Dat
         return Err(DataError::format(path, UNKNOWN));
     };
     if options.labels.is_some() && ![Format::Idx, Format::Video, Format::Mot].contains(&format) {
-        let problem = format!(
-            "{format} ({because}) has its labels where they belong; leave out the other file, or name the format"
-        );
+        let problem = format!("{format} ({because}) takes no labels from another file; leave that out");
         return Err(DataError::format(path, problem));
     }
     finish(path, format.read(path, options)?, because)
 }
 
-/// What a file of labels beside a folder of pictures is, by its name.
+/// How a folder is read whose labels lie elsewhere: that of a video as one, that of pictures by the name of the labels.
 fn of_labels(path: &Path, labels: &Path) -> Option<(Format, String)> {
     let format = match labels.extension()?.to_str()? {
+        _ if path.is_file() => return None,
+        "json" | "jsonl" | "txt" if video::only(path).is_some() => Format::Video,
         "json" => Format::Coco,
         "jsonl" => Format::Collect,
         "txt" => Format::Mot,
         _ => return None,
     };
-    path.is_dir()
-        .then(|| (format, format!("the labels' name {}", names::file(labels))))
-        .filter(|_| video::only(path).is_none())
+    Some((format, format!("the labels' name {}", names::file(labels))))
 }
 
 fn finish(path: &Path, mut collection: Collection, because: String) -> Result<Collection, DataError> {
@@ -204,6 +202,10 @@ mod tests {
         let line = r#"{"frame":1,"source":"000002.png","detections":[]}"#;
         assert_eq!(open("any.jsonl", line).expect("lines"), (Format::Collect, Some(0)));
         assert_eq!(open("boxes.txt", "2,1,1,1,2,2,1").expect("MOT"), (Format::Mot, Some(1)));
+        let film = [b"YUV4MPEG2 W1 H1 F25:1 Cmono\n".as_slice(), &b"FRAME\na".repeat(2)].concat();
+        std::fs::write(pictures.join("film.y4m"), film).expect("written");
+        assert_eq!(open("boxes.txt", "1,1,0,0,1,1,1").expect("MOT"), (Format::Mot, Some(1)));
+        std::fs::remove_file(pictures.join("film.y4m")).expect("removed");
         assert!(open("boxes.csv", "").expect_err("unknown").to_string().contains("nothing but pictures"));
     }
 
@@ -212,7 +214,10 @@ mod tests {
 
         /// Whatever a file of labels holds, there is a set or an error.
         #[test]
-        fn no_labels_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}\":,.a-z0-9<>/ \\n-]{0,120}") {
+        fn no_labels_make_a_reader_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            text in "[\\[\\]{}\":,.a-z0-9<>/ \\n-]{0,120}",
+        ) {
             let folder = tempfile::tempdir().expect("a folder");
             image::RgbImage::new(2, 2).save(folder.path().join("1.png")).expect("written");
             for format in Format::ALL {
