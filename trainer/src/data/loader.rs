@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_refused_at_once_or_by_name() {
-        let empty: Arc<dyn Pictures> = Arc::new(Vec::new());
+        let empty: Arc<dyn Pictures> = Arc::new(Vec::<Arc<Sample>>::new());
         assert!(Loader::new(empty, Augmentation::default(), TARGET, 4, 1).is_err());
         let wrong = Augmentation { flip: 2.0, ..Augmentation::default() };
         let error = Loader::new(Arc::new(Half), wrong, TARGET, 4, 1).err().expect("refused").to_string();
