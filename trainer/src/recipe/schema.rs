@@ -238,7 +238,7 @@ impl Default for Recipe {
                     ..Architecture::default()
                 },
             },
-            teaching: Optimisation { steps: 2400, batch: 16, ..Optimisation::default() },
+            teaching: Optimisation { steps: 4800, ..Optimisation::default() },
             student: Architecture::default(),
             learning: Optimisation::default(),
             distil: Distil {
