@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::scene::Scene;
 use crate::data::{Label, Sample};
 
-/// What a set is for. Sets of different splits never share a scene.
+/// What a set is for. Sets of different splits never share a scene. A split's place in this list names its scenes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
     /// Labelled scenes that only the teacher learns from.
@@ -14,12 +14,12 @@ pub enum Split {
     Labelled,
     /// Scenes whose labels nobody looks at: the teacher says what is in them.
     Transfer,
-    /// Scenes to choose by.
-    Validation,
     /// Scenes that the reported figures are measured on.
     Test,
     /// Scenes for people to look at.
     Show,
+    /// Scenes to choose by.
+    Validation,
 }
 
 /// Pictures of one size with their labels.
