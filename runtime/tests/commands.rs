@@ -98,7 +98,7 @@ fn a_sustained_measurement_gives_a_series_and_a_picture() {
     assert_eq!(Some(runs), object["runs"].as_u64());
     assert!(String::from_utf8_lossy(&output.stderr).contains("p50"), "a line of progress where there is no terminal");
     let picture = image::open(picture).expect("a PNG");
-    assert_eq!((picture.width(), picture.height()), (960, 620));
+    assert_eq!((picture.width(), picture.height()), (960, 640));
     assert_eq!(run(&["bench", "--plot", "x.png"]).status.code(), Some(2), "a plot is of a sustained measurement");
 }
 
