@@ -7,6 +7,7 @@ use super::pictures::Set;
 use crate::data::{Label, Sample};
 use crate::evaluate::coco::from_edges;
 use crate::evaluate::{Classification, Judged, Probabilities, Respondent, Summary, Truth, summarise};
+use crate::report::percent as in_percent;
 
 /// Scores below this are left out of the figures, to which they add next to nothing.
 const SCORE: f64 = 0.01;
@@ -49,13 +50,12 @@ impl Figures {
 
     /// The figures as cells of a table.
     pub fn row(&self) -> Vec<String> {
-        let cell = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{:.1}", 100.0 * value));
         match self {
-            Figures::Detector(s) => [s.ap, s.ap50, s.ap75, s.small, s.medium, s.large].map(cell).to_vec(),
+            Figures::Detector(s) => [s.ap, s.ap50, s.ap75, s.small, s.medium, s.large].map(in_percent).to_vec(),
             Figures::Classifier(c) => vec![
                 format!("{:.2}", percent(top1(c))),
                 format!("{} of {}", errors(c), c.pictures),
-                cell(c.top5.map(|share| share.value)),
+                in_percent(c.top5.map(|share| share.value)),
                 c.nll.map_or("–".to_owned(), |nll| format!("{nll:.4}")),
             ],
         }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::table::percent;
 use crate::distil::{Arm, Figures, Pictures, Results, Student};
 use crate::evaluate::Summary;
 use crate::nets::Network;
@@ -9,10 +10,6 @@ use crate::recipe::{Recipe, SHAPES};
 
 /// Classes that are named one by one; of more, only the number is said.
 const NAMED: usize = 20;
-
-fn percent(value: Option<f64>) -> String {
-    value.map_or("–".to_owned(), |value| format!("{:.1}", 100.0 * value))
-}
 
 /// The card as Markdown. `bytes` is the size of the int8 file.
 pub fn card(recipe: &Recipe, network: &Network, pictures: &Pictures, results: &Results, bytes: usize) -> String {
