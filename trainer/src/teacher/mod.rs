@@ -8,8 +8,11 @@ mod cache;
 mod fusion;
 mod onnx;
 mod own;
+mod taps;
 
 use std::path::{Path, PathBuf};
+
+use retort::contract::ImageSpec;
 
 use crate::data::{Label, Sample};
 use crate::nets::{Answer, Network};
@@ -18,6 +21,7 @@ pub use cache::{Cache, CacheError, Progress};
 pub use fusion::{fuse_boxes, mean_logits};
 pub use onnx::OnnxTeacher;
 pub use own::OwnTeacher;
+pub use taps::{Feature, Tap, Tapped, list as taps_of};
 
 /// What a teacher says about one picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +30,16 @@ pub enum Opinion {
     Answer(Answer),
     /// Boxes in pixels of the picture, with scores.
     Boxes(Vec<Label>),
+}
+
+impl Opinion {
+    /// The raw answer, if it is one.
+    pub fn answer(self) -> Option<Answer> {
+        match self {
+            Opinion::Answer(answer) => Some(answer),
+            Opinion::Boxes(_) => None,
+        }
+    }
 }
 
 /// Why a teacher cannot teach.
@@ -111,6 +125,17 @@ impl Teacher {
                     files.iter().map(|file| file.ask(samples)).collect::<Result<_, TeacherError>>()?;
                 Ok((0..samples.len()).map(|picture| together(each.iter().map(|all| &all[picture]))).collect())
             }
+        }
+    }
+
+    /// The file that one may look into, and how it takes pictures; none where several teach.
+    pub fn inside(&self) -> Option<(&Path, &ImageSpec)> {
+        match self {
+            Teacher::Own(own) => Some(own.inside()),
+            Teacher::Files(files) => match &files[..] {
+                [one] => Some(one.inside()),
+                _ => None,
+            },
         }
     }
 

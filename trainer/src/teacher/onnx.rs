@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use retort::contract::{Contract, Task};
+use retort::contract::{Contract, ImageSpec, Task};
 use retort::model::{LoadOptions, Model};
 use retort::vision::classifier::Classifier;
 use retort::vision::detector::Detector;
@@ -61,6 +61,11 @@ impl OnnxTeacher {
     /// The CRC-32 of the file.
     pub fn crc32(&self) -> u32 {
         self.crc32
+    }
+
+    /// The file, and how it takes pictures.
+    pub fn inside(&self) -> (&Path, &ImageSpec) {
+        (&self.path, &self.contract.image)
     }
 
     /// What it says about pictures of any size: logits (up to a constant that softmax does not see), or boxes.

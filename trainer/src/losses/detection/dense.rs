@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use super::boxes::giou;
+use super::super::boxes::giou;
 use crate::nets::{Network, cells};
 
 /// Predictions of a batch, all levels joined, and the cells they belong to.
