@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use tract_onnx::pb::ModelProto;
 
+use super::assistants::{Assistants, assist};
 use super::lessons::Signals;
 use super::measure::{Figures, measure};
 use super::pictures::{PictureError, Pictures, Set};
@@ -89,12 +90,14 @@ pub enum ExperimentError {
     Picture(#[from] image::ImageError),
 }
 
-/// Which of the two students.
+/// Which of the students.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Arm {
-    /// With the teacher.
+    /// With the teacher, through assistants if there are any.
     Distilled,
+    /// With the teacher and without the assistants that there are.
+    Direct,
     /// Without.
     Control,
 }
@@ -104,6 +107,7 @@ impl Arm {
     pub fn name(self) -> &'static str {
         match self {
             Arm::Distilled => "distilled",
+            Arm::Direct => "direct",
             Arm::Control => "control",
         }
     }
@@ -129,8 +133,10 @@ pub struct Student {
 pub struct Results {
     /// The teacher, if there is one and it is a single file.
     pub teacher: Option<Figures>,
-    /// Both arms, seed by seed.
+    /// All arms, seed by seed.
     pub students: Vec<Student>,
+    /// Who stood between teacher and student.
+    pub assistants: Assistants,
     /// What the int8 files say about distillation; none without a teacher.
     pub verdict: Option<Verdict>,
     /// What the kept student loses from f32 to int8, from 0 to 100.
@@ -171,34 +177,41 @@ pub fn experiment(
     let bench = Bench { recipe, folder, bars, pictures: &pictures, place: options.place };
     let student = network(recipe, "student", pictures.classes.len())?;
     let mut figures = None;
-    let mut signals = None;
-    let mut arms = vec![Arm::Control];
+    let (mut direct, mut assisted, mut assistants) = (None, None, Assistants::default());
     if !options.labels_only {
         let (teacher, file) = teacher(&bench, &student)?;
         if let Some(file) = file {
             figures = Some(bench.measured("teacher", recipe.data.seed, "f32", &file)?);
         }
-        signals = Some(hear(&bench, Arc::new(teacher), &student)?);
-        arms.insert(0, Arm::Distilled);
+        let teacher = Arc::new(teacher);
+        direct = Some(hear(&bench, teacher.clone(), &student)?);
+        (assistants, assisted) = assist(&bench, &teacher, &student, options.resume)?;
     }
-    let taught: Vec<_> =
-        arms.iter().map(|&arm| (arm, signals.as_ref().filter(|_| arm == Arm::Distilled))).collect();
-    let students = learn(&bench, &student, &taught)?;
-    let kept = students.iter().find(|student| student.arm == arms[0]);
+    let arms: Vec<(Arm, Option<&Signals>)> = match (&direct, &assisted) {
+        (Some(direct), Some(assisted)) => {
+            vec![(Arm::Distilled, Some(assisted)), (Arm::Direct, Some(direct)), (Arm::Control, None)]
+        }
+        (Some(direct), None) => vec![(Arm::Distilled, Some(direct)), (Arm::Control, None)],
+        (None, _) => vec![(Arm::Control, None)],
+    };
+    let students = learn(&bench, &student, &arms)?;
+    let kept_arm = arms[0].0;
+    let kept = students.iter().find(|student| student.arm == kept_arm);
     let main = |arm: Arm| -> Vec<f64> {
         students.iter().filter(|student| student.arm == arm).map(|student| student.int8.main()).collect()
     };
     let results = Results {
         teacher: figures,
-        verdict: signals.is_some().then(|| {
+        verdict: direct.is_some().then(|| {
             let name = students.first().map_or("AP", |student| student.int8.name());
             Verdict::new(&format!("{name} (int8)"), &main(Arm::Distilled), &main(Arm::Control))
         }),
         int8_loss: kept.map_or(0.0, |kept| kept.float.main() - kept.int8.main()),
         classes: pictures.classes.clone(),
+        assistants,
         students,
     };
-    conclude(&bench, arms[0], &results)?;
+    conclude(&bench, kept_arm, &results)?;
     Ok(results)
 }
 

@@ -1,5 +1,6 @@
 //! The experiment: a teacher, students with and without it, and what the figures allow one to say.
 
+mod assistants;
 mod compare;
 mod experiment;
 mod lessons;
@@ -11,6 +12,7 @@ mod teaching;
 mod trainings;
 mod verdict;
 
+pub use assistants::{Assistants, Assisting, Probe};
 pub use compare::{Compared, Comparison, compare};
 pub use experiment::{Arm, ExperimentError, Options, Results, Student, experiment, network};
 pub use lessons::{Course, Signals};

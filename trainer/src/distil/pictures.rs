@@ -68,6 +68,7 @@ pub enum PictureError {
 #[derive(Clone)]
 pub struct Set {
     pictures: Arc<dyn Source>,
+    names: Arc<[String]>,
     crc32: u32,
 }
 
@@ -94,7 +95,7 @@ impl Set {
         let mut hasher = crc32fast::Hasher::new();
         samples.iter().for_each(|sample| hasher.update(&sample.pixels));
         let samples: Vec<Arc<Sample>> = samples.into_iter().map(Arc::new).collect();
-        Set { pictures: Arc::new(samples), crc32: hasher.finalize() }
+        Set { pictures: Arc::new(samples), names: Arc::default(), crc32: hasher.finalize() }
     }
 
     /// Pictures of a set on disk, decoded when asked for.
@@ -104,7 +105,8 @@ impl Set {
             hasher.update(item.name.as_bytes());
             hasher.update(&[0]);
         }
-        Set { pictures: Arc::new(Store::new(set, None, KEPT)), crc32: hasher.finalize() }
+        let names = set.items.iter().map(|item| item.name.clone()).collect();
+        Set { pictures: Arc::new(Store::new(set, None, KEPT)), names, crc32: hasher.finalize() }
     }
 
     /// Number of pictures.
@@ -115,6 +117,11 @@ impl Set {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What the pictures are called; empty where they were drawn.
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// A number that stands for the pictures.
@@ -155,7 +162,7 @@ impl Set {
 
     /// The same pictures with the boxes that a teacher drew in them, one list a picture.
     pub fn relabelled(&self, boxes: Vec<Vec<Label>>) -> Set {
-        Set { pictures: Arc::new(Relabelled { pictures: self.pictures.clone(), boxes }), crc32: self.crc32 }
+        Set { pictures: Arc::new(Relabelled { pictures: self.pictures.clone(), boxes }), ..self.clone() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The teacher of an experiment: trained or opened, and asked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::experiment::{ExperimentError, network, prepare, provenance};
@@ -14,7 +14,7 @@ use crate::export::{Description, float_model};
 use crate::nets::{Folded, Network};
 use crate::recipe::Recipe;
 use crate::report::{Bars, RunFolder};
-use crate::teacher::{Cache, OwnTeacher, Tapped, Teacher, TeacherError, taps_of};
+use crate::teacher::{Cache, OwnTeacher, Tapped, Teacher, TeacherError, Told, taps_of};
 use crate::train::Place;
 
 /// Where the teacher's answers are kept.
@@ -42,6 +42,10 @@ pub fn label(
 /// The teacher, trained if it is not a file, and the one file that it is, if it is one.
 pub(super) fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<PathBuf>), ExperimentError> {
     let recipe = bench.recipe;
+    if !recipe.teacher.answers.is_empty() {
+        let told = Told::open(Path::new(&recipe.teacher.answers), student, &bench.pictures.classes)?;
+        return Ok((Teacher::Told(told), None));
+    }
     let files: Vec<PathBuf> = recipe.teacher.models.iter().map(PathBuf::from).collect();
     if !files.is_empty() {
         let teacher = Teacher::open(&files, student, &bench.pictures.classes)?;
@@ -112,7 +116,10 @@ pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) 
     let asked = wanted && (distil.live || tapped.is_some()) && speaks_live;
     let mut signals = Signals { ties, ..Signals::default() };
     if wanted && !asked {
-        let load = |name, set| -> Result<_, ExperimentError> {
+        let load = |name, set: &Set| -> Result<_, ExperimentError> {
+            if let Teacher::Told(told) = &*teacher {
+                return Ok(told.about(set.names())?);
+            }
             Ok(fill(bench, &teacher, name, set, [0, 1])?.load().unwrap_or_default())
         };
         signals.labelled = load("labelled", &pictures.labelled)?;

@@ -12,7 +12,7 @@ use retort::contract::{Align, Resize};
 use crate::data::Target;
 
 pub use merge::{KeyError, merge, parse_override};
-pub use schema::{Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};
+pub use schema::{Assistant, Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};
 
 /// The grey around letterboxed pictures.
 const PAD: u8 = 114;

@@ -89,6 +89,9 @@ pub struct Scenes {
 pub struct Teacher {
     /// ONNX files that teach together; if empty, the network below is trained.
     pub models: Vec<String>,
+    /// A JSON file of a teacher's answers about the pictures, as `retort-train evaluate --predictions` writes it, for a teacher of
+    /// whom no more is known; if empty, there is none.
+    pub answers: String,
     /// What is trained where there is no file.
     #[serde(flatten)]
     pub network: Architecture,
@@ -167,8 +170,28 @@ pub struct Distil {
     /// Whether the teacher is asked in every step about the very pictures that the student sees, rather than beforehand; always
     /// so where a binding looks inside it.
     pub live: bool,
+    /// Whether networks stand between teacher and student, each learning from the one above: `none`; `chain`, those of
+    /// `assistants`; or `auto`, one in the middle if a brief trial shows that it helps.
+    pub assistant: Assistant,
+    /// Their widths as multiples of the student's, from the teacher down.
+    pub assistants: Vec<f32>,
+    /// Share of the training that the trial takes.
+    pub probe: f32,
     /// Further losses, each between a layer of the student and one of the teacher, as `[[distil.bindings]]`.
     pub bindings: Vec<Binding>,
+}
+
+/// Whether networks stand between teacher and student.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Assistant {
+    /// The teacher teaches the student.
+    #[default]
+    None,
+    /// Those that the recipe lists.
+    Chain,
+    /// One, if a trial shows that it helps.
+    Auto,
 }
 
 /// How ranges of int8 values are found.
@@ -243,6 +266,7 @@ impl Default for Recipe {
             augment: Augmentation::default(),
             teacher: Teacher {
                 models: Vec::new(),
+                answers: String::new(),
                 network: Architecture {
                     widths: vec![24, 48, 96, 128, 160],
                     neck: 96,
@@ -262,6 +286,9 @@ impl Default for Recipe {
                 score: 0.5,
                 views: 0,
                 live: false,
+                assistant: Assistant::None,
+                assistants: Vec::new(),
+                probe: 0.25,
                 bindings: Vec::new(),
             },
             repair: Repair { classes: Vec::new(), priors: Vec::new(), pictures: 1000 },
@@ -361,6 +388,26 @@ impl Recipe {
         }
         if self.distil.temperature.is_nan() || self.distil.temperature < 0.1 {
             return refuse("distil.temperature", "must be at least 0.1; 1 leaves the teacher's words as they are");
+        }
+        if self.distil.assistants.iter().any(|scale| !(0.1..=32.0).contains(scale)) {
+            return refuse("distil.assistants", "are multiples of the student's width, from 0.1 to 32");
+        }
+        if (self.distil.assistant == Assistant::Chain) == self.distil.assistants.is_empty() {
+            return refuse("distil.assistants", "go with distil.assistant = \"chain\", which wants at least one");
+        }
+        if !(0.01..=1.0).contains(&self.distil.probe) {
+            return refuse("distil.probe", "is a share of the training, from 0.01 to 1");
+        }
+        if !self.teacher.answers.is_empty() {
+            if !self.teacher.models.is_empty() {
+                return refuse("teacher.answers", "and teacher.models exclude each other");
+            }
+            if self.data.source == super::SHAPES {
+                return refuse("teacher.answers", "go with pictures that have names, not with drawn scenes");
+            }
+            if self.distil.views > 0 || self.distil.live {
+                return refuse("teacher.answers", "are about pictures as they are: set distil.views to 0, distil.live to false");
+            }
         }
         for (place, binding) in self.distil.bindings.iter().enumerate() {
             if let Err((name, reason)) = binding.check() {

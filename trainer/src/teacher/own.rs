@@ -40,6 +40,11 @@ impl OwnTeacher {
         self.crc32
     }
 
+    /// Multiply-accumulates for one picture.
+    pub fn macs(&self) -> u64 {
+        self.model.macs()
+    }
+
     /// The file, and how it takes pictures.
     pub fn inside(&self) -> (&Path, &ImageSpec) {
         (&self.path, &self.contract.image)
