@@ -1,10 +1,11 @@
-//! Distils detectors into compact int8 students for the Retort runtime, on the host.
+//! Distils networks into compact int8 students for the Retort runtime, on the host.
 //!
 //! The way of a model through the folders: [`recipe`] says what to do; [`data`] reads or draws pictures; [`nets`] describes the
-//! detectors; [`losses`] and [`train`] teach them; [`distil`] runs the experiment; [`quantise`] finds the ranges of int8
+//! networks; [`losses`], [`bindings`] and [`train`] teach them; [`distil`] runs the experiment; [`quantise`] finds the ranges of int8
 //! values; [`export`] writes ONNX; [`evaluate`] measures the written file; [`report`] says what came of it.
 #![forbid(unsafe_code)]
 
+pub mod bindings;
 pub mod cli;
 pub mod data;
 pub mod distil;

@@ -1,5 +1,6 @@
 //! The command line: what `retort-train` can be asked to do.
 
+mod compare;
 mod data;
 mod distil;
 mod evaluate;
@@ -27,6 +28,9 @@ enum Command {
     /// Train a network on labels alone, and write it as int8 ONNX
     #[command(after_help = distil::TRAIN_EXAMPLES)]
     Train(distil::Arguments),
+    /// Try every loss by itself against the same control
+    #[command(after_help = compare::EXAMPLES)]
+    Compare(compare::Arguments),
     /// Let the teacher answer, on one machine or a share on each of several
     #[command(after_help = label::EXAMPLES)]
     Label(label::Arguments),
@@ -48,6 +52,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Distill(arguments) => distil::run(&arguments, false),
         Command::Train(arguments) => distil::run(&arguments, true),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Label(arguments) => label::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),

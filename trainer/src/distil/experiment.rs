@@ -8,11 +8,15 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use tract_onnx::pb::ModelProto;
 
+use super::assistants::{Assistants, assist};
 use super::lessons::Signals;
 use super::measure::{Figures, measure};
 use super::pictures::{PictureError, Pictures, Set};
+use super::repair::{Repaired, chosen, repair};
+use super::teaching::{hear, teacher};
 use super::trainings::{Bench, HEADINGS, TRAINING, Task};
 use super::verdict::Verdict;
+use crate::bindings::TieError;
 use crate::data::{Label, Sample};
 use crate::evaluate::{Found, Respondent};
 use crate::export::{Description, MissingRange, WriteError, contract, float_model, quantised_model, write};
@@ -20,7 +24,7 @@ use crate::nets::{Folded, Network, Shape, ShapeError, Weights};
 use crate::quantise::{Ranges, calibrate};
 use crate::recipe::Recipe;
 use crate::report::{Bars, FolderError, Look, RunFolder, Table, annotated, card, curves, environment};
-use crate::teacher::{Cache, CacheError, OwnTeacher, Teacher, TeacherError};
+use crate::teacher::{CacheError, TeacherError};
 use crate::train::{CheckpointError, Place, TrainError};
 
 /// Why an experiment stopped.
@@ -53,6 +57,9 @@ pub enum ExperimentError {
     /// Its answers could not be kept.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// A binding does not fit the student or the teacher.
+    #[error(transparent)]
+    Tie(#[from] TieError),
     /// A training failed.
     #[error("training {name}, seed {seed}, stopped")]
     Training {
@@ -83,12 +90,14 @@ pub enum ExperimentError {
     Picture(#[from] image::ImageError),
 }
 
-/// Which of the two students.
+/// Which of the students.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Arm {
-    /// With the teacher.
+    /// With the teacher, through assistants if there are any.
     Distilled,
+    /// With the teacher and without the assistants that there are.
+    Direct,
     /// Without.
     Control,
 }
@@ -98,6 +107,7 @@ impl Arm {
     pub fn name(self) -> &'static str {
         match self {
             Arm::Distilled => "distilled",
+            Arm::Direct => "direct",
             Arm::Control => "control",
         }
     }
@@ -114,6 +124,8 @@ pub struct Student {
     pub float: Figures,
     /// The int8 file.
     pub int8: Figures,
+    /// What the repair of missing classes did, if there was one.
+    pub repair: Option<Repaired>,
 }
 
 /// Everything that was measured.
@@ -121,8 +133,10 @@ pub struct Student {
 pub struct Results {
     /// The teacher, if there is one and it is a single file.
     pub teacher: Option<Figures>,
-    /// Both arms, seed by seed.
+    /// All arms, seed by seed.
     pub students: Vec<Student>,
+    /// Who stood between teacher and student.
+    pub assistants: Assistants,
     /// What the int8 files say about distillation; none without a teacher.
     pub verdict: Option<Verdict>,
     /// What the kept student loses from f32 to int8, from 0 to 100.
@@ -144,9 +158,7 @@ pub struct Options {
 
 const RECIPE: &str = "recipe.toml";
 const STUDENT: &str = "student.onnx";
-const RESULTS: &str = "results.csv";
-/// Where the teacher's answers are kept.
-const ANSWERS: &str = "answers";
+pub(super) const RESULTS: &str = "results.csv";
 /// Seed of the golden picture in the student's contract.
 const GOLDEN_SEED: u32 = 1;
 /// Test pictures that are drawn with what the student finds in them.
@@ -165,56 +177,46 @@ pub fn experiment(
     let bench = Bench { recipe, folder, bars, pictures: &pictures, place: options.place };
     let student = network(recipe, "student", pictures.classes.len())?;
     let mut figures = None;
-    let mut signals = None;
-    let mut arms = vec![Arm::Control];
+    let (mut direct, mut assisted, mut assistants) = (None, None, Assistants::default());
     if !options.labels_only {
         let (teacher, file) = teacher(&bench, &student)?;
         if let Some(file) = file {
             figures = Some(bench.measured("teacher", recipe.data.seed, "f32", &file)?);
         }
-        signals = Some(ask(&bench, &teacher, [0, 1])?);
-        arms.insert(0, Arm::Distilled);
+        let teacher = Arc::new(teacher);
+        direct = Some(hear(&bench, teacher.clone(), &student)?);
+        (assistants, assisted) = assist(&bench, &teacher, &student, options.resume)?;
     }
-    let students = learn(&bench, &student, &arms, signals.as_ref())?;
-    let kept = students.iter().find(|student| student.arm == arms[0]);
+    let arms: Vec<(Arm, Option<&Signals>)> = match (&direct, &assisted) {
+        (Some(direct), Some(assisted)) => {
+            vec![(Arm::Distilled, Some(assisted)), (Arm::Direct, Some(direct)), (Arm::Control, None)]
+        }
+        (Some(direct), None) => vec![(Arm::Distilled, Some(direct)), (Arm::Control, None)],
+        (None, _) => vec![(Arm::Control, None)],
+    };
+    let students = learn(&bench, &student, &arms)?;
+    let kept_arm = arms[0].0;
+    let kept = students.iter().find(|student| student.arm == kept_arm);
     let main = |arm: Arm| -> Vec<f64> {
         students.iter().filter(|student| student.arm == arm).map(|student| student.int8.main()).collect()
     };
     let results = Results {
         teacher: figures,
-        verdict: signals.is_some().then(|| {
+        verdict: direct.is_some().then(|| {
             let name = students.first().map_or("AP", |student| student.int8.name());
             Verdict::new(&format!("{name} (int8)"), &main(Arm::Distilled), &main(Arm::Control))
         }),
         int8_loss: kept.map_or(0.0, |kept| kept.float.main() - kept.int8.main()),
         classes: pictures.classes.clone(),
+        assistants,
         students,
     };
-    conclude(&bench, arms[0], &results)?;
+    conclude(&bench, kept_arm, &results)?;
     Ok(results)
 }
 
-/// Lets the teacher answer one shard of all that it will be asked.
-pub fn label(
-    recipe: &Recipe,
-    folder: &RunFolder,
-    bars: &Bars,
-    place: Place,
-    shard: [usize; 2],
-) -> Result<(), ExperimentError> {
-    let pictures = prepare(recipe, folder, bars, true)?;
-    let recipe = &Arc::new(recipe.clone());
-    let bench = Bench { recipe, folder, bars, pictures: &pictures, place };
-    let student = network(recipe, "student", pictures.classes.len())?;
-    let (teacher, _) = teacher(&bench, &student)?;
-    for (name, set) in [("labelled", &pictures.labelled), ("transfer", &pictures.transfer)] {
-        fill(&bench, &teacher, name, set, shard)?;
-    }
-    Ok(())
-}
-
 /// Writes down what is to be done, or checks that it is what the folder was made for, and opens the pictures.
-fn prepare(recipe: &Recipe, folder: &RunFolder, bars: &Bars, resume: bool) -> Result<Pictures, ExperimentError> {
+pub(super) fn prepare(recipe: &Recipe, folder: &RunFolder, bars: &Bars, resume: bool) -> Result<Pictures, ExperimentError> {
     let before = folder.read(RECIPE).filter(|_| resume);
     match before {
         Some(text) if text != recipe.to_toml() => {
@@ -228,9 +230,14 @@ fn prepare(recipe: &Recipe, folder: &RunFolder, bars: &Bars, resume: bool) -> Re
             folder.start_table(TRAINING, HEADINGS)?;
         }
     }
-    let headings = Figures::headings(recipe.detects()).join(",").to_lowercase();
-    folder.start_table(RESULTS, &format!("network,seed,file,{headings}"))?;
+    folder.start_table(RESULTS, &results_headings(recipe))?;
     Ok(Pictures::open(recipe, bars)?)
+}
+
+/// Headings of the table of results.
+pub(super) fn results_headings(recipe: &Recipe) -> String {
+    let headings = Figures::headings(recipe.detects()).join(",").to_lowercase();
+    format!("network,seed,file,{headings}")
 }
 
 /// A network of the recipe for its pictures.
@@ -241,101 +248,28 @@ pub fn network(recipe: &Recipe, key: &'static str, classes: usize) -> Result<Net
     architecture.build(shape, classes).map_err(|source| ExperimentError::Network { key, width, height, source })
 }
 
-/// The teacher, trained if it is not a file, and the one file that it is, if it is one.
-fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<PathBuf>), ExperimentError> {
-    let recipe = bench.recipe;
-    let files: Vec<PathBuf> = recipe.teacher.models.iter().map(PathBuf::from).collect();
-    if !files.is_empty() {
-        let teacher = Teacher::open(&files, student, &bench.pictures.classes)?;
-        return Ok((teacher, None));
-    }
-    let network = network(recipe, "teacher", bench.pictures.classes.len())?;
-    let seed = recipe.data.seed;
-    let task = Task {
-        name: "teacher",
-        seed,
-        network: &network,
-        optimisation: &recipe.teaching,
-        labelled: &bench.pictures.teacher,
-        signals: None,
-    };
-    let weights = bench.train(&task)?;
-    let path = bench.folder.file("teacher.onnx");
-    let model = float_model(&Folded::new(&weights), "teacher");
-    bench.write(
-        model,
-        &network,
-        Description { provenance: provenance(bench, None), ..Description::default() },
-        &path,
-    )?;
-    Ok((Teacher::Own(Box::new(OwnTeacher::open(&path)?)), Some(path)))
-}
-
-/// All that the teacher says about the pictures of the student.
-fn ask(bench: &Bench<'_>, teacher: &Teacher, shard: [usize; 2]) -> Result<Signals, ExperimentError> {
-    let pictures = bench.pictures;
-    let load = |name, set| -> Result<_, ExperimentError> {
-        Ok(fill(bench, teacher, name, set, shard)?.load().unwrap_or_default())
-    };
-    Ok(Signals { labelled: load("labelled", &pictures.labelled)?, transfer: load("transfer", &pictures.transfer)? })
-}
-
-fn fill(
-    bench: &Bench<'_>,
-    teacher: &Teacher,
-    name: &str,
-    set: &Set,
-    shard: [usize; 2],
-) -> Result<Cache, ExperimentError> {
-    let recipe = bench.recipe;
-    let views = recipe.distil.views.max(1);
-    let mut key = crc32fast::Hasher::new();
-    key.update(&teacher.crc32().to_le_bytes());
-    key.update(&set.crc32().to_le_bytes());
-    // A file sees pictures as they are, whatever the student's size; all else goes by the student's view.
-    let as_they_are = matches!(teacher, Teacher::Files(_)) && recipe.distil.views == 0;
-    if !as_they_are {
-        key.update(recipe.view_key().as_bytes());
-    }
-    let cache = Cache::new(&bench.folder.file(ANSWERS), key.finalize(), set.len() * views);
-    if !set.is_empty() {
-        let bar = bench.bars.start(format!("asking the teacher, {name}"), set.len() * views);
-        let view = |index: usize| {
-            let (picture, view) = (index / views, index % views);
-            if as_they_are {
-                set.load(picture).ok().map(|sample| Sample::clone(&sample))
-            } else {
-                set.view(recipe, picture, view).ok()
-            }
-        };
-        cache.fill(teacher, view, shard, &|count| bar.advance(count))?;
-        bar.finish("");
-    }
-    Ok(cache)
-}
-
 /// Trains all students, as many side by side as there are threads, each on its share of them, and measures them.
-fn learn(
+pub(super) fn learn(
     bench: &Bench<'_>,
     network: &Network,
-    arms: &[Arm],
-    signals: Option<&Signals>,
+    arms: &[(Arm, Option<&Signals>)],
 ) -> Result<Vec<Student>, ExperimentError> {
     let recipe = bench.recipe;
-    let all: Vec<(Arm, u64)> = recipe.seeds.iter().flat_map(|&seed| arms.iter().map(move |&arm| (arm, seed))).collect();
+    let all: Vec<_> =
+        recipe.seeds.iter().flat_map(|&seed| arms.iter().map(move |&(arm, signals)| (arm, seed, signals))).collect();
     let threads = rayon::current_num_threads();
     let workers = threads.min(all.len());
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = |share: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(share).build();
-        while let Some(&(arm, seed)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(&(arm, seed, signals)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
             let task = Task {
                 name: arm.name(),
                 seed,
                 network,
                 optimisation: &recipe.learning,
                 labelled: &bench.pictures.labelled,
-                signals: signals.filter(|_| arm == Arm::Distilled),
+                signals,
             };
             let weights = match &pool {
                 Ok(pool) => pool.install(|| bench.train(&task)),
@@ -351,11 +285,12 @@ fn learn(
         });
     });
     let mut trained = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    trained.sort_by_key(|(key, _)| all.iter().position(|other| other == key));
+    trained.sort_by_key(|(key, _)| all.iter().position(|&(arm, seed, _)| (arm, seed) == *key));
 
     let mut students = Vec::new();
     for ((arm, seed), weights) in trained {
-        let (folded, ranges) = bench.quantised(&weights?);
+        let (weights, repair) = bench.repaired(weights?)?;
+        let (folded, ranges) = bench.quantised(&weights);
         let measured = |model: ModelProto, file: &str| -> Result<Figures, ExperimentError> {
             let path = bench.folder.file(&format!("{}-{seed}-{file}.onnx", arm.name()));
             bench.write(model, network, Description::default(), &path)?;
@@ -363,7 +298,7 @@ fn learn(
         };
         let float = measured(float_model(&folded, &recipe.name), "f32")?;
         let int8 = measured(quantised_model(&folded, &ranges, &recipe.name)?, "int8")?;
-        students.push(Student { arm, seed, float, int8 });
+        students.push(Student { arm, seed, float, int8, repair });
     }
     Ok(students)
 }
@@ -390,6 +325,26 @@ impl Results {
 }
 
 impl Bench<'_> {
+    /// The weights with the biases of missing classes repaired, if the recipe wants that.
+    fn repaired(&self, mut weights: Weights) -> Result<(Weights, Option<Repaired>), ExperimentError> {
+        let (wanted, pictures) = (&self.recipe.repair, self.pictures);
+        let free = chosen(wanted, &pictures.classes).map_err(|class| {
+            let (key, known) = ("repair.classes", pictures.classes.join(", "));
+            PictureError::Class { key, class, known }
+        })?;
+        if free.is_empty() {
+            return Ok((weights, None));
+        }
+        let fitted = |set: &Set, count: usize| -> Vec<Sample> {
+            (0..count.min(set.len())).filter_map(|index| set.fitted(self.recipe, index).ok()).collect()
+        };
+        let unlabelled = if pictures.validation.is_empty() { &pictures.labelled } else { &pictures.validation };
+        let (seen, test) = (fitted(unlabelled, wanted.pictures), fitted(&pictures.test, usize::MAX));
+        let (seen, test): (Vec<&Sample>, Vec<&Sample>) = (seen.iter().collect(), test.iter().collect());
+        let repaired = repair(&mut weights, &free, &wanted.priors, &seen, &test);
+        Ok((weights, Some(repaired)))
+    }
+
     /// Folds a network and finds the ranges of its values on pictures that it learned from.
     fn quantised(&self, weights: &Weights) -> (Folded, Ranges) {
         let folded = Folded::new(weights);
@@ -400,7 +355,7 @@ impl Bench<'_> {
         (folded, ranges)
     }
 
-    fn write(
+    pub(super) fn write(
         &self,
         model: ModelProto,
         network: &Network,
@@ -412,7 +367,7 @@ impl Bench<'_> {
     }
 
     /// Measures a file and adds a line to the table of results.
-    fn measured(&self, network: &str, seed: u64, file: &str, path: &Path) -> Result<Figures, ExperimentError> {
+    pub(super) fn measured(&self, network: &str, seed: u64, file: &str, path: &Path) -> Result<Figures, ExperimentError> {
         let respondent = Respondent::open(path, None)?;
         let test = &self.pictures.test;
         let bar = self.bars.start(format!("measuring {network}, seed {seed}, {file}"), test.len());
@@ -430,6 +385,7 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
     let Some(kept) = results.students.iter().find(|student| student.arm == arm) else { return Ok(()) };
     let (recipe, folder) = (bench.recipe, bench.folder);
     let weights = crate::train::load(&folder.file(&Task::checkpoint(arm.name(), kept.seed)))?;
+    let (weights, _) = bench.repaired(weights)?;
     let (folded, ranges) = bench.quantised(&weights);
     let files = [
         ("student-f32.onnx", float_model(&folded, &recipe.name), &kept.float),
@@ -487,7 +443,7 @@ fn label_of(found: &Found) -> Label {
 }
 
 /// Where a network comes from, for its contract.
-fn provenance(bench: &Bench<'_>, arm: Option<Arm>) -> BTreeMap<String, String> {
+pub(super) fn provenance(bench: &Bench<'_>, arm: Option<Arm>) -> BTreeMap<String, String> {
     let recipe = bench.recipe;
     let teacher = match arm {
         Some(Arm::Distilled) if recipe.teacher.models.is_empty() => "trained by the recipe".to_owned(),

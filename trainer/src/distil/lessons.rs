@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 
+use super::live::Live;
 use super::pictures::Set;
+use crate::bindings::Tie;
 use crate::data::{DataError, Label, Rng, Sample, Turn, Walk};
 use crate::nets::{Answer, Network};
 use crate::recipe::{Optimisation, Recipe};
@@ -21,6 +23,10 @@ pub struct Signals {
     pub labelled: Vec<Opinion>,
     /// About the others.
     pub transfer: Vec<Opinion>,
+    /// A teacher who looks at every picture as the student sees it, if one does.
+    pub live: Option<Arc<Live>>,
+    /// What else ties the student to its teacher or to itself.
+    pub ties: Vec<Tie>,
 }
 
 /// A set, and what is known about it.
@@ -34,6 +40,8 @@ struct Subject {
     places: usize,
     /// Which picture each place of each batch shows, written down beforehand so that any thread can make any lesson.
     order: Vec<u32>,
+    /// Place of its first picture among all pictures.
+    first: usize,
 }
 
 /// All lessons of one training.
@@ -42,6 +50,7 @@ pub struct Course {
     network: Arc<Network>,
     seed: u64,
     subjects: [Subject; 2],
+    live: Option<Arc<Live>>,
 }
 
 impl Course {
@@ -64,36 +73,51 @@ impl Course {
             }
             _ => (batch, 0),
         };
-        let subject = |set: &Set, known: bool, opinions: Option<&Vec<Opinion>>, places: usize, salt: u64| {
+        let subject = |set: &Set, known: bool, opinions: Option<&Vec<Opinion>>, places: usize, salt: u64, first| {
             let mut walk = Walk::new(set.len(), Rng::new(&[seed, salt]));
             let order = (0..steps * places).map(|_| walk.step() as u32).collect();
             let (answers, boxes) = sorted(opinions, recipe.distil.score);
             // A teacher's boxes stand in for labels where there are none.
             let (set, known) =
                 if !known && !boxes.is_empty() { (set.relabelled(boxes), true) } else { (set.clone(), known) };
-            Subject { set, known, answers, places, order }
+            Subject { set, known, answers, places, order, first }
         };
         let subjects = [
-            subject(labelled, true, signals.map(|signals| &signals.labelled), places, 0x1ab),
-            subject(transfer, false, signals.map(|signals| &signals.transfer), others, 0x7a5),
+            subject(labelled, true, signals.map(|signals| &signals.labelled), places, 0x1ab, 0),
+            subject(transfer, false, signals.map(|signals| &signals.transfer), others, 0x7a5, labelled.len()),
         ];
-        Course { recipe: recipe.clone(), network: Arc::new(network.clone()), seed, subjects }
+        let live = signals.and_then(|signals| signals.live.clone());
+        Course { recipe: recipe.clone(), network: Arc::new(network.clone()), seed, subjects, live }
     }
 
     /// The lesson of a step, which depends on nothing else.
     pub fn lesson(&self, step: usize) -> Lesson {
         let mut lesson = Lesson::default();
+        let mut seen = Vec::new();
         for (which, subject) in self.subjects.iter().enumerate() {
             for place in 0..subject.places {
                 let mut rng = Rng::new(&[self.seed, 0x5eed, which as u64, step as u64, place as u64]);
                 let index = subject.order[step * subject.places + place] as usize;
-                self.push(&mut lesson, subject, index, &mut rng);
+                let sample = self.push(&mut lesson, subject, index, &mut rng);
+                seen.extend(sample.filter(|_| self.live.is_some()));
+            }
+        }
+        if let Some(live) = &self.live {
+            match live.look(&seen) {
+                Ok(look) => {
+                    lesson.features = look.features;
+                    if !look.answers.is_empty() {
+                        lesson.teacher = look.answers;
+                    }
+                }
+                Err(error) => lesson.trouble = Some(format!("{}", Chain(&error))),
             }
         }
         lesson
     }
 
-    fn push(&self, lesson: &mut Lesson, subject: &Subject, index: usize, rng: &mut Rng) {
+    /// Adds a picture; also returns it.
+    fn push(&self, lesson: &mut Lesson, subject: &Subject, index: usize, rng: &mut Rng) -> Option<Sample> {
         let views = self.recipe.distil.views;
         let view = if views == 0 { 0 } else { rng.below(views) };
         // A picture that cannot be read gives way to the next that can, always the same one.
@@ -107,8 +131,10 @@ impl Course {
             lesson.labels.push(self.labels(&sample, subject.known));
             lesson.pictures.extend(sample.values());
             lesson.teacher.extend(answer);
-            return;
+            lesson.places.push(subject.first + index);
+            return Some(sample);
         }
+        None
     }
 
     /// A picture as the student sees it, and what the teacher says about it.
@@ -144,6 +170,16 @@ impl Course {
             (true, false) => Labels::Boxes(sample.boxes.iter().filter(|label| !label.ignored).copied().collect()),
             (true, true) => sample.class_shares(self.network.head.classes()).map_or(Labels::Hidden, Labels::Classes),
         }
+    }
+}
+
+/// An error with all that caused it, after colons.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        std::iter::successors(self.0.source(), |error| error.source()).try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 

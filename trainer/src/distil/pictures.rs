@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::data::{
-    self, CLASSES, Collection, DataError, Dataset, Label, Look, Need, OpenOptions, Part, Rng, Sample, Shares, Split,
+    self, CLASSES, Collection, DataError, Dataset, Item, Label, Look, Need, OpenOptions, Part, Rng, Sample, Shares, Split,
     Store, Task,
 };
 use crate::recipe::{Recipe, SHAPES};
@@ -42,6 +42,16 @@ pub enum PictureError {
         /// What to do.
         remedy: &'static str,
     },
+    /// A class that no picture can show.
+    #[error("`{key}` names the class `{class}`; the classes are {known}")]
+    Class {
+        /// The key of the recipe.
+        key: &'static str,
+        /// The name.
+        class: String,
+        /// All names.
+        known: String,
+    },
     /// Two sets have other classes.
     #[error("`{key}` has other classes than `data.source`: {found} instead of {wanted}")]
     Classes {
@@ -58,6 +68,7 @@ pub enum PictureError {
 #[derive(Clone)]
 pub struct Set {
     pictures: Arc<dyn Source>,
+    names: Arc<[String]>,
     crc32: u32,
 }
 
@@ -84,7 +95,7 @@ impl Set {
         let mut hasher = crc32fast::Hasher::new();
         samples.iter().for_each(|sample| hasher.update(&sample.pixels));
         let samples: Vec<Arc<Sample>> = samples.into_iter().map(Arc::new).collect();
-        Set { pictures: Arc::new(samples), crc32: hasher.finalize() }
+        Set { pictures: Arc::new(samples), names: Arc::default(), crc32: hasher.finalize() }
     }
 
     /// Pictures of a set on disk, decoded when asked for.
@@ -94,7 +105,8 @@ impl Set {
             hasher.update(item.name.as_bytes());
             hasher.update(&[0]);
         }
-        Set { pictures: Arc::new(Store::new(set, None, KEPT)), crc32: hasher.finalize() }
+        let names = set.items.iter().map(|item| item.name.clone()).collect();
+        Set { pictures: Arc::new(Store::new(set, None, KEPT)), names, crc32: hasher.finalize() }
     }
 
     /// Number of pictures.
@@ -105,6 +117,11 @@ impl Set {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What the pictures are called; empty where they were drawn.
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// A number that stands for the pictures.
@@ -145,7 +162,7 @@ impl Set {
 
     /// The same pictures with the boxes that a teacher drew in them, one list a picture.
     pub fn relabelled(&self, boxes: Vec<Vec<Label>>) -> Set {
-        Set { pictures: Arc::new(Relabelled { pictures: self.pictures.clone(), boxes }), crc32: self.crc32 }
+        Set { pictures: Arc::new(Relabelled { pictures: self.pictures.clone(), boxes }), ..self.clone() }
     }
 }
 
@@ -276,11 +293,17 @@ fn open(recipe: &Recipe, bars: &Bars) -> Result<Pictures, PictureError> {
     let validation = other("data.validation", &data.validation, Need::Labels)?;
     let transfer = other("data.transfer", &data.transfer, Need::Pictures)?;
     let source = parted(source, data.holdout, data.seed, validation.is_none(), test.is_none())?;
+    let hidden: Vec<usize> = data.without.iter().map(|name| class(&classes, name)).collect::<Result<_, _>>()?;
+    let shows = |item: &Item| {
+        let boxes = item.boxes.iter().flatten().map(|label| label.class);
+        boxes.chain(item.class).any(|class| hidden.contains(&class))
+    };
+    let learned = source.part(Part::Train).filtered(|item| !shows(item));
     let part = |part| Set::stored(source.part(part));
     let pictures = Pictures {
         classes,
         teacher: part(Part::Train),
-        labelled: Set::stored(some(source.part(Part::Train), data.labelled, data.seed)),
+        labelled: Set::stored(some(learned, data.labelled, data.seed)),
         transfer: transfer.unwrap_or_default(),
         validation: validation.unwrap_or_else(|| part(Part::Validation)),
         test: test.unwrap_or_else(|| part(Part::Test)),
@@ -321,6 +344,12 @@ fn parted(
         source.items.iter().cloned().partition(|item| item.part.is_none_or(|part| part == Part::Train));
     let free = Collection { items: free, ..source.filtered(|_| false) }.divide(&shares, seed).map_err(fail)?;
     Ok(Collection { items: free.items.into_iter().chain(fixed).collect(), ..source })
+}
+
+fn class(classes: &[String], name: &str) -> Result<usize, PictureError> {
+    let found = classes.iter().position(|class| class == name);
+    let unknown = || PictureError::Class { key: "data.without", class: name.to_owned(), known: classes.join(", ") };
+    found.ok_or_else(unknown)
 }
 
 fn check_task(recipe: &Recipe, key: &'static str, path: &str, found: &Collection) -> Result<(), PictureError> {

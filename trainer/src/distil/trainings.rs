@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::experiment::ExperimentError;
+use super::experiment::{ExperimentError, RESULTS, results_headings};
 use super::lessons::{Course, Signals};
 use super::measure::measure;
 use super::pictures::{Pictures, Set};
@@ -58,7 +58,7 @@ impl Task<'_> {
         format!("{name}-{seed}.ckpt")
     }
 
-    fn training(&self, recipe: &Recipe, steps: usize, place: Place) -> Training {
+    fn training(&self, recipe: &Recipe, steps: usize, transfer: usize, place: Place) -> Training {
         let o = self.optimisation;
         let labels = if self.signals.is_some() { recipe.distil.labels } else { 1.0 };
         Training {
@@ -73,6 +73,8 @@ impl Task<'_> {
                 temperature: recipe.distil.temperature,
                 smoothing: o.smoothing,
             },
+            ties: self.signals.map(|signals| signals.ties.clone()).unwrap_or_default(),
+            pictures: self.labelled.len() + transfer,
             average: o.average,
             measured: o.measured,
             top: o.cells,
@@ -85,6 +87,20 @@ impl Task<'_> {
 }
 
 impl Bench<'_> {
+    /// A folder within the run's for a training of its own, with its tables begun; what lies there is kept where a run is
+    /// resumed.
+    pub fn within(&self, name: &str, resume: bool) -> Result<RunFolder, ExperimentError> {
+        let folder = RunFolder::create(&self.folder.file(name))?;
+        if !resume {
+            folder.clear(&["ckpt", "state"])?;
+        }
+        if !resume || folder.read(TRAINING).is_none() {
+            folder.start_table(TRAINING, HEADINGS)?;
+        }
+        folder.start_table(RESULTS, &results_headings(self.recipe))?;
+        Ok(folder)
+    }
+
     /// Trains a network, or goes on where its training stopped, or reads the weights that it left in the folder.
     pub fn train(&self, task: &Task<'_>) -> Result<Weights, ExperimentError> {
         let path = self.folder.file(&Task::checkpoint(task.name, task.seed));
@@ -100,7 +116,7 @@ impl Bench<'_> {
         let saving = Saving { path: state.clone(), every: Duration::from_secs(o.save) };
         let bar = self.bars.start(format!("training {}, seed {}", task.name, task.seed), steps);
         let mut log = Log { bench: self, task, bar: &bar, loss: f32::NAN, replaced: 0, validation: None };
-        let training = task.training(self.recipe, steps, self.place);
+        let training = task.training(self.recipe, steps, transfer.len(), self.place);
         let start = Weights::random(task.network, task.seed);
         let trained = train(start, &training, move |step| course.lesson(step), Some(&saving), &mut log);
         let words = log.words();

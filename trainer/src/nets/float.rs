@@ -113,9 +113,9 @@ mod tests {
             let values: Vec<f32> = samples.iter().flat_map(|sample| sample.values()).collect();
             let device = Device::flex().autodiff();
             let pictures = Tensor::from_data(TensorData::new(values, [2, 32, 64, channels]), &device);
-            let mut pass = TrainingPass::new(&weights, &device, None);
+            let mut pass = TrainingPass::new(&mut weights, &device, None);
             let trained = split(&network, &pass.run(&network, pictures), 2);
-            weights.moments = pass.moments.iter().map(|(moments, _)| moments.clone()).collect();
+            weights.moments = pass.finish(&mut weights).into_iter().map(|(moments, _)| moments).collect();
             let folded = predict(&Folded::new(&weights), &samples, |_| ());
             for (a, b) in trained.iter().zip(&folded) {
                 assert_eq!(a.classes.len(), network.points().max(1) * 3);

@@ -13,8 +13,13 @@ use crate::data::Rng;
 pub type Gradients = Vec<Vec<f32>>;
 
 /// One forward pass. Values are `[batch, height, width, channels]`.
+///
+/// It borrows the parameters' values from the weights, which are empty in the meantime, so that a step copies none of them;
+/// [`TrainingPass::gradients`] gives them back.
 pub struct TrainingPass {
     leaves: Vec<Tensor<2>>,
+    /// The values themselves where the leaves lie in another memory, from which nobody wants to read them back.
+    kept: Option<Vec<Vec<f32>>>,
     index: HashMap<(String, Role), usize>,
     /// What the normalisations saw, in the order of the walk: moments, and values a channel.
     pub moments: Vec<(Moments, usize)>,
@@ -24,15 +29,18 @@ pub struct TrainingPass {
 
 impl TrainingPass {
     /// Makes every parameter a leaf on a device with gradients. `dropout` names the values that are dropped.
-    pub fn new(weights: &Weights, device: &Device, dropout: Option<&[u64]>) -> TrainingPass {
+    pub fn new(weights: &mut Weights, device: &Device, dropout: Option<&[u64]>) -> TrainingPass {
         let mut leaves = Vec::with_capacity(weights.parameters.len());
         let mut index = HashMap::new();
-        for parameter in &weights.parameters {
+        let elsewhere = *device != Device::flex();
+        let kept = elsewhere.then(|| weights.parameters.iter().map(|parameter| parameter.values.clone()).collect());
+        for parameter in &mut weights.parameters {
             index.insert((parameter.layer.clone(), parameter.role), leaves.len());
-            let data = TensorData::new(parameter.values.clone(), parameter.shape);
-            leaves.push(Tensor::from_data(data, device).require_grad());
+            let data = TensorData::new(std::mem::take(&mut parameter.values), parameter.shape);
+            let leaf = Tensor::from_data(data, device);
+            leaves.push(if device.is_autodiff() { leaf.require_grad() } else { leaf });
         }
-        TrainingPass { leaves, index, moments: Vec::new(), dropout: dropout.map(<[u64]>::to_vec) }
+        TrainingPass { leaves, kept, index, moments: Vec::new(), dropout: dropout.map(<[u64]>::to_vec) }
     }
 
     /// Runs the network; the values of all nodes.
@@ -40,23 +48,43 @@ impl TrainingPass {
         network.walk(self, picture)
     }
 
-    /// Differentiates the loss with respect to every parameter.
-    pub fn gradients(&self, loss: &Tensor<1>) -> Gradients {
-        let gradients = loss.backward();
+    /// Differentiates the loss with respect to every parameter, and gives the weights their values back; also what the
+    /// normalisations saw.
+    pub fn gradients(self, loss: Tensor<1>, weights: &mut Weights) -> (Gradients, Vec<(Moments, usize)>) {
+        let mut gradients = loss.backward();
+        drop(loss);
         let gradient = |leaf: &Tensor<2>| {
-            let data = leaf.grad(&gradients).map(Tensor::into_data);
-            let values = data.and_then(|data| data.try_into_vec::<f32>().ok());
-            values.unwrap_or_else(|| vec![0.0; leaf.shape().num_elements()])
+            let gradient = leaf.grad_remove(&mut gradients).and_then(values);
+            gradient.unwrap_or_else(|| vec![0.0; leaf.shape().num_elements()])
         };
-        self.leaves.iter().map(gradient).collect()
+        let all = self.leaves.iter().map(gradient).collect();
+        (all, self.finish(weights))
+    }
+
+    /// Gives the weights their values back without differentiating; what the normalisations saw.
+    pub fn finish(self, weights: &mut Weights) -> Vec<(Moments, usize)> {
+        let back: Box<dyn Iterator<Item = Vec<f32>>> = match self.kept {
+            Some(kept) => Box::new(kept.into_iter()),
+            None => Box::new(self.leaves.into_iter().map(|leaf| values(leaf).unwrap_or_default())),
+        };
+        weights.parameters.iter_mut().zip(back).for_each(|(parameter, values)| parameter.values = values);
+        self.moments
+    }
+
+    /// A parameter, `[rows, columns]`, by its layer's name and its role in it.
+    ///
+    /// # Panics
+    /// Where the weights have no such parameter: names come from the network, or from who added the parameter.
+    pub fn leaf(&self, layer: &str, role: Role) -> Tensor<2> {
+        self.leaves[self.index[&(layer.to_owned(), role)]].clone()
     }
 
     fn matrix(&self, layer: &str) -> Tensor<2> {
-        self.leaves[self.index[&(layer.to_owned(), Role::Weight)]].clone()
+        self.leaf(layer, Role::Weight)
     }
 
     fn vector(&self, layer: &str, role: Role) -> Tensor<1> {
-        let leaf = self.leaves[self.index[&(layer.to_owned(), role)]].clone();
+        let leaf = self.leaf(layer, role);
         let length = leaf.dims()[1];
         leaf.reshape([length])
     }
@@ -98,6 +126,11 @@ impl TrainingPass {
         mask.truncate(x.shape().num_elements());
         x.clone() * Tensor::from_data(TensorData::new(mask, shape), &x.device())
     }
+}
+
+/// A tensor's values, moved out of it where nobody else holds it.
+fn values(tensor: Tensor<2>) -> Option<Vec<f32>> {
+    tensor.into_data().try_into_vec().ok()
 }
 
 impl Wire for TrainingPass {

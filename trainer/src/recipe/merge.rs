@@ -36,6 +36,21 @@ pub enum KeyError {
     Pair(String),
 }
 
+impl KeyError {
+    /// The same of a key within another.
+    pub(super) fn below(self, prefix: &str) -> KeyError {
+        let below = |key: String| format!("{prefix}{key}");
+        match self {
+            KeyError::Unknown { key, suggestion } => {
+                KeyError::Unknown { key: below(key), suggestion: suggestion.map(below) }
+            }
+            KeyError::Type { key, expected, found } => KeyError::Type { key: below(key), expected, found },
+            KeyError::Invalid { key, reason } => KeyError::Invalid { key: below(key), reason },
+            pair @ KeyError::Pair(_) => pair,
+        }
+    }
+}
+
 /// Lays `given` over `base`, whose keys are all there are.
 pub fn merge(base: &mut Table, given: Table) -> Result<(), KeyError> {
     let mut known = Vec::new();

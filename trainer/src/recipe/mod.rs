@@ -1,6 +1,7 @@
 //! One TOML file is one experiment: every key has a default, and a key that is unknown or ill-typed is an error that
 //! names it.
 
+mod bindings;
 mod merge;
 mod schema;
 
@@ -11,7 +12,7 @@ use retort::contract::{Align, Resize};
 use crate::data::Target;
 
 pub use merge::{KeyError, merge, parse_override};
-pub use schema::{Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};
+pub use schema::{Assistant, Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};
 
 /// The grey around letterboxed pictures.
 const PAD: u8 = 114;
@@ -74,6 +75,7 @@ impl Recipe {
             let given = parse_override(pair).map_err(|source| key(&origin, source))?;
             merge(&mut table, given).map_err(|source| key(&origin, source))?;
         }
+        bindings::complete(&mut table).map_err(|source| key(&origin, source))?;
         let recipe: Recipe = table.try_into().map_err(|error: toml::de::Error| {
             key(&origin, KeyError::Invalid { key: "recipe".into(), reason: error.message().to_owned() })
         })?;
@@ -133,6 +135,23 @@ mod tests {
             (recipe.distil.temperature, recipe.learning.steps, recipe.seeds.as_slice()),
             (3.0, 7, [4, 5].as_slice())
         );
+    }
+
+    #[test]
+    fn bindings_are_completed_by_what_is_usual_for_their_loss() {
+        let recipe = resolve("[[distil.bindings]]\nloss = \"pkd\"\nstudent = \"stage2.0.dense\"\n", &[]).expect("valid");
+        let [binding] = &recipe.distil.bindings[..] else { panic!("one binding") };
+        assert_eq!((binding.weight, binding.teacher.as_str(), binding.student.as_str()), (10.0, "auto", "stage2.0.dense"));
+        assert_eq!(resolve(&recipe.to_toml(), &[]).expect("spelled out"), recipe);
+        let set = resolve("", &["distil.bindings=[{loss=\"kd\", temperature=2}]"]).expect("valid");
+        assert_eq!(set.distil.bindings[0].temperature, 2.0);
+        let error = |text: &str| format!("{:#}", anyhow::Error::from(resolve(text, &[]).expect_err("refused")));
+        let unknown = error("[[distil.bindings]]\nloss = \"kd\"\ntemprature = 2\n");
+        assert!(unknown.contains("distil.bindings[0].temprature") && unknown.contains("temperature`"), "{unknown}");
+        let loss = error("[[distil.bindings]]\nloss = \"pkb\"\n");
+        assert!(loss.contains("distil.bindings[0].loss") && loss.contains("pkd, mgd"), "{loss}");
+        assert!(error("[[distil.bindings]]\nweight = 1\n").contains("distil.bindings[0].loss"));
+        assert!(error("[[distil.bindings]]\nloss = \"kd\"\nover = 2\n").contains("distil.bindings[0].over"));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::merge::KeyError;
+use crate::bindings::Binding;
 use crate::data::Augmentation;
+use crate::distil::repair::Repair;
 use crate::nets::{Architecture, Family};
 use crate::train::{Decline, OptimiserOptions, Rule, Schedule};
 
@@ -30,6 +32,8 @@ pub struct Recipe {
     pub learning: Optimisation,
     /// What the distilled student hears beside its labels.
     pub distil: Distil,
+    /// Whether classes that the student has never seen get their due afterwards.
+    pub repair: Repair,
     /// How the student becomes int8.
     pub quantise: Quantise,
     /// How boxes are read off the outputs.
@@ -51,6 +55,8 @@ pub struct Data {
     pub holdout: f32,
     /// Labelled pictures that the student has; 0 for all.
     pub labelled: usize,
+    /// Classes of which no student sees a picture; the teacher does.
+    pub without: Vec<String>,
     /// Names all that is random about pictures.
     pub seed: u64,
     /// Columns that the student sees.
@@ -83,6 +89,9 @@ pub struct Scenes {
 pub struct Teacher {
     /// ONNX files that teach together; if empty, the network below is trained.
     pub models: Vec<String>,
+    /// A JSON file of a teacher's answers about the pictures, as `retort-train evaluate --predictions` writes it, for a teacher of
+    /// whom no more is known; if empty, there is none.
+    pub answers: String,
     /// What is trained where there is no file.
     #[serde(flatten)]
     pub network: Architecture,
@@ -158,6 +167,31 @@ pub struct Distil {
     pub score: f32,
     /// Views of each picture that the teacher speaks about, each augmented in its own way; 0 for the picture as it is.
     pub views: usize,
+    /// Whether the teacher is asked in every step about the very pictures that the student sees, rather than beforehand; always
+    /// so where a binding looks inside it.
+    pub live: bool,
+    /// Whether networks stand between teacher and student, each learning from the one above: `none`; `chain`, those of
+    /// `assistants`; or `auto`, one in the middle if a brief trial shows that it helps.
+    pub assistant: Assistant,
+    /// Their widths as multiples of the student's, from the teacher down.
+    pub assistants: Vec<f32>,
+    /// Share of the training that the trial takes.
+    pub probe: f32,
+    /// Further losses, each between a layer of the student and one of the teacher, as `[[distil.bindings]]`.
+    pub bindings: Vec<Binding>,
+}
+
+/// Whether networks stand between teacher and student.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Assistant {
+    /// The teacher teaches the student.
+    #[default]
+    None,
+    /// Those that the recipe lists.
+    Chain,
+    /// One, if a trial shows that it helps.
+    Auto,
 }
 
 /// How ranges of int8 values are found.
@@ -221,6 +255,7 @@ impl Default for Recipe {
                 transfer: String::new(),
                 holdout: 0.1,
                 labelled: 0,
+                without: Vec::new(),
                 seed: 7,
                 width: 128,
                 height: 128,
@@ -231,6 +266,7 @@ impl Default for Recipe {
             augment: Augmentation::default(),
             teacher: Teacher {
                 models: Vec::new(),
+                answers: String::new(),
                 network: Architecture {
                     widths: vec![24, 48, 96, 128, 160],
                     neck: 96,
@@ -249,7 +285,13 @@ impl Default for Recipe {
                 labelled: 1,
                 score: 0.5,
                 views: 0,
+                live: false,
+                assistant: Assistant::None,
+                assistants: Vec::new(),
+                probe: 0.25,
+                bindings: Vec::new(),
             },
+            repair: Repair { classes: Vec::new(), priors: Vec::new(), pictures: 1000 },
             quantise: Quantise { pictures: 64, percentile: 1.0 },
             detection: Detection { score: 0.4, overlap: 0.6 },
         }
@@ -347,8 +389,39 @@ impl Recipe {
         if self.distil.temperature.is_nan() || self.distil.temperature < 0.1 {
             return refuse("distil.temperature", "must be at least 0.1; 1 leaves the teacher's words as they are");
         }
+        if self.distil.assistants.iter().any(|scale| !(0.1..=32.0).contains(scale)) {
+            return refuse("distil.assistants", "are multiples of the student's width, from 0.1 to 32");
+        }
+        if (self.distil.assistant == Assistant::Chain) == self.distil.assistants.is_empty() {
+            return refuse("distil.assistants", "go with distil.assistant = \"chain\", which wants at least one");
+        }
+        if !(0.01..=1.0).contains(&self.distil.probe) {
+            return refuse("distil.probe", "is a share of the training, from 0.01 to 1");
+        }
+        if !self.teacher.answers.is_empty() {
+            if !self.teacher.models.is_empty() {
+                return refuse("teacher.answers", "and teacher.models exclude each other");
+            }
+            if self.data.source == super::SHAPES {
+                return refuse("teacher.answers", "go with pictures that have names, not with drawn scenes");
+            }
+            if self.distil.views > 0 || self.distil.live {
+                return refuse("teacher.answers", "are about pictures as they are: set distil.views to 0, distil.live to false");
+            }
+        }
+        for (place, binding) in self.distil.bindings.iter().enumerate() {
+            if let Err((name, reason)) = binding.check() {
+                return refuse(&format!("distil.bindings[{place}].{name}"), reason);
+            }
+        }
         if self.distil.labelled > self.learning.batch {
             return refuse("distil.labelled", "cannot exceed learning.batch");
+        }
+        if !self.repair.classes.is_empty() && self.detects() {
+            return refuse("repair.classes", "is for classifiers; leave it empty for a detector");
+        }
+        if self.repair.priors.iter().any(|share| !(0.0..=1.0).contains(share)) {
+            return refuse("repair.priors", "are shares from 0 to 1, one a class, which add up to 1");
         }
         if !(self.quantise.percentile > 0.5 && self.quantise.percentile <= 1.0) {
             return refuse("quantise.percentile", "must be above 0.5 and at most 1");

@@ -69,6 +69,17 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// As Markdown.
+    pub fn markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells = (0..self.headings.len()).map(|column| cells.get(column).map_or("", String::as_str));
+            format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | "))
+        };
+        let rule = "|---".repeat(self.headings.len()) + "|\n";
+        let rows = self.rows.iter().map(|(row, _)| line(row));
+        [line(&self.headings), rule].into_iter().chain(rows).collect()
+    }
+
     /// The lines, each with its end.
     pub fn render(&self, look: Look) -> String {
         let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
@@ -134,6 +145,14 @@ pub fn percent(value: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn markdown_has_a_cell_a_heading() {
+        let mut table = Table::new(["name", "figure"]);
+        table.row(["a|b", "1"]);
+        table.bold_row(["c"]);
+        assert_eq!(table.markdown(), "| name | figure |\n|---|---|\n| a\\|b | 1 |\n| c |  |\n");
+    }
     use proptest::prelude::*;
 
     fn table() -> Table {

@@ -8,16 +8,23 @@ mod cache;
 mod fusion;
 mod onnx;
 mod own;
+mod taps;
+mod told;
 
 use std::path::{Path, PathBuf};
 
+use retort::contract::ImageSpec;
+
 use crate::data::{Label, Sample};
+use crate::evaluate::exchange::ExchangeError;
 use crate::nets::{Answer, Network};
 
 pub use cache::{Cache, CacheError, Progress};
 pub use fusion::{fuse_boxes, mean_logits};
 pub use onnx::OnnxTeacher;
 pub use own::OwnTeacher;
+pub use told::Told;
+pub use taps::{Feature, Tap, Tapped, list as taps_of};
 
 /// What a teacher says about one picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +33,16 @@ pub enum Opinion {
     Answer(Answer),
     /// Boxes in pixels of the picture, with scores.
     Boxes(Vec<Label>),
+}
+
+impl Opinion {
+    /// The raw answer, if it is one.
+    pub fn answer(self) -> Option<Answer> {
+        match self {
+            Opinion::Answer(answer) => Some(answer),
+            Opinion::Boxes(_) => None,
+        }
+    }
 }
 
 /// Why a teacher cannot teach.
@@ -39,6 +56,27 @@ pub enum TeacherError {
         /// Why.
         source: Box<retort::Error>,
     },
+    /// A file of answers cannot be used.
+    #[error("cannot use the teacher's answers")]
+    Answers {
+        /// Which file, and why.
+        source: ExchangeError,
+    },
+    /// A file of answers says nothing about some pictures.
+    #[error("{path} says nothing about {count} of {of} pictures, such as {first}; let the teacher answer them too")]
+    Unanswered {
+        /// The file.
+        path: PathBuf,
+        /// One of the pictures.
+        first: String,
+        /// How many there are.
+        count: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// It was asked about a picture that its file does not have.
+    #[error("{0} has answers about pictures as they are, and to nothing else: set distil.views to 0 and distil.live to false")]
+    Silent(PathBuf),
     /// It cannot be read.
     #[error("cannot read the teacher {path}")]
     Io {
@@ -78,6 +116,8 @@ pub enum Teacher {
     Own(Box<OwnTeacher>),
     /// ONNX files that teach together.
     Files(Vec<OnnxTeacher>),
+    /// A file of answers.
+    Told(Told),
 }
 
 impl Teacher {
@@ -94,6 +134,7 @@ impl Teacher {
     pub fn crc32(&self) -> u32 {
         match self {
             Teacher::Own(own) => own.crc32(),
+            Teacher::Told(told) => told.crc32(),
             Teacher::Files(files) => {
                 let mut hasher = crc32fast::Hasher::new();
                 files.iter().for_each(|file| hasher.update(&file.crc32().to_le_bytes()));
@@ -106,11 +147,33 @@ impl Teacher {
     pub fn ask(&self, samples: &[Sample]) -> Result<Vec<Opinion>, TeacherError> {
         match self {
             Teacher::Own(own) => own.ask(samples),
+            Teacher::Told(told) => Err(TeacherError::Silent(told.path().to_owned())),
             Teacher::Files(files) => {
                 let each: Vec<Vec<Opinion>> =
                     files.iter().map(|file| file.ask(samples)).collect::<Result<_, TeacherError>>()?;
                 Ok((0..samples.len()).map(|picture| together(each.iter().map(|all| &all[picture]))).collect())
             }
+        }
+    }
+
+    /// The file that one may look into, and how it takes pictures; none where several teach.
+    pub fn inside(&self) -> Option<(&Path, &ImageSpec)> {
+        match self {
+            Teacher::Own(own) => Some(own.inside()),
+            Teacher::Files(files) => match &files[..] {
+                [one] => Some(one.inside()),
+                _ => None,
+            },
+            Teacher::Told(_) => None,
+        }
+    }
+
+    /// Multiply-accumulates for one picture, of all together; 0 where nobody knows.
+    pub fn macs(&self) -> u64 {
+        match self {
+            Teacher::Own(own) => own.macs(),
+            Teacher::Files(files) => files.iter().map(OnnxTeacher::macs).sum(),
+            Teacher::Told(_) => 0,
         }
     }
 
@@ -134,6 +197,14 @@ fn together<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> Opinion {
     } else {
         Opinion::Boxes(fuse_boxes(&boxes))
     }
+}
+
+/// Probabilities below this are all the same to anyone; keeps logarithms finite.
+const TINY: f32 = 1e-12;
+
+/// Logits, up to a constant that softmax does not see, of probabilities.
+fn logits_of(probabilities: &[f32]) -> Vec<f32> {
+    probabilities.iter().map(|p| p.max(TINY).ln()).collect()
 }
 
 fn crc32_of(path: &Path) -> Result<u32, TeacherError> {

@@ -2,19 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use retort::contract::{Contract, Task};
+use retort::contract::{Contract, ImageSpec, Task};
 use retort::model::{LoadOptions, Model};
 use retort::vision::classifier::Classifier;
 use retort::vision::detector::Detector;
 
-use super::{Opinion, TeacherError, crc32_of};
+use super::{Opinion, TeacherError, crc32_of, logits_of};
 use crate::data::{Label, Sample};
 use crate::nets::{Answer, Network};
 
 /// Boxes below this score are not kept: they would fill the disk and teach nothing.
 const LOWEST: f32 = 0.05;
-/// Probabilities below this are all the same to anyone; keeps logarithms finite.
-const TINY: f32 = 1e-12;
 /// Classes named in an error.
 const NAMED: usize = 8;
 
@@ -63,6 +61,16 @@ impl OnnxTeacher {
         self.crc32
     }
 
+    /// Multiply-accumulates for one picture.
+    pub fn macs(&self) -> u64 {
+        self.model.macs()
+    }
+
+    /// The file, and how it takes pictures.
+    pub fn inside(&self) -> (&Path, &ImageSpec) {
+        (&self.path, &self.contract.image)
+    }
+
     /// What it says about pictures of any size: logits (up to a constant that softmax does not see), or boxes.
     pub fn ask(&self, samples: &[Sample]) -> Result<Vec<Opinion>, TeacherError> {
         let answers = if self.contract.task == Task::Detect { self.detect(samples) } else { self.classify(samples) };
@@ -87,13 +95,13 @@ impl OnnxTeacher {
         let mut classifier = Classifier::new(&self.model, &self.contract)?;
         let count = self.classes.iter().flatten().count();
         let look = |sample: &Sample| {
-            let mut logits = vec![TINY.ln(); count];
+            let mut shares = vec![0.0; count];
             for ranked in classifier.classify(&sample.frame()?)? {
                 if let Some(class) = self.classes.get(ranked.class as usize).copied().flatten() {
-                    logits[class] = ranked.score.max(TINY).ln();
+                    shares[class] = ranked.score;
                 }
             }
-            Ok(Opinion::Answer(Answer { classes: logits, boxes: Vec::new() }))
+            Ok(Opinion::Answer(Answer { classes: logits_of(&shares), boxes: Vec::new() }))
         };
         samples.iter().map(look).collect()
     }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use retort::contract::Contract;
+use retort::contract::{Contract, ImageSpec};
 use retort::model::{LoadOptions, Model};
-use retort::tensor::{Port, TensorRef};
+use retort::tensor::TensorRef;
 use retort::vision::preprocess::Preprocessor;
 
+use super::taps::cells_first;
 use super::{Opinion, TeacherError, crc32_of};
 use crate::data::Sample;
 use crate::nets::Answer;
@@ -39,6 +40,16 @@ impl OwnTeacher {
         self.crc32
     }
 
+    /// Multiply-accumulates for one picture.
+    pub fn macs(&self) -> u64 {
+        self.model.macs()
+    }
+
+    /// The file, and how it takes pictures.
+    pub fn inside(&self) -> (&Path, &ImageSpec) {
+        (&self.path, &self.contract.image)
+    }
+
     /// Whether it finds objects.
     pub fn detects(&self) -> bool {
         self.contract.task == retort::contract::Task::Detect
@@ -68,17 +79,5 @@ impl OwnTeacher {
             all.push(Opinion::Answer(answer));
         }
         Ok(all)
-    }
-}
-
-/// Appends an output of shape `[1, channels, rows, columns]` cell by cell, whatever its order in memory; a vector as it is.
-fn cells_first(port: &Port, values: &[f32], target: &mut Vec<f32>) {
-    let (&[_, channels, rows, columns], &[_, channel, row, column]) = (&port.shape[..], &port.strides()[..]) else {
-        target.extend(values);
-        return;
-    };
-    for cell in 0..rows * columns {
-        let start = cell / columns * row + cell % columns * column;
-        target.extend((0..channels).map(|index| values[start + index * channel]));
     }
 }

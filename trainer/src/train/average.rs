@@ -30,9 +30,9 @@ pub fn measure(weights: &mut Weights, lessons: impl Iterator<Item = Lesson>) {
         let shape = [lesson.count(), shape.height, shape.width, shape.channels];
         let pictures = Tensor::from_data(TensorData::new(lesson.pictures, shape), &device);
         let mut pass = TrainingPass::new(weights, &device, None);
-        pass.run(&weights.network.clone(), pictures);
-        for (total, (moments, count)) in totals.iter_mut().zip(&pass.moments) {
-            total.add(moments, *count);
+        pass.run(&weights.network, pictures);
+        for (total, (moments, count)) in totals.iter_mut().zip(pass.finish(weights)) {
+            total.add(&moments, count);
         }
     }
     for (moments, total) in weights.moments.iter_mut().zip(totals).filter(|(_, total)| total.count > 1.0) {

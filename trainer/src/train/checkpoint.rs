@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::optimiser::{Optimiser, OptimiserOptions};
+use super::lesson::Past;
+use super::optimiser::Optimiser;
 use crate::nets::{Network, Weights};
 
 /// First bytes of a checkpoint, version included.
@@ -33,6 +34,9 @@ pub enum CheckpointError {
         /// What is wrong.
         what: &'static str,
     },
+    /// The state is that of another network.
+    #[error("{0} is the state of another network; delete it, or choose another folder")]
+    OtherNetwork(PathBuf),
 }
 
 /// What precedes the arrays.
@@ -69,6 +73,8 @@ pub struct State {
     pub best: Weights,
     /// The optimiser.
     pub optimiser: Optimiser,
+    /// What the student said before.
+    pub past: Past,
 }
 
 /// Saves weights.
@@ -91,21 +97,26 @@ pub fn save_state(state: &State, path: &Path) -> Result<(), CheckpointError> {
     let position = Position { optimiser: steps, ..state.position };
     let header = Header { network: state.weights.network.clone(), progress: Some(position) };
     let weights = [&state.weights, &state.average, &state.best].into_iter().flat_map(Weights::arrays);
-    write(&header, weights.chain(memory), path)
+    write(&header, weights.chain(memory).chain([&state.past.values]), path)
 }
 
-/// Reads a training's state back. The optimiser's options are not in it: they belong to the recipe.
-pub fn load_state(path: &Path, options: OptimiserOptions) -> Result<State, CheckpointError> {
+/// Reads a training's state back into `fresh`, the state that the training would begin with: all that belongs to the recipe
+/// is there.
+///
+/// # Errors
+/// [`CheckpointError::OtherNetwork`] where the file is of another network, and all that reading can say.
+pub fn load_state(path: &Path, fresh: State) -> Result<State, CheckpointError> {
     let (header, values) = read(path)?;
     let broken = |what| CheckpointError::Broken { path: path.to_owned(), what };
     let position = header.progress.ok_or_else(|| broken("it is no state of a training"))?;
-    let weights = Weights::random(&header.network, 0);
-    let optimiser = Optimiser::new(&weights, options);
-    let mut state = State { position, average: weights.clone(), best: weights.clone(), weights, optimiser };
+    if header.network != fresh.weights.network {
+        return Err(CheckpointError::OtherNetwork(path.to_owned()));
+    }
+    let mut state = State { position, ..fresh };
     let (steps, memory) = state.optimiser.memory_mut();
     *steps = position.optimiser;
     let weights = [&mut state.weights, &mut state.average, &mut state.best].into_iter().flat_map(Weights::arrays_mut);
-    fill(weights.chain(memory), &values, path)?;
+    fill(weights.chain(memory).chain([&mut state.past.values]), &values, path)?;
     Ok(state)
 }
 
@@ -153,7 +164,7 @@ fn fill<'a>(arrays: impl Iterator<Item = &'a mut Vec<f32>>, values: &[u8], path:
 mod tests {
     use super::*;
     use crate::nets::examples::{detector, perceptron};
-    use crate::train::Rule;
+    use crate::train::{OptimiserOptions, Rule};
 
     #[test]
     fn weights_survive_the_disk_and_damage_is_noticed() {
@@ -181,11 +192,20 @@ mod tests {
             optimiser.step(&mut weights, &gradients, 0.1);
             let position = Position { step: 7, optimiser: 1, best: Some(0.5), stale: 2 };
             let best = Weights::random(&perceptron(3), 9);
-            let state = State { position, weights, average, best, optimiser };
+            let past = Past { values: vec![0.25, f32::INFINITY] };
+            let state = State { position, weights: weights.clone(), average, best, optimiser, past };
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("state.bin");
             save_state(&state, &path).expect("written");
-            assert_eq!(load_state(&path, options).expect("read"), state);
+            let fresh = State {
+                position: Position::default(),
+                average: weights.clone(),
+                best: weights.clone(),
+                optimiser: Optimiser::new(&weights, options),
+                past: Past::new(2),
+                weights,
+            };
+            assert_eq!(load_state(&path, fresh).expect("read"), state);
         }
     }
 }

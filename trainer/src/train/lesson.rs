@@ -2,9 +2,13 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::bindings::{Loss, Scene, Tie};
 use crate::data::Label;
-use crate::losses::{Assigner, Outputs, cross_entropy, detection_loss, hard_targets, soft_cross_entropy, soft_targets};
+use crate::losses::{
+    Assigner, LossError, Outputs, cross_entropy, detection_loss, hard_targets, soft_cross_entropy, soft_targets, softmax,
+};
 use crate::nets::{Answer, Gradients, Head, Moments, Network, TrainingPass, Weights};
+use crate::teacher::Feature;
 
 /// How much each part of the loss counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +25,60 @@ pub struct LossWeights {
     pub temperature: f32,
     /// Share of a classifier's labels that is spread over all classes (Szegedy et al. 2016, section 7).
     pub smoothing: f32,
+}
+
+/// All that is taught in every step.
+#[derive(Clone, Debug)]
+pub struct Teaching {
+    /// Which cells of a detector an object is taught in.
+    pub assigner: Assigner,
+    /// Labels, and the teacher's answers.
+    pub parts: LossWeights,
+    /// Whatever else ties the student to its teacher, or to itself.
+    pub ties: Vec<Tie>,
+}
+
+impl Teaching {
+    /// Whether some tie is of this loss.
+    pub fn has(&self, loss: Loss) -> bool {
+        self.ties.iter().any(|tie| tie.binding.loss == loss)
+    }
+}
+
+/// Where a training is.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// Share of the training that is done, from 0 to 1.
+    pub done: f32,
+    /// Names all that is random in this step.
+    pub seed: &'a [u64],
+    /// The device that computes.
+    pub device: &'a Device,
+}
+
+/// What a student said about each picture the last time, as probabilities: `[pictures, classes]`, NaN where nothing yet.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// The values; empty where nobody asks for them.
+    pub values: Vec<f32>,
+}
+
+impl Past {
+    /// Of so many values.
+    pub fn new(len: usize) -> Past {
+        Past { values: vec![f32::NAN; len] }
+    }
+
+    fn row(&self, place: usize, classes: usize) -> Option<&[f32]> {
+        self.values.get(place * classes..(place + 1) * classes).filter(|row| !row[0].is_nan())
+    }
+
+    fn learn(&mut self, place: usize, logits: &[f32]) {
+        let classes = logits.len();
+        if let Some(row) = self.values.get_mut(place * classes..(place + 1) * classes) {
+            row.copy_from_slice(&softmax(logits, 1.0));
+        }
+    }
 }
 
 /// What may be known about a picture from its labels.
@@ -44,6 +102,12 @@ pub struct Lesson {
     pub labels: Vec<Labels>,
     /// What the teacher says about each picture; empty without a teacher.
     pub teacher: Vec<Answer>,
+    /// What the teacher computes at each tap, picture by picture: `features[tap][picture]`; empty without taps.
+    pub features: Vec<Vec<Feature>>,
+    /// Which of all pictures each one is.
+    pub places: Vec<usize>,
+    /// Why the teacher could not answer, if it could not.
+    pub trouble: Option<String>,
     /// Pictures that could not be read and were replaced by others.
     pub replaced: usize,
 }
@@ -65,52 +129,141 @@ impl Lesson {
         self.labels.len()
     }
 
-    /// The loss of these weights on this lesson, and its gradients, computed on a device. `dropout` names the values that are
-    /// dropped.
+    /// The loss of these weights on this lesson, and its gradients. `average` are the running average's weights, which teach
+    /// where a tie wants that; `past` is read, and written for the next time.
+    ///
+    /// # Errors
+    /// A [`LossError`] where a batch is too small for a loss.
     pub fn teach(
         self,
-        weights: &Weights,
-        assigner: &Assigner,
-        parts: &LossWeights,
-        dropout: &[u64],
-        device: &Device,
-    ) -> Outcome {
-        let network = &weights.network;
-        let device = device.clone().autodiff();
+        weights: &mut Weights,
+        average: &mut Weights,
+        past: &mut Past,
+        teaching: &Teaching,
+        moment: Moment<'_>,
+    ) -> Result<Outcome, LossError> {
+        let network = weights.network.clone();
+        let network = &network;
+        let device = moment.device.clone().autodiff();
         let shape = network.input();
         let shape = [self.count(), shape.height, shape.width, shape.channels];
+        let averaged = teaching.has(Loss::MeanTeacher).then(|| {
+            let pictures = Tensor::from_data(TensorData::new(self.pictures.clone(), shape), moment.device);
+            let mut pass = TrainingPass::new(average, moment.device, None);
+            let logits = logits(network, &pass.run(network, pictures));
+            pass.finish(average);
+            logits.map(|logits| Tensor::from_data(logits.into_data(), &device))
+        });
         let pictures = Tensor::from_data(TensorData::new(self.pictures, shape), &device);
-        let mut pass = TrainingPass::new(weights, &device, Some(dropout));
+        let mut pass = TrainingPass::new(weights, &device, Some(moment.seed));
         let values = pass.run(network, pictures);
-        let terms = match &network.head {
-            Head::Classes { logits, classes } => {
-                let logits = values[*logits].clone().reshape([shape[0], *classes]);
-                classifier_loss(logits, &self.labels, &self.teacher, parts)
-            }
-            Head::Boxes { .. } => detector_loss(network, &values, &self.labels, &self.teacher, assigner, parts),
+        let told = (&self.labels[..], &self.teacher[..]);
+        let mut terms = match logits(network, &values) {
+            Some(logits) => classifier_loss(logits, told, &teaching.parts),
+            None => detector_loss(network, &values, told, teaching),
         };
+        if !teaching.ties.is_empty() {
+            let logits = logits(network, &values);
+            let classes = network.head.classes();
+            let (targets, known) = class_targets(&self.labels, classes, 0.0);
+            let constant = |values: Vec<f32>, shape: [usize; 2]| {
+                Tensor::<2>::from_data(TensorData::new(values, shape), &device)
+            };
+            let said = self.teacher.iter().flat_map(|answer| answer.classes.iter().copied()).collect::<Vec<f32>>();
+            let spoken = logits.is_some() && said.len() == self.labels.len() * classes;
+            let features: Vec<Tensor<4>> = self.features.iter().map(|maps| stacked(maps, &device)).collect();
+            let boxes: Vec<_> = self.labels.iter().map(|labels| labels.boxes().to_vec()).collect();
+            let scene = Scene {
+                values: &values,
+                teacher: spoken.then(|| constant(said, [self.labels.len(), classes])),
+                features: &features,
+                targets: (&targets, &known),
+                boxes: &boxes,
+                average: averaged.flatten(),
+                past: teaching.has(Loss::Past).then(|| {
+                    let rows: Vec<_> = self.places.iter().map(|&place| past.row(place, classes)).collect();
+                    let known = rows.iter().map(|row| f32::from(u8::from(row.is_some()))).collect();
+                    let flat = rows.iter().flat_map(|row| row.map_or(vec![0.0; classes], <[f32]>::to_vec)).collect();
+                    (constant(flat, [rows.len(), classes]), known)
+                }),
+                logits: logits.clone(),
+                seed: moment.seed,
+            };
+            let bound: Result<Vec<_>, LossError> = teaching.ties.iter().map(|tie| tie.term(&scene, &pass)).collect();
+            match bound {
+                Ok(bound) => {
+                    let weighted = teaching.ties.iter().zip(bound);
+                    terms.extend(weighted.filter_map(|(tie, term)| Some(term? * tie.binding.weight(moment.done))));
+                }
+                Err(error) => {
+                    pass.finish(weights);
+                    return Err(error);
+                }
+            }
+            if let Some(logits) = logits.filter(|_| teaching.has(Loss::Past)) {
+                let logits = logits.into_data().try_into_vec::<f32>().unwrap_or_default();
+                let rows = logits.chunks_exact(classes).zip(&self.places);
+                rows.for_each(|(row, &place)| past.learn(place, row));
+            }
+        }
+        drop(values);
         let loss = terms.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| Tensor::zeros([1], &device));
-        let gradients = pass.gradients(&loss);
-        let value = loss.into_scalar::<f32>();
-        Outcome { gradients, moments: pass.moments, loss: value }
+        let value = loss.clone().into_scalar::<f32>();
+        let (gradients, moments) = pass.gradients(loss, weights);
+        Ok(Outcome { gradients, moments, loss: value })
     }
 }
 
-fn classifier_loss(logits: Tensor<2>, labels: &[Labels], teacher: &[Answer], parts: &LossWeights) -> Vec<Tensor<1>> {
+impl Labels {
+    /// The boxes, as far as they are known.
+    fn boxes(&self) -> &[Label] {
+        match self {
+            Labels::Boxes(boxes) => boxes,
+            _ => &[],
+        }
+    }
+}
+
+/// A classifier's logits `[batch, classes]`.
+fn logits(network: &Network, values: &[Tensor<4>]) -> Option<Tensor<2>> {
+    let Head::Classes { logits, classes } = network.head else { return None };
+    let logits = values[logits].clone();
+    let batch = logits.dims()[0];
+    Some(logits.reshape([batch, classes]))
+}
+
+/// The maps of all pictures as one tensor.
+fn stacked(maps: &[Feature], device: &Device) -> Tensor<4> {
+    let [rows, columns, channels] = maps.first().map_or([1, 1, 1], |map| map.shape);
+    let values: Vec<f32> = maps.iter().flat_map(|map| map.values.iter().copied()).collect();
+    Tensor::from_data(TensorData::new(values, [maps.len(), rows, columns, channels]), device)
+}
+
+/// Target distributions `[pictures, classes]`, all 0 for pictures whose labels nobody may look at, and 1 or 0 for each
+/// picture. `smoothing` is the share that is spread over all classes.
+fn class_targets(labels: &[Labels], classes: usize, smoothing: f32) -> (Vec<f32>, Vec<f32>) {
+    let (mut targets, mut known) = (Vec::with_capacity(labels.len() * classes), Vec::with_capacity(labels.len()));
+    for labels in labels {
+        let Labels::Classes(shares) = labels else {
+            targets.resize(targets.len() + classes, 0.0);
+            known.push(0.0);
+            continue;
+        };
+        let spread = smoothing / classes as f32;
+        targets.extend(shares.iter().map(|share| share * (1.0 - smoothing) + spread));
+        known.push(1.0);
+    }
+    (targets, known)
+}
+
+/// Labels, and what the teacher answers.
+type Told<'a> = (&'a [Labels], &'a [Answer]);
+
+fn classifier_loss(logits: Tensor<2>, (labels, teacher): Told<'_>, parts: &LossWeights) -> Vec<Tensor<1>> {
     let classes = logits.dims()[1];
     let mut terms = Vec::new();
     if labels.iter().any(|labels| *labels != Labels::Hidden) && parts.hard_classes != 0.0 {
-        let (mut targets, mut known) = (Vec::with_capacity(labels.len() * classes), Vec::with_capacity(labels.len()));
-        for labels in labels {
-            let Labels::Classes(shares) = labels else {
-                targets.resize(targets.len() + classes, 0.0);
-                known.push(0.0);
-                continue;
-            };
-            let spread = parts.smoothing / classes as f32;
-            targets.extend(shares.iter().map(|share| share * (1.0 - parts.smoothing) + spread));
-            known.push(1.0);
-        }
+        let (targets, known) = class_targets(labels, classes, parts.smoothing);
         terms.push(cross_entropy(logits.clone(), &targets, &known) * parts.hard_classes);
     }
     if !teacher.is_empty() && parts.soft_classes != 0.0 {
@@ -123,11 +276,10 @@ fn classifier_loss(logits: Tensor<2>, labels: &[Labels], teacher: &[Answer], par
 fn detector_loss(
     network: &Network,
     values: &[Tensor<4>],
-    labels: &[Labels],
-    teacher: &[Answer],
-    assigner: &Assigner,
-    parts: &LossWeights,
+    (labels, teacher): Told<'_>,
+    teaching: &Teaching,
 ) -> Vec<Tensor<1>> {
+    let parts = &teaching.parts;
     let outputs = Outputs::new(network, values);
     let mut terms = Vec::new();
     if labels.iter().any(|labels| *labels != Labels::Hidden) {
@@ -137,11 +289,11 @@ fn detector_loss(
             _ => None,
         });
         let boxes: Vec<_> = boxes.collect();
-        let targets = hard_targets(assigner, &numbers(&outputs.logits), &numbers(&outputs.boxes), &boxes);
+        let targets = hard_targets(&teaching.assigner, &numbers(&outputs.logits), &numbers(&outputs.boxes), &boxes);
         let hard = detection_loss(&outputs, &targets, 1.0);
         terms.push(hard.classes * parts.hard_classes + hard.boxes * parts.hard_boxes);
     }
-    if !teacher.is_empty() {
+    if !teacher.is_empty() && (parts.soft_classes != 0.0 || parts.soft_boxes != 0.0) {
         let targets = soft_targets(network, teacher, parts.temperature);
         let soft = detection_loss(&outputs, &targets, parts.temperature);
         terms.push(soft.classes * parts.soft_classes + soft.boxes * parts.soft_boxes);

@@ -11,7 +11,7 @@ mod schedule;
 pub use average::{blend, measure};
 pub use checkpoint::{CheckpointError, Position, State, load, load_state, save, save_state};
 pub use device::{DeviceError, Place};
-pub use lesson::{Labels, Lesson, LossWeights, Outcome};
+pub use lesson::{Labels, Lesson, LossWeights, Moment, Outcome, Past, Teaching};
 pub use optimiser::{Optimiser, OptimiserOptions, Rule};
 pub use run::{Follower, Progress, Saving, TrainError, Training, train};
 pub use schedule::{Decline, Schedule};

@@ -9,11 +9,12 @@ use burn::tensor::Device;
 use super::average::{blend, measure};
 use super::checkpoint::{CheckpointError, Position, State, load_state, save_state};
 use super::device::{DeviceError, Place};
-use super::lesson::{Lesson, LossWeights};
+use super::lesson::{Lesson, LossWeights, Moment, Past, Teaching};
 use super::optimiser::{Optimiser, OptimiserOptions};
 use super::schedule::Schedule;
 use crate::data::Prefetch;
-use crate::losses::Assigner;
+use crate::bindings::{Loss, Tie};
+use crate::losses::{Assigner, LossError};
 use crate::nets::Weights;
 
 /// How to train.
@@ -27,6 +28,10 @@ pub struct Training {
     pub optimiser: OptimiserOptions,
     /// Parts of the loss.
     pub loss: LossWeights,
+    /// What else ties the student to its teacher or to itself.
+    pub ties: Vec<Tie>,
+    /// Pictures that lessons are made of, by place; 0 where nobody asks what was said of them before.
+    pub pictures: usize,
     /// Share that the running average of the weights keeps each step; 0 for the last weights themselves.
     pub average: f32,
     /// Lessons on which the moments of the result are measured anew; 0 for their running average.
@@ -81,9 +86,12 @@ pub enum TrainError {
     /// The state could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The state is that of another network.
-    #[error("{0} is the state of another network; delete it, or choose another folder")]
-    OtherNetwork(PathBuf),
+    /// A batch does not do for a loss.
+    #[error(transparent)]
+    Loss(#[from] LossError),
+    /// The teacher could not answer.
+    #[error("the teacher cannot answer: {0}")]
+    Teacher(String),
     /// There is nowhere to compute.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -120,10 +128,15 @@ pub fn train(
     saving: Option<&Saving>,
     follower: &mut dyn Follower,
 ) -> Result<Weights, TrainError> {
+    let own = weights.parameters.len();
     let mut state = begin(weights, training, saving)?;
     let device = training.place.device()?;
     follower.started(state.position.step)?;
-    let assigner = Assigner::new(&state.weights.network, training.top);
+    let teaching = Teaching {
+        assigner: Assigner::new(&state.weights.network, training.top),
+        parts: training.loss,
+        ties: training.ties.clone(),
+    };
     let mut saved = Instant::now();
     let steps = state.position.step..training.schedule.steps;
     let lesson = Arc::new(lesson);
@@ -133,7 +146,7 @@ pub fn train(
         if training.patience > 0 && state.position.stale >= training.patience {
             break;
         }
-        follower.step(advance(&mut state, training, &assigner, step, lesson, &device)?)?;
+        follower.step(advance(&mut state, training, &teaching, step, lesson, &device)?)?;
         if training.validate > 0 && (step + 1).is_multiple_of(training.validate) {
             let figure = follower.validate(step + 1, &state.average)?;
             if state.position.best.is_none_or(|best| figure > best) {
@@ -152,6 +165,8 @@ pub fn train(
         }
     }
     let mut result = if training.keep_best && state.position.best.is_some() { state.best } else { state.average };
+    // What helped the losses is not part of the student.
+    result.parameters.truncate(own);
     if training.measured > 0 {
         // Lessons from the start of the training: any would do, as long as they are always the same.
         measure(&mut result, (0..training.measured).map(|step| lesson(step)));
@@ -162,31 +177,41 @@ pub fn train(
     Ok(result)
 }
 
-fn begin(weights: Weights, training: &Training, saving: Option<&Saving>) -> Result<State, TrainError> {
-    if let Some(saving) = saving.filter(|saving| saving.path.exists()) {
-        let state = load_state(&saving.path, training.optimiser)?;
-        if state.weights.network != weights.network {
-            return Err(TrainError::OtherNetwork(saving.path.clone()));
-        }
-        return Ok(state);
-    }
+/// The state at the first step, or the one that lies on disk. Layers that help a loss are trained behind the student's.
+fn begin(mut weights: Weights, training: &Training, saving: Option<&Saving>) -> Result<State, TrainError> {
+    weights.parameters.extend(training.ties.iter().flat_map(|tie| tie.aids(training.seed)));
+    let past = if training.ties.iter().any(|tie| tie.binding.loss == Loss::Past) {
+        Past::new(training.pictures * weights.network.head.classes())
+    } else {
+        Past::default()
+    };
     let optimiser = Optimiser::new(&weights, training.optimiser);
-    Ok(State { position: Position::default(), average: weights.clone(), best: weights.clone(), weights, optimiser })
+    let position = Position::default();
+    let state = State { position, average: weights.clone(), best: weights.clone(), weights, optimiser, past };
+    match saving.filter(|saving| saving.path.exists()) {
+        Some(saving) => Ok(load_state(&saving.path, state)?),
+        None => Ok(state),
+    }
 }
 
 /// One step.
 fn advance(
     state: &mut State,
     training: &Training,
-    assigner: &Assigner,
+    teaching: &Teaching,
     step: usize,
     lesson: Lesson,
     device: &Device,
 ) -> Result<Progress, TrainError> {
     let not_finite = |what| TrainError::NotFinite { what, step: step + 1 };
+    if let Some(trouble) = lesson.trouble {
+        return Err(TrainError::Teacher(trouble));
+    }
     let replaced = lesson.replaced;
-    let dropout = [training.seed, 0xd209, step as u64];
-    let outcome = lesson.teach(&state.weights, assigner, &training.loss, &dropout, device);
+    let done = step as f32 / training.schedule.steps.max(1) as f32;
+    let moment = Moment { done, seed: &[training.seed, 0xd209, step as u64], device };
+    let State { weights, average, past, .. } = &mut *state;
+    let outcome = lesson.teach(weights, average, past, teaching, moment)?;
     if !outcome.loss.is_finite() {
         return Err(not_finite("loss"));
     }
@@ -207,6 +232,7 @@ fn advance(
 mod tests {
     use super::*;
     use crate::data::Rng;
+    use crate::bindings::Loss as BoundLoss;
     use crate::nets::examples::perceptron;
     use crate::train::{Decline, Labels, Rule};
 
@@ -231,6 +257,8 @@ mod tests {
                 temperature: 1.0,
                 smoothing: 0.0,
             },
+            ties: Vec::new(),
+            pictures: 0,
             average: 0.9,
             measured: 0,
             top: 9,
@@ -285,6 +313,27 @@ mod tests {
                 assert_eq!(resumed, expected, "stopped in step {after}");
                 assert_eq!(lives.seen.first(), Some(&after), "the step that was not saved is done again");
             }
+        }
+    }
+
+    #[test]
+    fn what_helps_the_losses_goes_on_too_and_stays_behind() {
+        let start = Weights::random(&perceptron(3), 1);
+        let ties = [BoundLoss::Past, BoundLoss::MeanTeacher, BoundLoss::Exits].map(BoundLoss::usual);
+        let ties = ties.iter().enumerate().filter_map(|(i, b)| Tie::new(i, b, &start.network, &[]).ok()).collect();
+        let training = Training { ties, pictures: 4, ..training(Rule::AdamW) };
+        assert!(training.ties.len() >= 2);
+        let places = |step| Lesson { places: (0..4).map(|i| (i + step) % 4).collect(), ..lesson(step) };
+        let mut whole = Dies { after: 99, seen: Vec::new() };
+        let expected = train(start.clone(), &training, places, None, &mut whole).expect("trained");
+        assert_eq!(expected.parameters.len(), start.parameters.len());
+        let folder = tempfile::tempdir().expect("a folder");
+        for after in [1, 5, 11] {
+            let saving = Saving { path: folder.path().join(format!("{after}.state")), every: Duration::ZERO };
+            let mut dies = Dies { after, seen: Vec::new() };
+            train(start.clone(), &training, places, Some(&saving), &mut dies).expect_err("it died");
+            let mut lives = Dies { after: 99, seen: Vec::new() };
+            assert_eq!(train(start.clone(), &training, places, Some(&saving), &mut lives).expect("trained"), expected);
         }
     }
 

@@ -1,0 +1,53 @@
+//! `retort-train compare`: every loss by itself against the same control.
+
+use anyhow::{Result, bail};
+
+use super::recipe::RecipeArguments;
+use crate::bindings::Loss;
+use crate::distil::{Options, compare};
+use crate::report::{Bars, Look};
+
+pub(super) const EXAMPLES: &str = "Examples:
+  retort-train compare models/recipes/fashion-losses.toml --set data.source=DIR
+  retort-train compare RECIPE.toml --losses kd,dist,pkd --run runs/losses";
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    recipe: RecipeArguments,
+    /// Which losses, with commas between; all that there are if none is named
+    #[arg(long, value_delimiter = ',', value_name = "LOSS")]
+    losses: Vec<String>,
+    /// Go on with an interrupted run: what lies in the folder is kept, and the result is the same
+    #[arg(long)]
+    resume: bool,
+    /// Print the results as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let recipe = arguments.recipe.recipe()?;
+    let folder = arguments.recipe.folder(&recipe)?;
+    let mut losses = Vec::new();
+    for name in &arguments.losses {
+        let Some(loss) = Loss::ALL.into_iter().find(|loss| loss.name() == name) else {
+            bail!("there is no loss `{name}`; there are {}", Loss::ALL.map(Loss::name).join(", "));
+        };
+        losses.push(loss);
+    }
+    if losses.is_empty() {
+        losses.extend(Loss::ALL);
+    }
+    let options = Options { resume: arguments.resume, labels_only: false, place: arguments.recipe.device };
+    let bars = Bars::default();
+    let comparison =
+        arguments.recipe.on_threads(|| Ok(compare(&recipe, &losses, &folder, &bars, options)?))?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&comparison)?);
+        return Ok(());
+    }
+    print!("{}", comparison.table().render(Look::of_stdout()));
+    bars.say(&format!("The table also lies in {}.", folder.file("losses.md").display()));
+    Ok(())
+}

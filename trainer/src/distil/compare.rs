@@ -1,0 +1,131 @@
+//! Every loss by itself against the same control: which of them earns its place here.
+//!
+//! One teacher, one student, the same seeds, schedule and labels. Each arm has the labels and one binding, with what is usual for
+//! its loss, and nothing else.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::experiment::{Arm, ExperimentError, Options, Student, learn, network, prepare};
+use super::measure::Figures;
+use super::teaching::{hear, teacher};
+use super::trainings::Bench;
+use super::verdict::Verdict;
+use crate::bindings::Loss;
+use crate::evaluate::statistics::{mean_interval, standard_deviation};
+use crate::recipe::Recipe;
+use crate::report::{Bars, RunFolder, Table};
+
+/// One loss against the control.
+#[derive(Clone, Debug, Serialize)]
+pub struct Compared {
+    /// The loss.
+    pub loss: Loss,
+    /// The students it taught, seed by seed; empty where it does not fit.
+    pub students: Vec<Student>,
+    /// What the int8 files say.
+    pub verdict: Option<Verdict>,
+    /// Why it does not fit, if it does not.
+    pub refused: Option<String>,
+}
+
+/// All losses against one control.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// The teacher, if it is one that was trained.
+    pub teacher: Option<Figures>,
+    /// Students on labels alone, seed by seed.
+    pub control: Vec<Student>,
+    /// The losses.
+    pub losses: Vec<Compared>,
+}
+
+const TABLE: &str = "losses.md";
+const FACTS: &str = "losses.json";
+
+/// Compares losses; the results also lie in the folder, as JSON and as a table in Markdown.
+///
+/// # Errors
+/// As [`experiment`](super::experiment()). A loss that does not fit is no error: the comparison says why.
+pub fn compare(
+    recipe: &Recipe,
+    losses: &[Loss],
+    folder: &RunFolder,
+    bars: &Bars,
+    options: Options,
+) -> Result<Comparison, ExperimentError> {
+    let pictures = prepare(recipe, folder, bars, options.resume)?;
+    let recipe = Arc::new(recipe.clone());
+    let bench = Bench { recipe: &recipe, folder, bars, pictures: &pictures, place: options.place };
+    let student = network(&recipe, "student", pictures.classes.len())?;
+    let (teacher, file) = teacher(&bench, &student)?;
+    let teacher = Arc::new(teacher);
+    let figures = file.map(|file| bench.measured("teacher", recipe.data.seed, "f32", &file)).transpose()?;
+    let within = |name: &str| bench.within(name, options.resume);
+    let control = within("control")?;
+    let control = learn(&Bench { folder: &control, ..bench }, &student, &[(Arm::Control, None)])?;
+    let mut all = Comparison { teacher: figures, control, losses: Vec::new() };
+    for &loss in losses {
+        let mut arm = Recipe::clone(&recipe);
+        arm.distil.bindings = vec![loss.usual()];
+        (arm.distil.classes, arm.distil.boxes) = (0.0, 0.0);
+        let arm = Arc::new(arm);
+        let folder = within(loss.name())?;
+        let bench = Bench { recipe: &arm, folder: &folder, ..bench };
+        let signals = match hear(&bench, teacher.clone(), &student) {
+            Ok(signals) => signals,
+            Err(ExperimentError::Tie(error)) => {
+                all.losses.push(Compared { loss, students: Vec::new(), verdict: None, refused: Some(error.problem) });
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let students = learn(&bench, &student, &[(Arm::Distilled, Some(&signals))])?;
+        let figures = |students: &[Student]| students.iter().map(|student| student.int8.main()).collect::<Vec<_>>();
+        let name = all.control.first().map_or("AP", |student| student.int8.name());
+        let verdict = Verdict::new(&format!("{name} (int8)"), &figures(&students), &figures(&all.control));
+        all.losses.push(Compared { loss, students, verdict: Some(verdict), refused: None });
+    }
+    let write = |name: &str, text: String| bench.folder.write(name, text);
+    write(TABLE, all.table().markdown())?;
+    write(FACTS, serde_json::to_string_pretty(&all).unwrap_or_default())?;
+    Ok(all)
+}
+
+impl Comparison {
+    /// A line a loss: the students' mean and deviation over the seeds, and the gain over the control with its 95 % interval.
+    pub fn table(&self) -> Table {
+        let name = self.control.first().map_or("AP", |student| student.int8.name());
+        let headings = ["loss".to_owned(), format!("{name}, f32"), format!("{name}, int8"), "gain, int8".into(), "".into()];
+        let mut table = Table::new(headings);
+        let spread = |students: &[Student], figures: fn(&Student) -> &Figures| {
+            let values: Vec<f64> = students.iter().map(|student| figures(student).main()).collect();
+            let mean = mean_interval(&values).map_or(0.0, |interval| interval.value);
+            format!("{mean:.2} ± {:.2}", standard_deviation(&values))
+        };
+        let both = |students: &[Student]| [spread(students, |s| &s.float), spread(students, |s| &s.int8)];
+        if let Some(teacher) = &self.teacher {
+            table.row(["(teacher)".to_owned(), format!("{:.2}", teacher.main())]);
+        }
+        let [float, int8] = both(&self.control);
+        table.row(["(control: labels alone)".to_owned(), float, int8]);
+        for compared in &self.losses {
+            let name = compared.loss.name().to_owned();
+            let Some(verdict) = &compared.verdict else {
+                let reason = compared.refused.clone().unwrap_or_default();
+                table.row([name, String::new(), String::new(), String::new(), reason]);
+                continue;
+            };
+            let [float, int8] = both(&compared.students);
+            let margin = verdict.margin.map(|margin| format!(" ± {margin:.2}")).unwrap_or_default();
+            let words = match verdict {
+                Verdict { gained: true, .. } => "gains",
+                Verdict { gain, margin: Some(margin), .. } if *gain < -margin => "harms",
+                _ => "inside the noise",
+            };
+            table.row([name, float, int8, format!("{:+.2}{margin}", verdict.gain), words.to_owned()]);
+        }
+        table
+    }
+}

@@ -1,0 +1,166 @@
+//! The teacher of an experiment: trained or opened, and asked.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::experiment::{ExperimentError, network, prepare, provenance};
+use super::lessons::Signals;
+use super::live::Live;
+use super::pictures::Set;
+use super::trainings::{Bench, Task};
+use crate::bindings::{Binding, Kind, Tie};
+use crate::data::Sample;
+use crate::export::{Description, float_model};
+use crate::nets::{Folded, Network};
+use crate::recipe::Recipe;
+use crate::report::{Bars, RunFolder};
+use crate::teacher::{Cache, OwnTeacher, Tapped, Teacher, TeacherError, Told, taps_of};
+use crate::train::Place;
+
+/// Where the teacher's answers are kept.
+const ANSWERS: &str = "answers";
+
+/// Lets the teacher answer one shard of all that it will be asked.
+pub fn label(
+    recipe: &Recipe,
+    folder: &RunFolder,
+    bars: &Bars,
+    place: Place,
+    shard: [usize; 2],
+) -> Result<(), ExperimentError> {
+    let pictures = prepare(recipe, folder, bars, true)?;
+    let recipe = &Arc::new(recipe.clone());
+    let bench = Bench { recipe, folder, bars, pictures: &pictures, place };
+    let student = network(recipe, "student", pictures.classes.len())?;
+    let (teacher, _) = teacher(&bench, &student)?;
+    for (name, set) in [("labelled", &pictures.labelled), ("transfer", &pictures.transfer)] {
+        fill(&bench, &teacher, name, set, shard)?;
+    }
+    Ok(())
+}
+
+/// The teacher, trained if it is not a file, and the one file that it is, if it is one.
+pub(super) fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<PathBuf>), ExperimentError> {
+    let recipe = bench.recipe;
+    if !recipe.teacher.answers.is_empty() {
+        let told = Told::open(Path::new(&recipe.teacher.answers), student, &bench.pictures.classes)?;
+        return Ok((Teacher::Told(told), None));
+    }
+    let files: Vec<PathBuf> = recipe.teacher.models.iter().map(PathBuf::from).collect();
+    if !files.is_empty() {
+        let teacher = Teacher::open(&files, student, &bench.pictures.classes)?;
+        return Ok((teacher, None));
+    }
+    let network = network(recipe, "teacher", bench.pictures.classes.len())?;
+    let seed = recipe.data.seed;
+    let task = Task {
+        name: "teacher",
+        seed,
+        network: &network,
+        optimisation: &recipe.teaching,
+        labelled: &bench.pictures.teacher,
+        signals: None,
+    };
+    let weights = bench.train(&task)?;
+    let path = bench.folder.file("teacher.onnx");
+    let model = float_model(&Folded::new(&weights), "teacher");
+    bench.write(
+        model,
+        &network,
+        Description { provenance: provenance(bench, None), ..Description::default() },
+        &path,
+    )?;
+    Ok((Teacher::Own(Box::new(OwnTeacher::open(&path)?)), Some(path)))
+}
+
+/// All that a student hears of a teacher: answers about its pictures, computed now and kept, and a teacher to ask in every
+/// step where the recipe wants that or a binding looks inside.
+///
+/// # Errors
+/// Those of the teacher, and a [`TieError`](crate::bindings::TieError) where a binding does not fit.
+pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) -> Result<Signals, ExperimentError> {
+    let (pictures, distil) = (bench.pictures, &bench.recipe.distil);
+    let looks = |binding: &Binding| matches!(binding.loss.kind(), Kind::Maps | Kind::Relations);
+    let inside = teacher.inside().filter(|_| distil.bindings.iter().any(looks));
+    let mut known = Vec::new();
+    let mut file = Vec::new();
+    if let Some((path, _)) = inside {
+        let io = |source| TeacherError::Io { path: path.to_owned(), source };
+        file = std::fs::read(path).map_err(io)?;
+        known = taps_of(&file);
+    }
+    let bound: Vec<Binding> = distil.bindings.iter().flat_map(|binding| binding.spread(student)).collect();
+    let tie = |(place, binding)| Tie::new(place, binding, student, &known);
+    let mut ties: Vec<Tie> = bound.iter().enumerate().map(tie).collect::<Result<_, _>>()?;
+    let mut names: Vec<String> = Vec::new();
+    for tie in &mut ties {
+        let Some(name) = tie.tap().map(|tap| tap.name.clone()) else { continue };
+        let place = names.iter().position(|known| *known == name).unwrap_or(names.len());
+        if place == names.len() {
+            names.push(name);
+        }
+        tie.found_at(place);
+    }
+    for tie in &ties {
+        bench.bars.say(&tie.words(student));
+    }
+    let tapped = match inside {
+        Some((path, image)) if !names.is_empty() => Some(Tapped::open(&file, path, image, &names)?),
+        _ => None,
+    };
+    // A file's boxes stand in for labels, which must be there before the first step.
+    let speaks_live = matches!(*teacher, Teacher::Own(_)) || student.levels().is_empty();
+    let wanted = distil.classes > 0.0
+        || distil.boxes > 0.0
+        || distil.bindings.iter().any(|binding| binding.loss.kind() == Kind::Answers);
+    let asked = wanted && (distil.live || tapped.is_some()) && speaks_live;
+    let mut signals = Signals { ties, ..Signals::default() };
+    if wanted && !asked {
+        let load = |name, set: &Set| -> Result<_, ExperimentError> {
+            if let Teacher::Told(told) = &*teacher {
+                return Ok(told.about(set.names())?);
+            }
+            Ok(fill(bench, &teacher, name, set, [0, 1])?.load().unwrap_or_default())
+        };
+        signals.labelled = load("labelled", &pictures.labelled)?;
+        signals.transfer = load("transfer", &pictures.transfer)?;
+    }
+    if asked || tapped.is_some() {
+        signals.live = Some(Arc::new(Live { teacher: asked.then_some(teacher), tapped }));
+    }
+    Ok(signals)
+}
+
+fn fill(
+    bench: &Bench<'_>,
+    teacher: &Teacher,
+    name: &str,
+    set: &Set,
+    shard: [usize; 2],
+) -> Result<Cache, ExperimentError> {
+    let recipe = bench.recipe;
+    let views = recipe.distil.views.max(1);
+    let mut key = crc32fast::Hasher::new();
+    key.update(&teacher.crc32().to_le_bytes());
+    key.update(&set.crc32().to_le_bytes());
+    // A file sees pictures as they are, whatever the student's size; all else goes by the student's view.
+    let as_they_are = matches!(teacher, Teacher::Files(_)) && recipe.distil.views == 0;
+    if !as_they_are {
+        key.update(recipe.view_key().as_bytes());
+    }
+    let cache = Cache::new(&bench.folder.file(ANSWERS), key.finalize(), set.len() * views);
+    if !set.is_empty() {
+        let bar = bench.bars.start(format!("asking the teacher, {name}"), set.len() * views);
+        let view = |index: usize| {
+            let (picture, view) = (index / views, index % views);
+            if as_they_are {
+                set.load(picture).ok().map(|sample| Sample::clone(&sample))
+            } else {
+                set.view(recipe, picture, view).ok()
+            }
+        };
+        cache.fill(teacher, view, shard, &|count| bar.advance(count))?;
+        bar.finish("");
+    }
+    Ok(cache)
+}
