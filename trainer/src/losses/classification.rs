@@ -1,4 +1,4 @@
-//! The losses of classifiers: cross-entropy on labels, and Hinton's on a teacher's logits.
+//! What classifiers learn from labels.
 
 use burn::tensor::{Tensor, TensorData, activation};
 
@@ -17,25 +17,6 @@ pub fn cross_entropy(logits: Tensor<2>, targets: &[f32], weights: &[f32]) -> Ten
         .collect();
     let targets = Tensor::<2>::from_data(TensorData::new(scaled, [batch, classes]), &device);
     (activation::log_softmax(logits, 1) * targets).sum().neg()
-}
-
-/// T²·KL(softmax(v/T) ‖ softmax(z/T)), mean over the pictures (Hinton et al. 2015, section 2). v are the teacher's logits
-/// `[batch, classes]`. The factor T² keeps the gradient's size the same whatever the temperature.
-pub fn soft_cross_entropy(logits: Tensor<2>, teacher: &[f32], temperature: f32) -> Tensor<1> {
-    let [batch, classes] = logits.dims();
-    let device = logits.device();
-    let mut targets = Vec::with_capacity(teacher.len());
-    // Σ q·ln q, the part of the divergence that the student cannot change.
-    let mut negative_entropy = 0.0f64;
-    for row in teacher.chunks_exact(classes) {
-        let q = softmax(row, temperature);
-        negative_entropy += q.iter().filter(|&&q| q > 0.0).map(|&q| f64::from(q) * f64::from(q).ln()).sum::<f64>();
-        targets.extend(q);
-    }
-    let targets = Tensor::<2>::from_data(TensorData::new(targets, [batch, classes]), &device);
-    let pictures = batch.max(1) as f32;
-    let cross = (activation::log_softmax(logits / temperature, 1) * targets).sum().neg();
-    (cross + negative_entropy as f32) * (temperature * temperature / pictures)
 }
 
 /// softmax(v/T) of one row.
@@ -69,24 +50,5 @@ mod tests {
             assert!((got - expected).abs() < 1e-6, "{gradient:?}");
         }
         assert_eq!(cross_entropy(z, &[0.0; 4], &[0.0; 2]).into_scalar::<f32>(), 0.0);
-    }
-
-    #[test]
-    fn the_soft_loss_vanishes_at_the_teacher_and_its_gradient_does_not_shrink_with_temperature() {
-        let teacher = [2.0, -1.0, 0.5];
-        for t in [1.0, 4.0, 20.0] {
-            let same = soft_cross_entropy(logits(&teacher, 3), &teacher, t);
-            assert!(same.into_scalar::<f32>().abs() < 1e-4);
-            // Shifting all logits of a picture changes nothing.
-            let shifted = soft_cross_entropy(logits(&[12.0, 9.0, 10.5], 3), &teacher, t);
-            assert!(shifted.into_scalar::<f32>().abs() < 2e-3);
-        }
-        // At high temperature the gradient is (z − v)/classes, both with their means taken away (their equation 4).
-        let z = logits(&[1.0, 0.0, -1.0], 3);
-        let gradient = z.grad(&soft_cross_entropy(z.clone(), &teacher, 500.0).backward()).expect("a leaf").into_data();
-        let mean = teacher.iter().sum::<f32>() / 3.0;
-        for ((got, z), v) in gradient.as_slice::<f32>().expect("floats").iter().zip([1.0, 0.0, -1.0]).zip(teacher) {
-            assert!((got - (z - (v - mean)) / 3.0).abs() < 5e-3, "{got}");
-        }
     }
 }

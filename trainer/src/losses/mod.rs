@@ -18,7 +18,7 @@ mod soft;
 
 pub use assign::{Assigner, hard_targets};
 pub use boxes::{giou, iou};
-pub use classification::{cross_entropy, soft_cross_entropy, softmax};
+pub use classification::{cross_entropy, softmax};
 pub use detection::{
     LossParts, Outputs, PseudoLabels, ScoreBand, Targets, detection_loss, localisation, pseudo_labels,
 };

@@ -4,9 +4,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::bindings::{Loss, Scene, Tie};
 use crate::data::Label;
-use crate::losses::{
-    Assigner, LossError, Outputs, cross_entropy, detection_loss, hard_targets, soft_cross_entropy, soft_targets, softmax,
-};
+use crate::losses::response::{Kd, kd};
+use crate::losses::{Assigner, LossError, Outputs, cross_entropy, detection_loss, hard_targets, soft_targets, softmax};
 use crate::nets::{Answer, Gradients, Head, Moments, Network, TrainingPass, Weights};
 use crate::teacher::Feature;
 
@@ -158,17 +157,23 @@ impl Lesson {
         let mut pass = TrainingPass::new(weights, &device, Some(moment.seed));
         let values = pass.run(network, pictures);
         let told = (&self.labels[..], &self.teacher[..]);
-        let mut terms = match logits(network, &values) {
+        let terms = match logits(network, &values) {
             Some(logits) => classifier_loss(logits, told, &teaching.parts),
-            None => detector_loss(network, &values, told, teaching),
+            None => Ok(detector_loss(network, &values, told, teaching)),
+        };
+        let mut terms = match terms {
+            Ok(terms) => terms,
+            Err(error) => {
+                pass.finish(weights);
+                return Err(error);
+            }
         };
         if !teaching.ties.is_empty() {
             let logits = logits(network, &values);
             let classes = network.head.classes();
             let (targets, known) = class_targets(&self.labels, classes, 0.0);
-            let constant = |values: Vec<f32>, shape: [usize; 2]| {
-                Tensor::<2>::from_data(TensorData::new(values, shape), &device)
-            };
+            let constant =
+                |values: Vec<f32>, shape: [usize; 2]| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
             let said = self.teacher.iter().flat_map(|answer| answer.classes.iter().copied()).collect::<Vec<f32>>();
             let spoken = logits.is_some() && said.len() == self.labels.len() * classes;
             let features: Vec<Tensor<4>> = self.features.iter().map(|maps| stacked(maps, &device)).collect();
@@ -259,7 +264,11 @@ fn class_targets(labels: &[Labels], classes: usize, smoothing: f32) -> (Vec<f32>
 /// Labels, and what the teacher answers.
 type Told<'a> = (&'a [Labels], &'a [Answer]);
 
-fn classifier_loss(logits: Tensor<2>, (labels, teacher): Told<'_>, parts: &LossWeights) -> Vec<Tensor<1>> {
+fn classifier_loss(
+    logits: Tensor<2>,
+    (labels, teacher): Told<'_>,
+    parts: &LossWeights,
+) -> Result<Vec<Tensor<1>>, LossError> {
     let classes = logits.dims()[1];
     let mut terms = Vec::new();
     if labels.iter().any(|labels| *labels != Labels::Hidden) && parts.hard_classes != 0.0 {
@@ -268,9 +277,11 @@ fn classifier_loss(logits: Tensor<2>, (labels, teacher): Told<'_>, parts: &LossW
     }
     if !teacher.is_empty() && parts.soft_classes != 0.0 {
         let words: Vec<f32> = teacher.iter().flat_map(|answer| answer.classes.iter().copied()).collect();
-        terms.push(soft_cross_entropy(logits, &words, parts.temperature) * parts.soft_classes);
+        let words = Tensor::from_data(TensorData::new(words, [teacher.len(), classes]), &logits.device());
+        let options = Kd { temperature: parts.temperature, standardise: false };
+        terms.push(kd(logits, words, options)? * parts.soft_classes);
     }
-    terms
+    Ok(terms)
 }
 
 fn detector_loss(

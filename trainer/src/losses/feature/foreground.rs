@@ -37,12 +37,12 @@ pub(super) fn ground(boxes: &[Vec<[f32; 4]>], [height, width]: [usize; 2]) -> Gr
 
 /// The cells, from the first to the one after the last, that lie between two edges; the same twice if none does.
 fn touched(low: f32, high: f32, cells: usize) -> (usize, usize) {
-    if !(high > low) {
-        return (0, 0);
+    if high > low {
+        // Numbers below 0 become 0, and those beyond the range of usize its end.
+        ((low.floor() as usize).min(cells), (high.ceil() as usize).min(cells))
+    } else {
+        (0, 0)
     }
-    // Numbers below 0 become 0, and those beyond the range of usize its end.
-    let (first, end) = ((low.floor() as usize).min(cells), (high.ceil() as usize).min(cells));
-    (first.min(end), end)
 }
 
 #[cfg(test)]

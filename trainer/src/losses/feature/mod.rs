@@ -1,6 +1,6 @@
 //! Losses on feature maps `[batch, height, width, channels]` of student and teacher.
 //!
-//! Maps of different height and width are first [brought together](brought_together). All but [`attention`] need as many
+//! Maps of different height and width are first [brought together](brought_together). All but [`attention()`] need as many
 //! channels in both; where the student has another number, a 1×1 convolution outside of the loss (FitNets' regressor)
 //! brings it to the teacher's.
 

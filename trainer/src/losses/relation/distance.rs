@@ -32,7 +32,7 @@ fn relative(points: Tensor<2>) -> Tensor<2> {
     let together = apart.clone().detach().lower_equal(sums.detach() * ROUNDING);
     let distances = root(apart, together);
     let mean = distances.clone().sum() / (batch * (batch - 1)) as f32;
-    distances / mean.clamp_min(f32::MIN_POSITIVE).unsqueeze::<2>()
+    distances / mean.clamp_min(1e-12).unsqueeze::<2>()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub struct Decoupled {
     pub beta: f32,
     /// T, which both logits are divided by.
     pub temperature: f32,
-    /// Whether each row of logits is standardised first; see [`standardise`](super::standardise).
+    /// Whether each row of logits is standardised first; see [`standardise`](fn@super::standardise).
     pub standardise: bool,
 }
 
@@ -126,7 +126,7 @@ mod tests {
             let shifted = teacher.map(|v| v + 1.0);
             let (teacher, shifted) = (floats(&teacher, [2, 3]), floats(&shifted, [2, 3]));
             close(value(decoupled(teacher.clone(), teacher.clone(), &[0, 1], options)), 0.0);
-            assert!(value(decoupled(shifted, teacher, &[0, 1], options)).abs() < 1e-4);
+            assert!(value(decoupled(shifted, teacher, &[0, 1], options)).abs() < 1e-3);
         }
     }
 

@@ -13,7 +13,7 @@ const NAME: &str = "KD";
 pub struct Kd {
     /// T, which both logits are divided by.
     pub temperature: f32,
-    /// Whether each row of logits is standardised first; see [`standardise`].
+    /// Whether each row of logits is standardised first; see [`standardise`](fn@standardise).
     pub standardise: bool,
 }
 
