@@ -150,12 +150,7 @@ fn middle(recipe: &Recipe, student: &Network, teacher: u64) -> Result<f32, Exper
 }
 
 /// Tries out an assistant in the middle of the gap.
-fn probe(
-    bench: &Bench<'_>,
-    teacher: &Arc<Teacher>,
-    student: &Network,
-    resume: bool,
-) -> Result<Probe, ExperimentError> {
+fn probe(bench: &Bench<'_>, teacher: &Arc<Teacher>, student: &Network, resume: bool) -> Result<Probe, ExperimentError> {
     let recipe = bench.recipe;
     let macs = [teacher.macs(), student.macs() as u64];
     let share = recipe.distil.probe;
@@ -164,7 +159,10 @@ fn probe(
         Probe { macs, scale: 1.0, share, direct: Vec::new(), assisted: Vec::new(), helps: false, words: String::new() };
     if gap < NARROW {
         probe.words = match macs[0] {
-            0 => "No assistant: nobody knows how large the teacher is; name assistants with distil.assistant = \"chain\"".into(),
+            0 => {
+                "No assistant: nobody knows how large the teacher is; name assistants with distil.assistant = \"chain\""
+                    .into()
+            }
             _ => format!("No assistant: the teacher computes {gap:.1} times as much as the student, which is no gap"),
         };
         return Ok(probe);

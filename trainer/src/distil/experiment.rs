@@ -216,7 +216,12 @@ pub fn experiment(
 }
 
 /// Writes down what is to be done, or checks that it is what the folder was made for, and opens the pictures.
-pub(super) fn prepare(recipe: &Recipe, folder: &RunFolder, bars: &Bars, resume: bool) -> Result<Pictures, ExperimentError> {
+pub(super) fn prepare(
+    recipe: &Recipe,
+    folder: &RunFolder,
+    bars: &Bars,
+    resume: bool,
+) -> Result<Pictures, ExperimentError> {
     let before = folder.read(RECIPE).filter(|_| resume);
     match before {
         Some(text) if text != recipe.to_toml() => {
@@ -367,7 +372,13 @@ impl Bench<'_> {
     }
 
     /// Measures a file and adds a line to the table of results.
-    pub(super) fn measured(&self, network: &str, seed: u64, file: &str, path: &Path) -> Result<Figures, ExperimentError> {
+    pub(super) fn measured(
+        &self,
+        network: &str,
+        seed: u64,
+        file: &str,
+        path: &Path,
+    ) -> Result<Figures, ExperimentError> {
         let respondent = Respondent::open(path, None)?;
         let test = &self.pictures.test;
         let bar = self.bars.start(format!("measuring {network}, seed {seed}, {file}"), test.len());

@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::bindings::{Loss, Scene, Tie};
 use crate::data::Label;
 use crate::losses::{
-    Assigner, LossError, Outputs, cross_entropy, detection_loss, hard_targets, soft_cross_entropy, soft_targets, softmax,
+    Assigner, LossError, Outputs, cross_entropy, detection_loss, hard_targets, soft_cross_entropy, soft_targets,
+    softmax,
 };
 use crate::nets::{Answer, Gradients, Head, Moments, Network, TrainingPass, Weights};
 use crate::teacher::Feature;
@@ -166,9 +167,8 @@ impl Lesson {
             let logits = logits(network, &values);
             let classes = network.head.classes();
             let (targets, known) = class_targets(&self.labels, classes, 0.0);
-            let constant = |values: Vec<f32>, shape: [usize; 2]| {
-                Tensor::<2>::from_data(TensorData::new(values, shape), &device)
-            };
+            let constant =
+                |values: Vec<f32>, shape: [usize; 2]| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
             let said = self.teacher.iter().flat_map(|answer| answer.classes.iter().copied()).collect::<Vec<f32>>();
             let spoken = logits.is_some() && said.len() == self.labels.len() * classes;
             let features: Vec<Tensor<4>> = self.features.iter().map(|maps| stacked(maps, &device)).collect();

@@ -90,8 +90,8 @@ pub fn focal_global(
 
     let mine = Attention::new(student.clone(), options.temperature);
     let theirs = Attention::new(teacher.clone(), options.temperature);
-    let on_attention = (mine.places - theirs.places.clone()).abs().sum()
-        + (mine.channels - theirs.channels.clone()).abs().sum();
+    let on_attention =
+        (mine.places - theirs.places.clone()).abs().sum() + (mine.channels - theirs.channels.clone()).abs().sum();
 
     let difference = student.clone() - teacher.clone();
     let focal = (difference.clone() * difference * (weights * theirs.places) * theirs.channels).sum();
