@@ -157,3 +157,28 @@ pub(super) fn warm(loss: &'static str, temperature: f32) -> Result<(), LossError
 pub(super) fn enough(loss: &'static str, batch: usize, needed: usize) -> Result<(), LossError> {
     if batch >= needed { Ok(()) } else { Err(LossError::Batch { loss, batch, needed, remedy: LARGER_BATCH }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::losses::check::{floats, refusal};
+
+    #[test]
+    fn messages_name_the_loss_the_shapes_and_the_remedy() {
+        let (a, b) = (floats(&[0.0; 6], [2, 3]), floats(&[0.0; 8], [2, 4]));
+        let text = refusal(same_shape("KD", &a, &b, SAME_CLASSES));
+        assert_eq!(
+            text,
+            "KD: the student gives [2, 3] and the teacher [2, 4]; both have to be about the same pictures and classes"
+        );
+        let text = refusal(enough("RKD-A", 2, 3));
+        assert_eq!(
+            text,
+            "RKD-A: a batch of 2, but it compares 3 pictures; make batches larger, or drop the last, incomplete one"
+        );
+        assert!(refusal(filled("KD", &[0, 10])).starts_with("KD: the batch is empty ([0, 10])"));
+        for temperature in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            assert!(refusal(warm("KD", temperature)).contains("the temperature is"));
+        }
+    }
+}

@@ -5,6 +5,8 @@
 
 mod assign;
 mod boxes;
+#[cfg(test)]
+mod check;
 mod classification;
 mod detection;
 mod error;

@@ -51,3 +51,42 @@ pub(super) fn smooth_l1<const D: usize>(difference: Tensor<D>) -> Tensor<D> {
     let inner = size.clone().clamp_max(1.0);
     inner.clone() * (size - inner * 0.5)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::losses::check::{close, doubles, gradient, wave};
+
+    #[test]
+    fn vectors_without_a_length_have_neither_direction_nor_gradient() {
+        let rows = [3.0, 4.0, 0.0, 0.0];
+        let unit = |x: Tensor<2>| unit(x, 1);
+        let got = unit(doubles(&rows, [2, 2])).try_to_vec_as::<f64>().expect("numbers");
+        assert_eq!(got, [0.6, 0.8, 0.0, 0.0]);
+        let slope = gradient(doubles(&rows, [2, 2]), |x| Ok((unit(x) * doubles(&[1.0, 0.0], [1, 2])).sum()));
+        // d(x/r) = (y²/r³, −xy/r³).
+        for (got, expected) in slope.iter().zip([16.0 / 125.0, -12.0 / 125.0, 0.0, 0.0]) {
+            close(*got, expected);
+        }
+    }
+
+    #[test]
+    fn values_that_differ_by_rounding_are_all_alike() {
+        let rows = [1.0, 2.0, 3.0, 1.0, 1.0 + 1e-9, 1.0];
+        let got = standing_out(doubles(&rows, [2, 3]), 1).try_to_vec_as::<f64>().expect("numbers");
+        for (got, expected) in got.iter().zip([-0.5f64.sqrt(), 0.0, 0.5f64.sqrt(), 0.0, 0.0, 0.0]) {
+            close(*got, expected);
+        }
+        let slope =
+            gradient(doubles(&rows, [2, 3]), |x| Ok((standing_out(x, 1) * doubles(&wave(6, 1.0), [2, 3])).sum()));
+        assert_eq!(slope[3..], [0.0; 3]);
+    }
+
+    #[test]
+    fn smooth_l1_is_a_parabola_between_straight_lines() {
+        let sizes = doubles(&[0.0, 0.5, -1.0, 2.0, -3.0], [5]);
+        let got = smooth_l1(sizes.clone()).try_to_vec_as::<f64>().expect("numbers");
+        assert_eq!(got, [0.0, 0.125, 0.5, 1.5, 2.5]);
+        assert_eq!(gradient(sizes, |x| Ok(smooth_l1(x).sum())), [0.0, 0.5, -1.0, 1.0, -1.0]);
+    }
+}

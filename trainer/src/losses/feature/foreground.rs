@@ -44,3 +44,38 @@ fn touched(low: f32, high: f32, cells: usize) -> (usize, usize) {
     let (first, end) = ((low.floor() as usize).min(cells), (high.ceil() as usize).min(cells));
     (first.min(end), end)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_box_weighs_one_in_all_and_small_ones_lie_in_front() {
+        let boxes = vec![vec![[1.0, 0.0, 3.0, 2.0], [0.0, 0.0, 2.0, 1.0]], vec![]];
+        let ground = ground(&boxes, [2, 3]);
+        // Two cells of the first row, before four of the two right columns.
+        assert_eq!(ground.foreground[..6], [0.5, 0.5, 0.25, 0.0, 0.25, 0.25]);
+        assert_eq!(ground.background[..6], [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(ground.foreground[6..], [0.0; 6]);
+        assert_eq!(ground.background[6..], [1.0 / 6.0; 6]);
+    }
+
+    #[test]
+    fn a_box_takes_the_cells_it_touches_and_only_those_on_the_map() {
+        let weights = |bounds: [f32; 4]| ground(&[vec![bounds]], [1, 4]).foreground;
+        assert_eq!(weights([0.9, 0.2, 2.1, 0.3]), [1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 0.0]);
+        assert_eq!(weights([-5.0, -5.0, 1.0, 9.0]), [1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(weights([2.0, 0.0, 1e30, 1.0]), [0.0, 0.0, 0.5, 0.5]);
+        for nowhere in
+            [[4.0, 0.0, 9.0, 1.0], [-3.0, 0.0, -1.0, 1.0], [2.0, 0.0, 2.0, 1.0], [3.0, 0.0, 1.0, 1.0], [f32::NAN; 4]]
+        {
+            assert_eq!(weights(nowhere), [0.0; 4], "{nowhere:?}");
+        }
+    }
+
+    #[test]
+    fn a_map_without_ground_has_no_background() {
+        let ground = ground(&[vec![[0.0, 0.0, 2.0, 1.0]]], [1, 2]);
+        assert_eq!((ground.foreground, ground.background), (vec![0.5; 2], vec![0.0; 2]));
+    }
+}

@@ -52,3 +52,86 @@ pub fn masked(
     let difference = generator.generate(student * mask) - teacher;
     Ok((difference.clone() * difference).sum() / batch as f32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::losses::check::{check_gradient, close, doubles, floats, refusal, value, wave};
+
+    /// A generator of one channel from the taps of its windows.
+    fn generator(first: [f64; 9], second: [f64; 9], biases: [f64; 2]) -> Generator {
+        Generator {
+            weights: [floats(&first, [9, 1]), floats(&second, [9, 1])],
+            biases: biases.map(|bias| floats(&[bias], [1, 1])),
+        }
+    }
+
+    fn tap(index: usize, value: f64) -> [f64; 9] {
+        let mut taps = [0.0; 9];
+        taps[index] = value;
+        taps
+    }
+
+    #[test]
+    fn it_is_its_formula_and_does_not_see_what_is_hidden() {
+        let mut second = tap(4, 1.0);
+        // The neighbour to the left.
+        second[3] = 1.0;
+        let generator = generator(tap(4, 2.0), second, [-1.0, 0.5]);
+        let (teacher, mask) = (floats(&[3.0, 5.0], [1, 1, 2, 1]), floats(&[1.0, 0.0], [1, 1, 2, 1]));
+        // (2, hidden) → (2·2 − 1, −1) → ReLU (3, 0) → (3 + 0.5, 0 + 3 + 0.5), so 0.5² + 1.5².
+        for hidden in [3.0, 100.0] {
+            let student = floats(&[2.0, hidden], [1, 1, 2, 1]);
+            close(value(masked(student, teacher.clone(), mask.clone(), &generator)), 2.5);
+        }
+    }
+
+    #[test]
+    fn it_vanishes_where_the_generator_passes_on_the_teacher() {
+        let identity = generator(tap(4, 1.0), tap(4, 1.0), [0.0; 2]);
+        let teacher = floats(&[3.0, 5.0, 0.5, 0.0], [1, 2, 2, 1]);
+        assert_eq!(value(masked(teacher.clone(), teacher.clone(), teacher.ones_like(), &identity)), 0.0);
+    }
+
+    #[test]
+    fn gradients_of_the_student_and_the_generator_are_right() {
+        let (shape, channels) = ([2, 2, 3, 2], 2);
+        let (student, teacher) = (wave(24, 0.7), doubles(&wave(24, 1.3), shape));
+        let mask: Vec<f64> = (0..12).map(|i| f64::from(i % 3 != 0)).collect();
+        let mask = doubles(&mask, [2, 2, 3, 1]);
+        let weights = [0.4, 0.9].map(|step| wave(9 * channels * channels, step));
+        let biases = [wave(channels, 2.0), wave(channels, 3.0)];
+        let fixed = Generator {
+            weights: weights.clone().map(|values| doubles(&values, [9 * channels, channels])),
+            biases: biases.clone().map(|values| doubles(&values, [1, channels])),
+        };
+        check_gradient(&student, shape, |x| masked(x, teacher.clone(), mask.clone(), &fixed));
+        for i in 0..2 {
+            let loss =
+                |generator: Generator| masked(doubles(&student, shape), teacher.clone(), mask.clone(), &generator);
+            check_gradient(&weights[i], [9 * channels, channels], |x| {
+                let mut generator = fixed.clone();
+                generator.weights[i] = x;
+                loss(generator)
+            });
+            check_gradient(&biases[i], [1, channels], |x| {
+                let mut generator = fixed.clone();
+                generator.biases[i] = x;
+                loss(generator)
+            });
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let identity = generator(tap(4, 1.0), tap(4, 1.0), [0.0; 2]);
+        let map = floats(&[0.0; 2], [1, 1, 2, 1]);
+        let text = refusal(masked(map.clone(), map.clone(), floats(&[1.0], [1, 1, 1, 1]), &identity));
+        assert_eq!(text, "MGD: a mask of shape [1, 1, 1, 1] where [1, 1, 2, 1] is needed");
+        let wide = floats(&[0.0; 4], [1, 1, 2, 2]);
+        let text = refusal(masked(wide.clone(), wide.clone(), map.clone(), &identity));
+        assert_eq!(text, "MGD: a generator's weight of shape [9, 1] where [18, 2] is needed");
+        let text = refusal(masked(map.clone(), wide, map, &identity));
+        assert!(text.starts_with("MGD: the student gives [1, 1, 2, 1] and the teacher [1, 1, 2, 2]"), "{text}");
+    }
+}

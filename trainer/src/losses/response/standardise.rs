@@ -25,3 +25,42 @@ pub fn standardise(logits: Tensor<2>) -> Result<Tensor<2>, LossError> {
     let variance = (centred.clone() * centred.clone()).sum_dim(1) / (classes - 1) as f64;
     Ok(centred / (variance + EPSILON).sqrt())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::TensorData;
+
+    use crate::losses::check::{check_finite, check_gradient, close, doubles, floats, refusal, wave};
+
+    fn standard(logits: &[f64]) -> Vec<f64> {
+        let logits = floats(logits, [logits.len() / 3, 3]);
+        standardise(logits).expect("logits").try_to_vec_as::<f64>().expect("numbers")
+    }
+
+    #[test]
+    fn rows_get_mean_0_and_the_deviation_of_a_sample_1() {
+        // Mean 2 and s² = (1 + 0 + 1)/2 = 1; and the same, enlarged and shifted.
+        for (got, expected) in standard(&[1.0, 2.0, 3.0, 15.0, 25.0, 35.0]).iter().zip([-1.0, 0.0, 1.0, -1.0, 0.0, 1.0])
+        {
+            close(*got, expected);
+        }
+    }
+
+    #[test]
+    fn gradients_are_right_and_finite_where_all_logits_are_equal() {
+        let weigh = |x: Tensor<2>| {
+            let weights = Tensor::from_data(TensorData::new(wave(6, 2.3), [2, 3]), (&x.device(), x.dtype()));
+            Ok((standardise(x)? * weights).sum())
+        };
+        check_gradient(&wave(6, 0.7), [2, 3], weigh);
+        check_finite(&[0.0; 6], [2, 3], weigh);
+        assert_eq!(standard(&[4.0; 3]), [0.0; 3]);
+    }
+
+    #[test]
+    fn one_class_is_refused() {
+        let text = refusal(standardise(doubles(&[1.0], [1, 1])));
+        assert!(text.starts_with("logit standardisation: 1 classes, but it needs at least 2"), "{text}");
+    }
+}
