@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tract_onnx::pb::ModelProto;
 
+use super::examine::examine;
 use super::lessons::Signals;
 use super::measure::{Figures, measure};
 use super::pictures::{PictureError, Pictures, Set};
@@ -19,7 +20,9 @@ use crate::export::{Description, MissingRange, WriteError, contract, float_model
 use crate::nets::{Folded, Network, Shape, ShapeError, Weights};
 use crate::quantise::{Ranges, calibrate};
 use crate::recipe::Recipe;
-use crate::report::{Bars, FolderError, Look, RunFolder, Table, annotated, card, curves, environment};
+use crate::report::{
+    Bars, FolderError, Look, PageError, RunFolder, Table, annotated, card, curves, environment, write_page,
+};
 use crate::teacher::{Cache, CacheError, OwnTeacher, Teacher, TeacherError};
 use crate::train::{CheckpointError, Place, TrainError};
 
@@ -78,13 +81,16 @@ pub enum ExperimentError {
         /// The run's recipe.
         path: PathBuf,
     },
+    /// The page could not be made.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// A picture could not be written.
     #[error("cannot write a picture")]
     Picture(#[from] image::ImageError),
 }
 
 /// Which of the two students.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Arm {
     /// With the teacher.
@@ -104,7 +110,7 @@ impl Arm {
 }
 
 /// One student, measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Student {
     /// With or without the teacher.
     pub arm: Arm,
@@ -117,7 +123,7 @@ pub struct Student {
 }
 
 /// Everything that was measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Results {
     /// The teacher, if there is one and it is a single file.
     pub teacher: Option<Figures>,
@@ -463,6 +469,8 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
         folder.write("verdict.txt", format!("{}\n", verdict.words))?;
     }
     folder.write("results.json", serde_json::to_string_pretty(results).unwrap_or_default())?;
+    examine(recipe, folder, bench.bars, bench.pictures, arm, results)?;
+    write_page(folder)?;
     Ok(())
 }
 

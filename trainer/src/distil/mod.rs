@@ -1,5 +1,6 @@
 //! The experiment: a teacher, students with and without it, and what the figures allow one to say.
 
+mod examine;
 mod experiment;
 mod lessons;
 mod measure;

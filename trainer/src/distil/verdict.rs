@@ -1,11 +1,11 @@
 //! What the figures allow one to say.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::evaluate::statistics::margin;
 
 /// A comparison of the two arms over the seeds, in AP from 0 to 100.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Distilled minus control, seed by seed.
     pub differences: Vec<f64>,
