@@ -7,6 +7,7 @@ mod evaluate;
 mod label;
 mod plan;
 mod recipe;
+mod report;
 mod scenes;
 
 use std::process::ExitCode;
@@ -40,6 +41,9 @@ enum Command {
     /// Measure a model file on labelled pictures
     #[command(after_help = evaluate::EXAMPLES)]
     Evaluate(evaluate::Arguments),
+    /// Write the page of a run again, from what lies in its folder
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::Arguments),
     /// Look at sets of pictures, whatever their format
     Data(data::Arguments),
     /// Draw scenes like those that the shapes recipe learns from
@@ -56,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Label(arguments) => label::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Scenes(arguments) => scenes::run(&arguments),
     };

@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 use retort::model::{InputKind, LoadOptions, Model};
-use retort::predict::{BOARDS, Prediction};
+use retort::predict::BOARDS;
 
 use super::recipe::RecipeArguments;
 use crate::data::Sample;
 use crate::distil::{class_names, network};
+use crate::evaluate::Cost;
 use crate::export::{contract, encode, quantised_model};
 use crate::nets::{Folded, Network, Weights};
 use crate::quantise::calibrate;
@@ -34,7 +35,7 @@ struct Facts {
     weights_bytes: usize,
     arena_bytes: usize,
     /// Predicted milliseconds of one inference in int8, by board, on all of its cores.
-    predicted_ms: std::collections::BTreeMap<&'static str, f64>,
+    predicted_ms: std::collections::BTreeMap<String, f64>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
@@ -82,13 +83,13 @@ fn facts(recipe: &Recipe, key: &'static str, network: &Network, classes: &[Strin
     let bytes = encode(model, contract(recipe, network, classes, Default::default()).to_metadata());
     let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
     let model = Model::from_bytes(&bytes, std::path::Path::new(key), &options)?;
-    let predicted = BOARDS.iter().map(|board| (board.key, Prediction::of(&model, board, board.cores).ms()));
+    let cost = Cost::of(&model);
     Ok(Facts {
         network: key,
         parameters: network.parameters(),
         macs: network.macs(),
-        weights_bytes: model.weights_bytes(),
-        arena_bytes: model.arena_bytes(),
-        predicted_ms: predicted.collect(),
+        weights_bytes: cost.weights_bytes,
+        arena_bytes: cost.arena_bytes,
+        predicted_ms: cost.predicted_ms,
     })
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::experiment::{Arm, ExperimentError, learn};
 use super::lessons::Signals;
@@ -25,7 +25,7 @@ const STEP: f32 = 0.125;
 const WIDEST: f32 = 16.0;
 
 /// One assistant.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Assisting {
     /// Its width as a multiple of the student's.
     pub scale: f32,
@@ -36,7 +36,7 @@ pub struct Assisting {
 }
 
 /// What trying an assistant out showed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Probe {
     /// Multiply-accumulates of the teacher and of the student.
     pub macs: [u64; 2],
@@ -55,7 +55,7 @@ pub struct Probe {
 }
 
 /// Who stands between teacher and student.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Assistants {
     /// From the teacher down; empty where there is none.
     pub chain: Vec<Assisting>,
