@@ -4,6 +4,7 @@ mod compare;
 mod data;
 mod distil;
 mod evaluate;
+mod family;
 mod label;
 mod plan;
 mod recipe;
@@ -29,6 +30,9 @@ enum Command {
     /// Train a network on labels alone, and write it as int8 ONNX
     #[command(after_help = distil::TRAIN_EXAMPLES)]
     Train(distil::Arguments),
+    /// Teach a student for each budget, from one teacher, and draw accuracy over cost
+    #[command(after_help = family::EXAMPLES)]
+    Family(family::Arguments),
     /// Try every loss by itself against the same control
     #[command(after_help = compare::EXAMPLES)]
     Compare(compare::Arguments),
@@ -56,6 +60,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Distill(arguments) => distil::run(&arguments, false),
         Command::Train(arguments) => distil::run(&arguments, true),
+        Command::Family(arguments) => family::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Label(arguments) => label::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),

@@ -60,6 +60,16 @@ pub enum ExperimentError {
     /// Its answers could not be kept.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// No student is small enough.
+    #[error(
+        "no student fits into {budget}: the narrowest takes {least}; raise the budget, or give the recipe a smaller student"
+    )]
+    Budget {
+        /// The budget.
+        budget: String,
+        /// What the narrowest costs.
+        least: String,
+    },
     /// A binding does not fit the student or the teacher.
     #[error(transparent)]
     Tie(#[from] TieError),
