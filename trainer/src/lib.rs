@@ -20,3 +20,4 @@ pub mod recipe;
 pub mod report;
 pub mod teacher;
 pub mod train;
+mod whole;

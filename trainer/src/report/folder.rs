@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use crate::whole;
+
 /// Something in the run folder that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}; choose another folder with --run")]
@@ -40,10 +42,7 @@ impl RunFolder {
     /// Writes a file under a temporary name and renames it.
     pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> Result<(), FolderError> {
         let path = self.file(name);
-        let partial = self.file(&format!("{name}.partial"));
-        let fail = |source| FolderError { path: path.clone(), source };
-        std::fs::write(&partial, contents).map_err(fail)?;
-        std::fs::rename(&partial, &path).map_err(fail)
+        whole::write(&path, contents).map_err(|source| FolderError { path, source })
     }
 
     /// Starts a table with a line of headings.
