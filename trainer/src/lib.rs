@@ -2,9 +2,11 @@
 //!
 //! The way of a model through the folders: [`recipe`] says what to do; [`data`] reads or draws pictures; [`nets`] describes the
 //! networks; [`losses`], [`bindings`] and [`train`] teach them; [`distil`] runs the experiment; [`quantise`] finds the ranges of int8
-//! values; [`export`] writes ONNX; [`evaluate`] measures the written file; [`report`] says what came of it.
+//! values; [`export`] writes ONNX; [`evaluate`] measures the written file; [`audit`] asks what the teacher is bad at and which of
+//! its mistakes the student took over; [`report`] says what came of it.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod bindings;
 pub mod cli;
 pub mod data;
@@ -18,3 +20,4 @@ pub mod recipe;
 pub mod report;
 pub mod teacher;
 pub mod train;
+mod whole;

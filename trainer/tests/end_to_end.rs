@@ -67,6 +67,7 @@ fn a_recipe_becomes_measured_files() {
     assert_eq!(results.students.len(), 4);
     let names =
         ["recipe.toml", "environment.json", "training.csv", "results.csv", "card.md", "verdict.txt", "picture-0.png"];
+    let names = names.iter().chain(&["audit.json", "audit.txt", "inheritance.json", "comparison.json", "report.html"]);
     for name in names {
         assert!(folder.file(name).is_file(), "{name} is missing");
     }
@@ -184,5 +185,6 @@ fn labels_alone_make_a_student_too() {
     let place = tempfile::tempdir().expect("a folder");
     let (results, folder) = run(&recipe, place.path(), Options { labels_only: true, ..Options::default() });
     assert!(results.teacher.is_none() && results.verdict.is_none() && results.students.len() == 1);
+    assert!(folder.file("report.html").is_file() && !folder.file("audit.json").exists());
     assert!(folder.file("student.onnx").is_file() && !folder.file("teacher.onnx").exists());
 }

@@ -56,7 +56,9 @@ fn lesson(network: &Network, taps: &[Tap], step: usize) -> Lesson {
         teacher: (0..BATCH).map(|_| Answer { classes: floats(CLASSES), boxes: Vec::new() }).collect(),
         features: taps
             .iter()
-            .map(|tap| (0..BATCH).map(|_| Feature { shape: tap.shape, values: floats(tap.shape.iter().product()) }).collect())
+            .map(|tap| {
+                (0..BATCH).map(|_| Feature { shape: tap.shape, values: floats(tap.shape.iter().product()) }).collect()
+            })
             .collect(),
         places: (0..BATCH).collect(),
         ..Lesson::default()

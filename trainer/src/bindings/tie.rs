@@ -100,7 +100,9 @@ impl Tie {
         match loss.kind() {
             Kind::Answers => {
                 if loss == Loss::Dkd && student.head.classes() < 3 {
-                    return Err(refuse("tells the target from the other classes, of which there is but one; use kd".into()));
+                    return Err(refuse(
+                        "tells the target from the other classes, of which there is but one; use kd".into(),
+                    ));
                 }
             }
             Kind::Own if loss == Loss::Exits => tie.exits(student).map_err(refuse)?,

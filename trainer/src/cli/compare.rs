@@ -41,8 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     let options = Options { resume: arguments.resume, labels_only: false, place: arguments.recipe.device };
     let bars = Bars::default();
-    let comparison =
-        arguments.recipe.on_threads(|| Ok(compare(&recipe, &losses, &folder, &bars, options)?))?;
+    let comparison = arguments.recipe.on_threads(|| Ok(compare(&recipe, &losses, &folder, &bars, options)?))?;
     if arguments.json {
         println!("{}", serde_json::to_string(&comparison)?);
         return Ok(());

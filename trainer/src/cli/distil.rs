@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::recipe::RecipeArguments;
 use crate::distil::{Options, experiment};
-use crate::report::{Bars, Look};
+use crate::report::{Bars, Look, PAGE};
 
 pub(super) const EXAMPLES: &str = "Examples:
   retort-train distill models/recipes/shapes.toml
@@ -41,6 +41,10 @@ pub(super) fn run(arguments: &Arguments, labels_only: bool) -> Result<()> {
     if let Some(verdict) = &results.verdict {
         bars.say(&verdict.words);
     }
-    bars.say(&format!("The student is {}.", folder.file("student.onnx").display()));
+    if let Some(verdict) = &results.assistance {
+        bars.say(&verdict.words);
+    }
+    let (student, page) = (folder.file("student.onnx"), folder.file(PAGE));
+    bars.say(&format!("The student is {}; {} tells everything about it.", student.display(), page.display()));
     Ok(())
 }

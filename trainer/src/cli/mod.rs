@@ -4,9 +4,11 @@ mod compare;
 mod data;
 mod distil;
 mod evaluate;
+mod family;
 mod label;
 mod plan;
 mod recipe;
+mod report;
 mod scenes;
 
 use std::process::ExitCode;
@@ -28,6 +30,9 @@ enum Command {
     /// Train a network on labels alone, and write it as int8 ONNX
     #[command(after_help = distil::TRAIN_EXAMPLES)]
     Train(distil::Arguments),
+    /// Teach a student for each budget, from one teacher, and draw accuracy over cost
+    #[command(after_help = family::EXAMPLES)]
+    Family(family::Arguments),
     /// Try every loss by itself against the same control
     #[command(after_help = compare::EXAMPLES)]
     Compare(compare::Arguments),
@@ -40,6 +45,9 @@ enum Command {
     /// Measure a model file on labelled pictures
     #[command(after_help = evaluate::EXAMPLES)]
     Evaluate(evaluate::Arguments),
+    /// Write the page of a run again, from what lies in its folder
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::Arguments),
     /// Look at sets of pictures, whatever their format
     Data(data::Arguments),
     /// Draw scenes like those that the shapes recipe learns from
@@ -52,10 +60,12 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Distill(arguments) => distil::run(&arguments, false),
         Command::Train(arguments) => distil::run(&arguments, true),
+        Command::Family(arguments) => family::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Label(arguments) => label::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Scenes(arguments) => scenes::run(&arguments),
     };

@@ -1,15 +1,11 @@
 //! `retort-train plan`: what a recipe's networks will cost on a board, before anything is trained.
 
 use anyhow::Result;
-use retort::model::{InputKind, LoadOptions, Model};
-use retort::predict::{BOARDS, Prediction};
+use retort::predict::BOARDS;
 
 use super::recipe::RecipeArguments;
-use crate::data::Sample;
-use crate::distil::{class_names, network};
-use crate::export::{contract, encode, quantised_model};
-use crate::nets::{Folded, Network, Weights};
-use crate::quantise::calibrate;
+use crate::distil::{class_names, cost, network};
+use crate::nets::Network;
 use crate::recipe::Recipe;
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -34,7 +30,7 @@ struct Facts {
     weights_bytes: usize,
     arena_bytes: usize,
     /// Predicted milliseconds of one inference in int8, by board, on all of its cores.
-    predicted_ms: std::collections::BTreeMap<&'static str, f64>,
+    predicted_ms: std::collections::BTreeMap<String, f64>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
@@ -71,24 +67,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Plans the network as the runtime will, with random weights: neither size nor speed depends on them.
 fn facts(recipe: &Recipe, key: &'static str, network: &Network, classes: &[String]) -> Result<Facts> {
-    let folded = Folded::new(&Weights::random(network, 1));
-    let shape = network.input();
-    let pixels = (0..shape.len()).map(|i| (i * 37 % 256) as u8).collect();
-    let sample = Sample { channels: shape.channels, ..Sample::rgb(shape.width, shape.height, pixels) };
-    let ranges = calibrate(&folded, &[&sample], 1.0);
-    let model = quantised_model(&folded, &ranges, key)?;
-    let bytes = encode(model, contract(recipe, network, classes, Default::default()).to_metadata());
-    let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
-    let model = Model::from_bytes(&bytes, std::path::Path::new(key), &options)?;
-    let predicted = BOARDS.iter().map(|board| (board.key, Prediction::of(&model, board, board.cores).ms()));
+    let cost = cost(recipe, network, classes)?;
     Ok(Facts {
         network: key,
         parameters: network.parameters(),
         macs: network.macs(),
-        weights_bytes: model.weights_bytes(),
-        arena_bytes: model.arena_bytes(),
-        predicted_ms: predicted.collect(),
+        weights_bytes: cost.weights_bytes,
+        arena_bytes: cost.arena_bytes,
+        predicted_ms: cost.predicted_ms,
     })
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::experiment::{Arm, ExperimentError, learn};
 use super::lessons::Signals;
@@ -25,7 +25,7 @@ const STEP: f32 = 0.125;
 const WIDEST: f32 = 16.0;
 
 /// One assistant.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Assisting {
     /// Its width as a multiple of the student's.
     pub scale: f32,
@@ -36,7 +36,7 @@ pub struct Assisting {
 }
 
 /// What trying an assistant out showed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Probe {
     /// Multiply-accumulates of the teacher and of the student.
     pub macs: [u64; 2],
@@ -55,7 +55,7 @@ pub struct Probe {
 }
 
 /// Who stands between teacher and student.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Assistants {
     /// From the teacher down; empty where there is none.
     pub chain: Vec<Assisting>,
@@ -150,12 +150,7 @@ fn middle(recipe: &Recipe, student: &Network, teacher: u64) -> Result<f32, Exper
 }
 
 /// Tries out an assistant in the middle of the gap.
-fn probe(
-    bench: &Bench<'_>,
-    teacher: &Arc<Teacher>,
-    student: &Network,
-    resume: bool,
-) -> Result<Probe, ExperimentError> {
+fn probe(bench: &Bench<'_>, teacher: &Arc<Teacher>, student: &Network, resume: bool) -> Result<Probe, ExperimentError> {
     let recipe = bench.recipe;
     let macs = [teacher.macs(), student.macs() as u64];
     let share = recipe.distil.probe;
@@ -164,7 +159,10 @@ fn probe(
         Probe { macs, scale: 1.0, share, direct: Vec::new(), assisted: Vec::new(), helps: false, words: String::new() };
     if gap < NARROW {
         probe.words = match macs[0] {
-            0 => "No assistant: nobody knows how large the teacher is; name assistants with distil.assistant = \"chain\"".into(),
+            0 => {
+                "No assistant: nobody knows how large the teacher is; name assistants with distil.assistant = \"chain\""
+                    .into()
+            }
             _ => format!("No assistant: the teacher computes {gap:.1} times as much as the student, which is no gap"),
         };
         return Ok(probe);

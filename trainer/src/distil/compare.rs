@@ -97,7 +97,8 @@ impl Comparison {
     /// A line a loss: the students' mean and deviation over the seeds, and the gain over the control with its 95 % interval.
     pub fn table(&self) -> Table {
         let name = self.control.first().map_or("AP", |student| student.int8.name());
-        let headings = ["loss".to_owned(), format!("{name}, f32"), format!("{name}, int8"), "gain, int8".into(), "".into()];
+        let headings =
+            ["loss".to_owned(), format!("{name}, f32"), format!("{name}, int8"), "gain, int8".into(), "".into()];
         let mut table = Table::new(headings);
         let spread = |students: &[Student], figures: fn(&Student) -> &Figures| {
             let values: Vec<f64> = students.iter().map(|student| figures(student).main()).collect();

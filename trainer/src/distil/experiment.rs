@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tract_onnx::pb::ModelProto;
 
 use super::assistants::{Assistants, assist};
+use super::examine::examine;
 use super::lessons::Signals;
 use super::measure::{Figures, measure};
 use super::pictures::{PictureError, Pictures, Set};
@@ -23,7 +24,9 @@ use crate::export::{Description, MissingRange, WriteError, contract, float_model
 use crate::nets::{Folded, Network, Shape, ShapeError, Weights};
 use crate::quantise::{Ranges, calibrate};
 use crate::recipe::Recipe;
-use crate::report::{Bars, FolderError, Look, RunFolder, Table, annotated, card, curves, environment};
+use crate::report::{
+    Bars, FolderError, Look, PageError, RunFolder, Table, annotated, card, curves, environment, write_page,
+};
 use crate::teacher::{CacheError, TeacherError};
 use crate::train::{CheckpointError, Place, TrainError};
 
@@ -57,6 +60,16 @@ pub enum ExperimentError {
     /// Its answers could not be kept.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// No student is small enough.
+    #[error(
+        "no student fits into {budget}: the narrowest takes {least}; raise the budget, or give the recipe a smaller student"
+    )]
+    Budget {
+        /// The budget.
+        budget: String,
+        /// What the narrowest costs.
+        least: String,
+    },
     /// A binding does not fit the student or the teacher.
     #[error(transparent)]
     Tie(#[from] TieError),
@@ -85,13 +98,16 @@ pub enum ExperimentError {
         /// The run's recipe.
         path: PathBuf,
     },
+    /// The page could not be made.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// A picture could not be written.
     #[error("cannot write a picture")]
     Picture(#[from] image::ImageError),
 }
 
 /// Which of the students.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Arm {
     /// With the teacher, through assistants if there are any.
@@ -114,7 +130,7 @@ impl Arm {
 }
 
 /// One student, measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Student {
     /// With or without the teacher.
     pub arm: Arm,
@@ -129,14 +145,18 @@ pub struct Student {
 }
 
 /// Everything that was measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Results {
     /// The teacher, if there is one and it is a single file.
     pub teacher: Option<Figures>,
     /// All arms, seed by seed.
     pub students: Vec<Student>,
     /// Who stood between teacher and student.
+    #[serde(default)]
     pub assistants: Assistants,
+    /// What the int8 files say about them; none where there was nobody.
+    #[serde(default)]
+    pub assistance: Option<Verdict>,
     /// What the int8 files say about distillation; none without a teacher.
     pub verdict: Option<Verdict>,
     /// What the kept student loses from f32 to int8, from 0 to 100.
@@ -200,12 +220,12 @@ pub fn experiment(
     let main = |arm: Arm| -> Vec<f64> {
         students.iter().filter(|student| student.arm == arm).map(|student| student.int8.main()).collect()
     };
+    let what = format!("{} (int8)", students.first().map_or("AP", |student| student.int8.name()));
+    let assisted = assisted.is_some();
     let results = Results {
         teacher: figures,
-        verdict: direct.is_some().then(|| {
-            let name = students.first().map_or("AP", |student| student.int8.name());
-            Verdict::new(&format!("{name} (int8)"), &main(Arm::Distilled), &main(Arm::Control))
-        }),
+        verdict: direct.is_some().then(|| Verdict::new(&what, &main(Arm::Distilled), &main(Arm::Control))),
+        assistance: assisted.then(|| Verdict::of("The assistant", &what, &main(Arm::Distilled), &main(Arm::Direct))),
         int8_loss: kept.map_or(0.0, |kept| kept.float.main() - kept.int8.main()),
         classes: pictures.classes.clone(),
         assistants,
@@ -216,7 +236,12 @@ pub fn experiment(
 }
 
 /// Writes down what is to be done, or checks that it is what the folder was made for, and opens the pictures.
-pub(super) fn prepare(recipe: &Recipe, folder: &RunFolder, bars: &Bars, resume: bool) -> Result<Pictures, ExperimentError> {
+pub(super) fn prepare(
+    recipe: &Recipe,
+    folder: &RunFolder,
+    bars: &Bars,
+    resume: bool,
+) -> Result<Pictures, ExperimentError> {
     let before = folder.read(RECIPE).filter(|_| resume);
     match before {
         Some(text) if text != recipe.to_toml() => {
@@ -367,7 +392,13 @@ impl Bench<'_> {
     }
 
     /// Measures a file and adds a line to the table of results.
-    pub(super) fn measured(&self, network: &str, seed: u64, file: &str, path: &Path) -> Result<Figures, ExperimentError> {
+    pub(super) fn measured(
+        &self,
+        network: &str,
+        seed: u64,
+        file: &str,
+        path: &Path,
+    ) -> Result<Figures, ExperimentError> {
         let respondent = Respondent::open(path, None)?;
         let test = &self.pictures.test;
         let bar = self.bars.start(format!("measuring {network}, seed {seed}, {file}"), test.len());
@@ -419,6 +450,8 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
         folder.write("verdict.txt", format!("{}\n", verdict.words))?;
     }
     folder.write("results.json", serde_json::to_string_pretty(results).unwrap_or_default())?;
+    examine(recipe, folder, bench.bars, bench.pictures, arm, results)?;
+    write_page(folder)?;
     Ok(())
 }
 

@@ -112,7 +112,8 @@ pub fn measure(respondent: &Respondent, set: &Set, done: impl Fn(usize) + Sync) 
     Ok(Figures::Detector(summarise(&pictures, classes)))
 }
 
-fn truths(sample: &Sample) -> Vec<Truth> {
+/// The objects of a picture, to be judged by.
+pub fn truths(sample: &Sample) -> Vec<Truth> {
     let truth = |label: &Label| Truth { ignored: label.ignored, ..Truth::new(label.class, from_edges(label.bounds)) };
     sample.boxes.iter().map(truth).collect()
 }

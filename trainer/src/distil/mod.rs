@@ -2,7 +2,10 @@
 
 mod assistants;
 mod compare;
+mod cost;
+mod examine;
 mod experiment;
+mod family;
 mod lessons;
 mod live;
 mod measure;
@@ -14,7 +17,9 @@ mod verdict;
 
 pub use assistants::{Assistants, Assisting, Probe};
 pub use compare::{Compared, Comparison, compare};
+pub use cost::cost;
 pub use experiment::{Arm, ExperimentError, Options, Results, Student, experiment, network};
+pub use family::{Budget, Family, Member, family, fit};
 pub use lessons::{Course, Signals};
 pub use live::{Live, Look};
 pub use measure::{Figures, measure};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::data::{
-    self, CLASSES, Collection, DataError, Dataset, Item, Label, Look, Need, OpenOptions, Part, Rng, Sample, Shares, Split,
-    Store, Task,
+    self, CLASSES, Collection, DataError, Dataset, Item, Label, Look, Need, OpenOptions, Part, Rng, Sample, Shares,
+    Split, Store, Task,
 };
 use crate::recipe::{Recipe, SHAPES};
 use crate::report::Bars;

@@ -95,7 +95,13 @@ pub fn biases(logits: &[f32], classes: usize, priors: &[f64], free: &[usize]) ->
 }
 
 /// Repairs a classifier by unlabelled pictures, and says what that does to test pictures.
-pub fn repair(weights: &mut Weights, free: &[usize], priors: &[f64], pictures: &[&Sample], test: &[&Sample]) -> Repaired {
+pub fn repair(
+    weights: &mut Weights,
+    free: &[usize],
+    priors: &[f64],
+    pictures: &[&Sample],
+    test: &[&Sample],
+) -> Repaired {
     let classes = weights.network.head.classes();
     let even = vec![1.0 / classes as f64; classes];
     let priors = if priors.is_empty() { &even } else { priors };

@@ -1,11 +1,11 @@
 //! What the figures allow one to say.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::evaluate::statistics::margin;
 
 /// A comparison of the two arms over the seeds, in AP from 0 to 100.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Distilled minus control, seed by seed.
     pub differences: Vec<f64>,
@@ -24,6 +24,11 @@ pub struct Verdict {
 impl Verdict {
     /// Compares figures of the same seeds in the same order. `what` names the figure, such as "AP of the int8 file".
     pub fn new(what: &str, distilled: &[f64], control: &[f64]) -> Verdict {
+        Verdict::of("Distillation", what, distilled, control)
+    }
+
+    /// Compares figures with and without something, `subject` by name.
+    pub fn of(subject: &str, what: &str, distilled: &[f64], control: &[f64]) -> Verdict {
         let differences: Vec<f64> = distilled.iter().zip(control).map(|(d, c)| d - c).collect();
         let count = differences.len() as f64;
         let gain = differences.iter().sum::<f64>() / count.max(1.0);
@@ -38,7 +43,7 @@ impl Verdict {
         let within = margin.map(|margin| format!(" ± {margin:.1} (95 %)")).unwrap_or_default();
         let words = if gained {
             format!(
-                "Distillation gains {gain:.1}{within} points of {what} over {} seeds; one arm's seeds lie at most \
+                "{subject} gains {gain:.1}{within} points of {what} over {} seeds; one arm's seeds lie at most \
                  {spread:.1} apart.",
                 differences.len()
             )
@@ -46,8 +51,8 @@ impl Verdict {
             format!("One seed shows no spread, so no gain is claimed: {gain:+.1} points of {what}.")
         } else {
             format!(
-                "No gain is claimed inside the noise: {gain:+.1}{within} points of {what} over {} seeds, whose spread \
-                 is {spread:.1}.",
+                "No gain is claimed inside the noise: {subject} makes {gain:+.1}{within} points of {what} over {} \
+                 seeds, whose spread is {spread:.1}.",
                 differences.len()
             )
         };

@@ -11,6 +11,7 @@ use prost::Message;
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
 use crate::nets::{Head, Network};
+use crate::whole;
 
 pub use contract::{Description, contract};
 pub use float::float_model;
@@ -70,8 +71,5 @@ pub fn encode(mut model: ModelProto, metadata: Vec<(String, String)>) -> Vec<u8>
 
 /// Writes a model with metadata under a temporary name and renames.
 pub fn write(model: ModelProto, metadata: Vec<(String, String)>, path: &Path) -> Result<(), WriteError> {
-    let fail = |source| WriteError { path: path.to_owned(), source };
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, encode(model, metadata)).map_err(fail)?;
-    std::fs::rename(&partial, path).map_err(fail)
+    whole::write(path, encode(model, metadata)).map_err(|source| WriteError { path: path.to_owned(), source })
 }

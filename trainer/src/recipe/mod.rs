@@ -139,9 +139,13 @@ mod tests {
 
     #[test]
     fn bindings_are_completed_by_what_is_usual_for_their_loss() {
-        let recipe = resolve("[[distil.bindings]]\nloss = \"pkd\"\nstudent = \"stage2.0.dense\"\n", &[]).expect("valid");
+        let recipe =
+            resolve("[[distil.bindings]]\nloss = \"pkd\"\nstudent = \"stage2.0.dense\"\n", &[]).expect("valid");
         let [binding] = &recipe.distil.bindings[..] else { panic!("one binding") };
-        assert_eq!((binding.weight, binding.teacher.as_str(), binding.student.as_str()), (10.0, "auto", "stage2.0.dense"));
+        assert_eq!(
+            (binding.weight, binding.teacher.as_str(), binding.student.as_str()),
+            (10.0, "auto", "stage2.0.dense")
+        );
         assert_eq!(resolve(&recipe.to_toml(), &[]).expect("spelled out"), recipe);
         let set = resolve("", &["distil.bindings=[{loss=\"kd\", temperature=2}]"]).expect("valid");
         assert_eq!(set.distil.bindings[0].temperature, 2.0);

@@ -406,7 +406,10 @@ impl Recipe {
                 return refuse("teacher.answers", "go with pictures that have names, not with drawn scenes");
             }
             if self.distil.views > 0 || self.distil.live {
-                return refuse("teacher.answers", "are about pictures as they are: set distil.views to 0, distil.live to false");
+                return refuse(
+                    "teacher.answers",
+                    "are about pictures as they are: set distil.views to 0, distil.live to false",
+                );
             }
         }
         for (place, binding) in self.distil.bindings.iter().enumerate() {

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use crate::whole;
+
 /// Something in the run folder that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}; choose another folder with --run")]
@@ -40,10 +42,7 @@ impl RunFolder {
     /// Writes a file under a temporary name and renames it.
     pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> Result<(), FolderError> {
         let path = self.file(name);
-        let partial = self.file(&format!("{name}.partial"));
-        let fail = |source| FolderError { path: path.clone(), source };
-        std::fs::write(&partial, contents).map_err(fail)?;
-        std::fs::rename(&partial, &path).map_err(fail)
+        whole::write(&path, contents).map_err(|source| FolderError { path, source })
     }
 
     /// Starts a table with a line of headings.
@@ -74,6 +73,15 @@ impl RunFolder {
         Ok(())
     }
 
+    /// Removes a file, if it is there.
+    pub fn remove(&self, name: &str) -> Result<(), FolderError> {
+        let path = self.file(name);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(FolderError { path, source }),
+            _ => Ok(()),
+        }
+    }
+
     /// Adds a line to a table; lines from several threads do not mix.
     pub fn add_row(&self, name: &str, row: &str) -> Result<(), FolderError> {
         let path = self.file(name);
@@ -101,6 +109,9 @@ mod tests {
         assert_eq!(run.read("t.csv").expect("read"), "a,b\n3,4\n");
         run.clear(&["csv"]).expect("cleared");
         assert_eq!(run.read("t.csv"), None);
+        run.write("a.json", "{}").expect("written");
+        run.remove("a.json").and_then(|()| run.remove("a.json")).expect("removed, and not there");
+        assert!(!run.file("a.json").exists());
         std::fs::write(folder.path().join("file"), "").expect("written");
         let error = RunFolder::create(&folder.path().join("file/run")).expect_err("a file is in the way");
         assert!(error.to_string().contains("--run"));

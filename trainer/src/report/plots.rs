@@ -83,6 +83,11 @@ pub fn confusion(title: &str, names: &[String], confusion: &Confusion) -> Drawin
 
 /// A reliability diagram: accuracy over confidence, and below it how many answers have that confidence.
 pub fn reliability(title: &str, reliability: &Reliability) -> Drawing {
+    reliability_chart(title, reliability).draw()
+}
+
+/// The same before it is laid out.
+pub(super) fn reliability_chart(title: &str, reliability: &Reliability) -> Chart {
     let bars = |value: &dyn Fn(&Bin) -> f64| {
         let filled = reliability.bins.iter().map(|bin| [0.5 * (bin.low + bin.high), value(bin)]);
         filled.collect::<Vec<_>>()
@@ -96,7 +101,7 @@ pub fn reliability(title: &str, reliability: &Reliability) -> Drawing {
     chart.panels[0].weight = 3.0;
     chart.panels.push(Panel::new(Axis::from_zero("answers"), vec![counts]));
     chart.size = [720, 720];
-    chart.draw()
+    chart
 }
 
 /// A table of a run that cannot be drawn.
@@ -189,7 +194,7 @@ pub fn curves(title: &str, csv: &str) -> Result<Drawing, CurvesError> {
 }
 
 /// Of too many points some, evenly, and the last.
-fn thinned(points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
+pub(super) fn thinned(points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
     let every = points.len().div_ceil(POINTS).max(1);
     let last = points.len().saturating_sub(1);
     points.into_iter().enumerate().filter(|(i, _)| i % every == 0 || *i == last).map(|(_, point)| point).collect()

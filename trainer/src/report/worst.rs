@@ -94,6 +94,11 @@ pub fn wrong_classes(
     Some(sheet)
 }
 
+/// A picture whose longer side is brought down to so many pixels, if it is longer.
+pub fn reduced(sample: &Sample, side: u32) -> RgbImage {
+    scaled(sample, (side as f32 / sample.width.max(sample.height).max(1) as f32).min(1.0))
+}
+
 fn short(text: &str, letters: usize) -> String {
     if text.chars().count() <= letters {
         text.into()
@@ -185,5 +190,7 @@ mod tests {
         assert!(wrong_classes(&[(0, &[0.9, 0.1], 0)], 9, &[], load).is_none());
         let sheet = wrong_classes(&[(0, &[0.9, 0.1], 1), (1, &[0.2, 0.8], 0)], 9, &[], load).expect("two");
         assert_eq!(sheet.width(), 2 * (TILE + 3 * GAP));
+        let sizes = [4, 2].map(|side| reduced(&Sample::rgb(4, 2, vec![0; 24]), side).dimensions());
+        assert_eq!(sizes, [(4, 2), (2, 1)]);
     }
 }

@@ -4,7 +4,6 @@
 //! them. Whoever computes a part of the chunks and copies the files together gets what one machine alone would have got;
 //! chunks that are there already, whole, are not computed again.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -12,6 +11,7 @@ use rayon::prelude::*;
 use super::{Opinion, Teacher, TeacherError};
 use crate::data::{Label, Sample};
 use crate::nets::Answer;
+use crate::whole;
 
 /// Pictures in a file.
 pub const CHUNK: usize = 128;
@@ -108,10 +108,7 @@ impl Cache {
         let mut bytes = MAGIC.to_vec();
         opinions.iter().for_each(|opinion| encode(opinion, &mut bytes));
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-        let partial = path.with_extension("partial");
-        let mut file = std::fs::File::create(&partial).map_err(io)?;
-        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io)?;
-        std::fs::rename(&partial, &path).map_err(io)
+        whole::write(&path, bytes).map_err(io)
     }
 
     /// A chunk; none if it is missing, damaged or of another size, for then it is made anew.

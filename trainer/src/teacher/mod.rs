@@ -23,8 +23,8 @@ pub use cache::{Cache, CacheError, Progress};
 pub use fusion::{fuse_boxes, mean_logits};
 pub use onnx::OnnxTeacher;
 pub use own::OwnTeacher;
-pub use told::Told;
 pub use taps::{Feature, Tap, Tapped, list as taps_of};
+pub use told::Told;
 
 /// What a teacher says about one picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +75,9 @@ pub enum TeacherError {
         of: usize,
     },
     /// It was asked about a picture that its file does not have.
-    #[error("{0} has answers about pictures as they are, and to nothing else: set distil.views to 0 and distil.live to false")]
+    #[error(
+        "{0} has answers about pictures as they are, and to nothing else: set distil.views to 0 and distil.live to false"
+    )]
     Silent(PathBuf),
     /// It cannot be read.
     #[error("cannot read the teacher {path}")]

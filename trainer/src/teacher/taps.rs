@@ -83,7 +83,8 @@ impl Tapped {
     pub fn open(bytes: &[u8], path: &Path, image: &ImageSpec, names: &[String]) -> Result<Tapped, TeacherError> {
         let path = path.to_owned();
         let model = Tapped::model(bytes, &path, names);
-        let (model, taps) = model.map_err(|source| TeacherError::Model { path: path.clone(), source: Box::new(source) })?;
+        let (model, taps) =
+            model.map_err(|source| TeacherError::Model { path: path.clone(), source: Box::new(source) })?;
         Ok(Tapped { path, model, image: image.clone(), taps })
     }
 
@@ -110,7 +111,8 @@ impl Tapped {
     /// # Errors
     /// A [`TeacherError`] that names the file.
     pub fn look(&self, samples: &[Sample]) -> Result<Vec<Vec<Feature>>, TeacherError> {
-        self.features(samples).map_err(|source| TeacherError::Model { path: self.path.clone(), source: Box::new(source) })
+        self.features(samples)
+            .map_err(|source| TeacherError::Model { path: self.path.clone(), source: Box::new(source) })
     }
 
     fn features(&self, samples: &[Sample]) -> Result<Vec<Vec<Feature>>, retort::Error> {

@@ -3,7 +3,6 @@
 //! They are written under another name, flushed to the disk and renamed, so that whoever reads finds the old file or the
 //! new one whole, whenever the program or the machine stopped.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::lesson::Past;
 use super::optimiser::Optimiser;
 use crate::nets::{Network, Weights};
+use crate::whole;
 
 /// First bytes of a checkpoint, version included.
 const MAGIC: &[u8; 8] = b"retortw2";
@@ -128,10 +128,7 @@ fn write<'a>(header: &Header, arrays: impl Iterator<Item = &'a Vec<f32>>, path: 
     bytes.extend(header);
     arrays.flatten().for_each(|value| bytes.extend(value.to_le_bytes()));
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-    let partial = path.with_extension("partial");
-    let mut file = std::fs::File::create(&partial).map_err(io)?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io)?;
-    std::fs::rename(&partial, path).map_err(io)
+    whole::write(path, bytes).map_err(io)
 }
 
 fn read(path: &Path) -> Result<(Header, Vec<u8>), CheckpointError> {

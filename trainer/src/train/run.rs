@@ -12,8 +12,8 @@ use super::device::{DeviceError, Place};
 use super::lesson::{Lesson, LossWeights, Moment, Past, Teaching};
 use super::optimiser::{Optimiser, OptimiserOptions};
 use super::schedule::Schedule;
-use crate::data::Prefetch;
 use crate::bindings::{Loss, Tie};
+use crate::data::Prefetch;
 use crate::losses::{Assigner, LossError};
 use crate::nets::Weights;
 
@@ -231,8 +231,8 @@ fn advance(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Rng;
     use crate::bindings::Loss as BoundLoss;
+    use crate::data::Rng;
     use crate::nets::examples::perceptron;
     use crate::train::{Decline, Labels, Rule};
 

@@ -63,17 +63,22 @@ fn table(outcomes: &[Outcome], size: usize, present: usize) -> Box<Table> {
             recalls[level] = hits as f64 / present as f64;
         }
         points.clear();
-        points.extend(points_at(outcomes.iter().map(|outcome| outcome.fates[size]), bit, present));
+        points.extend(points_at(outcomes.iter().map(|outcome| (outcome.fates[size], 1)), bit, present));
         read_off(&mut points, &mut table.precision[level]);
     }
     table
 }
 
-/// Recall and precision after each detection. A detection that does not count repeats the point before it.
-fn points_at(fates: impl Iterator<Item = Fate>, bit: u16, present: usize) -> impl Iterator<Item = [f64; 2]> {
-    fates.scan([0usize; 2], move |[hits, misses], fate| {
-        *hits += usize::from(fate.hit & bit != 0);
-        *misses += usize::from((fate.hit | fate.ignored) & bit == 0);
+/// Recall and precision after each detection, which comes with how often it is there. A detection that does not count
+/// repeats the point before it.
+pub(super) fn points_at(
+    fates: impl Iterator<Item = (Fate, usize)>,
+    bit: u16,
+    present: usize,
+) -> impl Iterator<Item = [f64; 2]> {
+    fates.scan([0usize; 2], move |[hits, misses], (fate, times)| {
+        *hits += times * usize::from(fate.hit & bit != 0);
+        *misses += times * usize::from((fate.hit | fate.ignored) & bit == 0);
         let (hit, missed) = (*hits as f64, *misses as f64);
         Some([hit / present as f64, hit / (missed + hit + f64::EPSILON)])
     })

@@ -2,7 +2,7 @@
 //!
 //! The way of a detection: [`matching`](self) asks, picture by picture, which object it found at each IoU threshold;
 //! [`Evaluation`] lines the detections of all pictures up by score and reads precision and recall off; [`Summary`] and
-//! [`ClassSummary`] average those; [`Curve`] keeps them whole.
+//! [`ClassSummary`] average those; [`Curve`] keeps them whole; [`Redraw`] gives AP for pictures drawn again.
 //!
 //! All arithmetic is in `f64`, in pycocotools' order of operations, so that a box that sits on a threshold falls on the
 //! same side. Nothing depends on the number of threads.
@@ -11,11 +11,13 @@ mod accumulate;
 mod curve;
 mod matching;
 mod overlap;
+mod redraw;
 mod summary;
 
 pub use accumulate::Evaluation;
 pub use curve::{Curve, OperatingPoint};
 pub use overlap::{overlap, overlap_with_crowd};
+pub use redraw::Redraw;
 pub use summary::{ClassSummary, Summary};
 
 /// IoU thresholds, .50:.05:.95.

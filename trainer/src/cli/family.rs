@@ -1,0 +1,89 @@
+//! `retort-train family`: one teacher, and a student for each budget.
+
+use anyhow::{Context, Result, bail, ensure};
+use retort::predict::BOARDS;
+
+use super::recipe::RecipeArguments;
+use crate::distil::{Budget, Options, family};
+use crate::report::{Bars, Look};
+
+pub(super) const EXAMPLES: &str = "Examples:
+  retort-train family models/recipes/shapes.toml --macs 20M,10M,5M
+  retort-train family models/recipes/shapes.toml --board pi3 --ms 10,5,2.5 --set seeds=[1]";
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    recipe: RecipeArguments,
+    /// Multiply-accumulates that students may take, with commas between; k, M and G may follow
+    #[arg(long, value_delimiter = ',', value_name = "N")]
+    macs: Vec<String>,
+    /// Kilobytes of weights that students may have
+    #[arg(long, value_delimiter = ',', value_name = "KB")]
+    kb: Vec<f64>,
+    /// Predicted milliseconds that students may take on the board
+    #[arg(long, value_delimiter = ',', value_name = "MS")]
+    ms: Vec<f64>,
+    /// The board whose milliseconds count
+    #[arg(long, value_name = "BOARD", default_value = "pi4")]
+    board: String,
+    /// Go on with an interrupted run: what lies in the folder is kept, and the result is the same
+    #[arg(long)]
+    resume: bool,
+    /// Print the results as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let recipe = arguments.recipe.recipe()?;
+    let boards: Vec<&str> = BOARDS.iter().map(|board| board.key).collect();
+    let board = arguments.board.as_str();
+    ensure!(boards.contains(&board), "there is no board `{board}`; there are {}", boards.join(", "));
+    let mut budgets = Vec::new();
+    for text in &arguments.macs {
+        budgets.push(Budget::Macs(count(text)?));
+    }
+    budgets.extend(arguments.kb.iter().map(|kb| Budget::Bytes((kb * 1e3) as usize)));
+    budgets.extend(arguments.ms.iter().map(|&ms| Budget::Milliseconds(board.to_owned(), ms)));
+    if budgets.is_empty() {
+        bail!("there is no budget: give --macs, --kb or --ms");
+    }
+    let folder = arguments.recipe.folder(&recipe)?;
+    let options = Options { resume: arguments.resume, labels_only: false, place: arguments.recipe.device };
+    let bars = Bars::default();
+    let family = arguments.recipe.on_threads(|| Ok(family(&recipe, &budgets, board, &folder, &bars, options)?))?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&family)?);
+        return Ok(());
+    }
+    print!("{}", family.table().render(Look::of_stdout()));
+    bars.say(&format!("The family is drawn in {}.", folder.file("family.png").display()));
+    Ok(())
+}
+
+/// A number with k, M or G behind it.
+fn count(text: &str) -> Result<u64> {
+    let (digits, factor) = match text.char_indices().next_back() {
+        Some((at, 'k')) => (&text[..at], 1e3),
+        Some((at, 'M')) => (&text[..at], 1e6),
+        Some((at, 'G')) => (&text[..at], 1e9),
+        _ => (text, 1.0),
+    };
+    let number: f64 = digits.trim().parse().with_context(|| format!("`{text}` is no number such as 60M"))?;
+    ensure!(number.is_finite() && number > 0.0, "`{text}` is no positive number");
+    Ok((number * factor) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_may_have_a_letter() {
+        assert_eq!(count("60M").expect("a number"), 60_000_000);
+        assert_eq!(count("1.5k").expect("a number"), 1_500);
+        assert_eq!(count("12").expect("a number"), 12);
+        assert!(count("M").is_err() && count("-3k").is_err() && count("").is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! What a model file costs: bytes, work, and milliseconds on boards and on this machine.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use retort::Error;
+use retort::model::Model;
+use retort::predict::{BOARDS, Prediction};
+use serde::{Deserialize, Serialize};
+
+/// Runs that are not timed: caches fill and threads wake up.
+const WARMUP: usize = 3;
+/// Runs that are timed at most; the time is stated in the middle one of them.
+const RUNS: usize = 200;
+
+/// What a model takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Multiply-accumulates of one inference.
+    pub macs: u64,
+    /// Bytes of weights, as the runtime holds them.
+    pub weights_bytes: usize,
+    /// Bytes of working memory.
+    pub arena_bytes: usize,
+    /// Predicted milliseconds of one inference on all cores, by the key of the board.
+    pub predicted_ms: BTreeMap<String, f64>,
+}
+
+/// How long one inference takes on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Median milliseconds, without what comes before and after the network.
+    pub median_ms: f64,
+    /// Inferences that were timed.
+    pub runs: usize,
+    /// Threads.
+    pub threads: usize,
+}
+
+impl Cost {
+    /// Of a loaded model.
+    pub fn of(model: &Model) -> Cost {
+        let predicted =
+            BOARDS.iter().map(|board| (board.key.to_owned(), Prediction::of(model, board, board.cores).ms()));
+        Cost {
+            macs: model.macs(),
+            weights_bytes: model.weights_bytes(),
+            arena_bytes: model.arena_bytes(),
+            predicted_ms: predicted.collect(),
+        }
+    }
+}
+
+impl Latency {
+    /// Runs the model on what its input happens to hold, for about as long as `limit` at most.
+    ///
+    /// # Errors
+    /// What the runtime says of a model that does not run.
+    pub fn measure(model: &Model, limit: Duration) -> Result<Latency, Error> {
+        let mut session = model.session();
+        let started = Instant::now();
+        for _ in 0..WARMUP {
+            session.run()?;
+        }
+        let mut times = Vec::new();
+        while times.is_empty() || (times.len() < RUNS && started.elapsed() < limit) {
+            let before = Instant::now();
+            session.run()?;
+            times.push(before.elapsed().as_secs_f64() * 1e3);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(Latency { median_ms: times[times.len() / 2], runs: times.len(), threads: session.threads() })
+    }
+}
