@@ -159,7 +159,7 @@ impl Tie {
         if !whole(rows, s.height) || !whole(columns, s.width) {
             return Err(format!(
                 "the student's {} is {}×{} cells, the teacher's {} {rows}×{columns}; one must be a whole multiple of the \
-                 other. Name other taps; `retort-train plan` lists them",
+                 other. Name other taps; `retort-train plan --taps` lists them",
                 student.nodes[tap].name, s.height, s.width, teacher.name
             ));
         }
@@ -461,5 +461,5 @@ fn teacher_tap(name: &str, student: &Network, tap: usize, teacher: &[Tap]) -> Re
             .ok_or_else(|| format!("the teacher has no map that fits the student's ({}); name one", own()));
     }
     let found = teacher.iter().position(|tap| tap.name == name);
-    found.ok_or_else(|| format!("the teacher has no tensor `{name}`; `retort-train plan` lists those it has"))
+    found.ok_or_else(|| format!("the teacher has no tensor `{name}`; `retort-train plan --taps` lists those it has"))
 }

@@ -1,24 +1,58 @@
 //! `retort-train plan`: what a recipe's networks will cost on a board, before anything is trained.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use retort::predict::BOARDS;
 
 use super::recipe::RecipeArguments;
+use crate::bindings::taps;
 use crate::distil::{class_names, cost, network};
 use crate::nets::Network;
 use crate::recipe::Recipe;
+use crate::teacher::taps_of;
 
 pub(super) const EXAMPLES: &str = "Examples:
   retort-train plan models/recipes/shapes.toml
-  retort-train plan models/recipes/shapes.toml --set student.scale=0.5 --set data.width=160";
+  retort-train plan models/recipes/shapes.toml --set student.scale=0.5 --set data.width=160
+  retort-train plan RECIPE.toml --taps";
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     recipe: RecipeArguments,
+    /// List the layers of the student and the tensors of the teacher that bindings may name
+    #[arg(long)]
+    taps: bool,
     /// Print the facts as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// Prints where the student and the teacher can be tapped; `auto` and `all` are chosen among the lines with a star.
+fn list_taps(recipe: &Recipe, classes: usize) -> Result<()> {
+    let own = |key: &'static str| -> Result<()> {
+        let network = network(recipe, key, classes)?;
+        let (ends, all) = (taps::ends(&network), taps::all(&network));
+        println!("{key}");
+        for place in ends {
+            let shape = network.nodes[place].shape;
+            let size = format!("{}×{}×{}", shape.height, shape.width, shape.channels);
+            let star = if all.contains(&place) { "*" } else { "" };
+            println!("  {:32}{size:>14} {star}", network.nodes[place].name);
+        }
+        Ok(())
+    };
+    own("student")?;
+    if recipe.teacher.models.is_empty() {
+        return own("teacher");
+    }
+    for path in &recipe.teacher.models {
+        println!("{path}");
+        for tap in taps_of(&std::fs::read(path).with_context(|| format!("cannot read {path}"))?) {
+            let [rows, columns, channels] = tap.shape;
+            println!("  {:32}{:>14}", tap.name, format!("{rows}×{columns}×{channels}"));
+        }
+    }
+    Ok(())
 }
 
 /// What is known of a network before it is trained.
@@ -36,6 +70,9 @@ struct Facts {
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let recipe = arguments.recipe.recipe()?;
     let classes = class_names(&recipe)?;
+    if arguments.taps {
+        return list_taps(&recipe, classes.len());
+    }
     let mut all = Vec::new();
     for key in ["teacher", "student"] {
         if key == "teacher" && !recipe.teacher.models.is_empty() {

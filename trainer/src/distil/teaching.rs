@@ -8,7 +8,7 @@ use super::lessons::Signals;
 use super::live::Live;
 use super::pictures::Set;
 use super::trainings::{Bench, Task};
-use crate::bindings::{Binding, Kind, Tie};
+use crate::bindings::{Binding, Kind, Loss, Tie};
 use crate::data::Sample;
 use crate::export::{Description, float_model};
 use crate::nets::{Folded, Network};
@@ -103,6 +103,14 @@ pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) 
     }
     for tie in &ties {
         bench.bars.say(&tie.words(student));
+    }
+    let alike = matches!(*teacher, Teacher::Own(_)) && bench.recipe.teacher.network.block == bench.recipe.student.block;
+    if let Some(tie) = ties.iter().find(|tie| !alike && matches!(tie.binding.loss, Loss::Fitnet | Loss::At)) {
+        bench.bars.say(&format!(
+            "Careful: {} between networks of different make has been worse than no teacher at all (from VGG-13 to \
+             MobileNetV2 on CIFAR-100; Tian et al. 2020, table 2); pkd and the answers are the safer choice.",
+            tie.binding.loss.name()
+        ));
     }
     let tapped = match inside {
         Some((path, image)) if !names.is_empty() => Some(Tapped::open(&file, path, image, &names)?),
