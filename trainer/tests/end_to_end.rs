@@ -6,11 +6,11 @@ use retort::contract::Contract;
 use retort::model::{LoadOptions, Model};
 use retort::tensor::TensorRef;
 use retort_trainer::data::{Dataset, Sample, Split};
-use retort_trainer::distil::{Options, Results, experiment, label};
+use retort_trainer::distil::{Options, Results, experiment, label, network};
 use retort_trainer::evaluate::Respondent;
 use retort_trainer::nets::{Folded, predict};
 use retort_trainer::recipe::Recipe;
-use retort_trainer::report::{Bars, RunFolder};
+use retort_trainer::report::{Bars, Comparison, RunFolder};
 use retort_trainer::train::{Place, load};
 
 fn recipe(changes: &[&str]) -> Recipe {
@@ -71,6 +71,17 @@ fn a_recipe_becomes_measured_files() {
     for name in names {
         assert!(folder.file(name).is_file(), "{name} is missing");
     }
+
+    let comparison = folder.read("comparison.json").expect("written");
+    let comparison: Comparison = serde_json::from_str(&comparison).expect("what the page reads");
+    let networks: Vec<_> = comparison.networks.iter().map(|n| (&*n.network, &*n.format, n.parameters)).collect();
+    let [teacher, student] = ["teacher", "student"].map(|key| network(&recipe, key, 6).expect("it fits").parameters());
+    let expected =
+        [("teacher", "f32", Some(teacher)), ("student", "f32", Some(student)), ("student", "int8", Some(student))];
+    assert_eq!(networks, expected);
+    let of_student = network(&recipe, "student", 6).expect("it fits").macs() as u64;
+    assert_eq!(comparison.networks[2].cost.macs, of_student);
+    assert!(comparison.networks.iter().all(|n| n.latency.is_some_and(|latency| latency.median_ms > 0.0)));
 
     // The f32 file computes what the network in training computes.
     let weights = load(&folder.file("distilled-1.ckpt")).expect("a checkpoint");

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::mistakes::{Mistake, Pair};
 use super::{DRAWS, SEED};
-use crate::evaluate::statistics::{Interval, bootstrap};
+use crate::evaluate::statistics::{Interval, bootstrap, mean_interval, paired_difference};
 
 /// Kinds of mistakes that are listed, the commonest first.
-const LISTED: usize = 20;
+const LISTED: usize = 12;
 /// On fewer pictures nothing is said about a kind of mistake.
 const LEAST: usize = 5;
 
@@ -20,9 +20,9 @@ pub enum Tendency {
     /// Distilled students make the mistake more often than the control: the interval of the difference lies above 0, and
     /// the difference of each seed does.
     Inherited,
-    /// They make it as often as the control or less.
+    /// They make it no more often than the control.
     NotInherited,
-    /// More often, but inside the noise, or on fewer than five pictures.
+    /// More often, but inside the noise; or it is made on fewer than five pictures.
     Undecided,
 }
 
@@ -31,7 +31,7 @@ pub enum Tendency {
 pub struct Rates {
     /// Seed by seed.
     pub by_seed: Vec<f64>,
-    /// Their mean, with its 95 % interval (bootstrap over pictures).
+    /// Their mean, with its 95 % interval over pictures and seeds.
     pub mean: Option<Interval>,
 }
 
@@ -48,7 +48,7 @@ pub struct PairInheritance {
     pub distilled: f64,
     /// How often the control does.
     pub control: f64,
-    /// Distilled minus control, with its 95 % interval (bootstrap over pictures).
+    /// Distilled minus control, with its 95 % interval over pictures and seeds.
     pub difference: Option<Interval>,
     /// What that says.
     pub tendency: Tendency,
@@ -56,9 +56,9 @@ pub struct PairInheritance {
 
 /// P(student wrong in the same way | teacher wrong) of both arms.
 ///
-/// Intervals are of the mean over the seeds that there are, from drawing pictures (with all mistakes in them) again: they
-/// say how far other pictures would change it. How far other seeds would is seen from the seeds themselves, which all
-/// have to agree before anything is called inherited.
+/// Both other pictures and other seeds would change such a share. An interval therefore spans two: that of drawing pictures
+/// again, with all mistakes in them (percentile bootstrap), and that of the mean over seeds (Student's t), which one seed
+/// does not have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inheritance {
     /// The teacher's mistakes.
@@ -118,22 +118,33 @@ impl Counted {
     fn rates(&self, arm: impl Fn(&OnPicture) -> &[usize] + Sync) -> Rates {
         let seeds = self.0.first().map_or(0, |on| arm(on).len());
         let once = vec![1; self.0.len()];
-        let by_seed = (0..seeds).filter_map(|seed| self.share(&once, |on| arm(on)[seed] as f64)).collect();
+        let by_seed: Vec<f64> = (0..seeds).filter_map(|seed| self.share(&once, |on| arm(on)[seed] as f64)).collect();
         let mean = if seeds > 0 { self.interval(|on| average(arm(on))) } else { None };
+        let mean = spanning(mean, mean_interval(&by_seed), [0.0, 1.0]);
         Rates { by_seed, mean }
     }
 
     fn difference(&self, distilled: &Rates, control: &Rates) -> (Option<Interval>, Tendency) {
         let both = distilled.mean.is_some() && control.mean.is_some();
         let difference = self.interval(|on| average(&on.distilled) - average(&on.control)).filter(|_| both);
+        let over_seeds = paired_difference(&distilled.by_seed, &control.by_seed);
+        let difference = spanning(difference, over_seeds, [-1.0, 1.0]);
         let all_more = distilled.by_seed.iter().zip(&control.by_seed).all(|(d, c)| d > c);
         let tendency = match difference {
-            Some(d) if d.low > 0.0 && all_more && self.0.len() >= LEAST => Tendency::Inherited,
+            _ if self.0.len() < LEAST => Tendency::Undecided,
+            Some(d) if d.low > 0.0 && all_more => Tendency::Inherited,
             Some(d) if d.value <= 0.0 => Tendency::NotInherited,
             _ => Tendency::Undecided,
         };
         (difference, tendency)
     }
+}
+
+/// The least interval that holds both, within bounds.
+fn spanning(pictures: Option<Interval>, seeds: Option<Interval>, [least, most]: [f64; 2]) -> Option<Interval> {
+    let (pictures, seeds) = (pictures?, seeds?);
+    let (low, high) = (pictures.low.min(seeds.low), pictures.high.max(seeds.high));
+    Some(Interval { value: pictures.value, low: low.max(least), high: high.min(most) })
 }
 
 fn average(counts: &[usize]) -> f64 {
@@ -213,6 +224,8 @@ mod tests {
         assert_eq!((i.mistakes, i.pictures), (12, 12));
         assert_eq!((&i.distilled.by_seed[..], &i.control.by_seed[..]), (&[0.5, 0.5][..], &[0.0, 0.5][..]));
         assert_eq!(i.difference.map(|difference| difference.value), Some(0.25));
+        // Differences of 0.5 and 0 by seed: 0.25 ± 12.706·0.354/√2, beyond what is possible.
+        assert_eq!(i.difference.map(|difference| (difference.low, difference.high)), Some((-1.0, 1.0)));
         assert_eq!(i.tendency, Tendency::Undecided, "the second seed shows no difference");
         let kinds: Vec<_> = i.pairs.iter().map(|p| (p.truth.as_deref(), p.distilled, p.control, p.tendency)).collect();
         let expected = [(Some("a"), 1.0, 0.0, Tendency::Inherited), (Some("b"), 0.0, 0.5, Tendency::NotInherited)];

@@ -12,6 +12,8 @@ const LEAST: usize = 20;
 pub struct Slice {
     /// What the pictures are parted by, such as `brightness`.
     pub by: String,
+    /// What that is measured in; empty for numbers of things.
+    pub unit: String,
     /// Which part it is, such as `dark`.
     pub name: String,
     /// The least and the greatest value of that property in the part.

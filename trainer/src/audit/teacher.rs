@@ -85,6 +85,7 @@ pub struct Audit {
 /// What pictures are parted by, the value of each, and the names of the three parts.
 struct Property {
     by: &'static str,
+    unit: &'static str,
     values: Vec<f64>,
     names: [&'static str; 3],
 }
@@ -94,11 +95,13 @@ impl Property {
         [
             Property {
                 by: "brightness",
+                unit: "mean luma, 0 to 1",
                 values: qualities.iter().map(|quality| quality.brightness).collect(),
                 names: ["dark", "middling", "bright"],
             },
             Property {
                 by: "sharpness",
+                unit: "variance of the Laplacian",
                 values: qualities.iter().map(|quality| quality.sharpness).collect(),
                 names: ["blurred", "middling", "sharp"],
             },
@@ -122,7 +125,16 @@ impl Property {
             let pictures = values().count();
             let (objects, figure) = figure(&within);
             let worse = worse(figure, whole, pictures);
-            Some(Slice { by: self.by.into(), name: self.names[part].into(), range, pictures, objects, figure, worse })
+            Some(Slice {
+                by: self.by.into(),
+                unit: self.unit.into(),
+                name: self.names[part].into(),
+                range,
+                pictures,
+                objects,
+                figure,
+                worse,
+            })
         };
         (0..3).filter_map(slice).collect()
     }
@@ -204,6 +216,7 @@ impl Audit {
         };
         let crowding = Property {
             by: "objects in the picture",
+            unit: "",
             values: pictures
                 .iter()
                 .map(|picture| picture.truths.iter().filter(|truth| counts(truth)).count() as f64)
@@ -223,7 +236,8 @@ impl Audit {
             let with = pictures.iter().filter(|picture| picture.truths.iter().any(|truth| sized(&truth))).count();
             let figure = interval(&|times| redraw.ap(size, times));
             slices.push(Slice {
-                by: "size of the object, √area in pixels".into(),
+                by: "size of the object".into(),
+                unit: "√area in pixels".into(),
                 name: name.into(),
                 range: [low.max(least), high.min(greatest)],
                 pictures: with,

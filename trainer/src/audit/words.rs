@@ -8,6 +8,9 @@ use crate::report::{Look, Table, percent};
 /// Kinds of mistakes that are named in a sentence.
 const NAMED: usize = 4;
 
+/// Classes and slices that are named in a sentence.
+const FLAGGED: usize = 6;
+
 /// A share in percent with its interval.
 fn share(interval: Option<Interval>) -> String {
     interval.map_or("–".into(), |i| format!("{:.1} ({:.1} to {:.1})", 100.0 * i.value, 100.0 * i.low, 100.0 * i.high))
@@ -34,11 +37,7 @@ impl Audit {
             share(self.whole),
         )];
         let parts = self.classes.len() + self.slices.len();
-        let mut worse: Vec<String> = (self.slices.iter().filter(|slice| slice.worse))
-            .map(|slice| format!("{} ({}): {}", slice.name, slice.by, share(slice.figure)))
-            .collect();
-        let classes = self.classes.iter().filter(|class| class.worse);
-        worse.extend(classes.map(|class| format!("class {}: {}", class.class, share(class.figure))));
+        let worse = self.worse(|name, figure| format!("{name}: {}", share(figure)));
         all.push(if worse.is_empty() {
             format!("None of the {parts} classes and slices is worse than the whole beyond the noise.")
         } else {
@@ -58,6 +57,21 @@ impl Audit {
             all.push(format!("Its commonest mistake: {what}, {}{of} times.", most.count));
         }
         all
+    }
+
+    /// What is worse than the whole beyond the noise, in the words of `say`, which gets its name and its figure: slices
+    /// before classes, and of many only some.
+    pub fn worse(&self, say: impl Fn(&str, Option<Interval>) -> String) -> Vec<String> {
+        let slices = self.slices.iter().filter(|slice| slice.worse);
+        let slices = slices.map(|slice| (format!("{} ({})", slice.name, slice.by), slice.figure));
+        let classes = self.classes.iter().filter(|class| class.worse);
+        let classes = classes.map(|class| (format!("class {}", class.class), class.figure));
+        let all: Vec<(String, Option<Interval>)> = slices.chain(classes).collect();
+        let mut some: Vec<String> = all.iter().take(FLAGGED).map(|(name, figure)| say(name, *figure)).collect();
+        if all.len() > FLAGGED {
+            some.push(format!("and {} more", all.len() - FLAGGED));
+        }
+        some
     }
 
     /// The whole audit as text.
@@ -142,7 +156,7 @@ impl Inheritance {
         }
         let open = self.pairs.iter().filter(|pair| pair.tendency == Tendency::Undecided).count();
         if open > 0 {
-            all.push(format!("Of {open} more kinds of mistake there are too few to say."));
+            all.push(format!("Of {open} more kinds of mistake it cannot be told from noise."));
         }
         all
     }

@@ -18,7 +18,7 @@ struct Line<'a> {
     count: String,
     figure: Option<Interval>,
     worse: bool,
-    group: Option<&'a str>,
+    group: Option<(&'a str, &'a str)>,
 }
 
 pub fn section(run: &Run, m: &mut Markup) {
@@ -87,7 +87,7 @@ fn slices(audit: &Audit) -> Vec<Line<'_>> {
             count,
             figure: slice.figure,
             worse: slice.worse,
-            group: first.then_some(&slice.by),
+            group: first.then_some((&slice.by, &slice.unit)),
         });
     }
     lines
@@ -113,9 +113,10 @@ fn table(m: &mut Markup, audit: &Audit, span: Span, whole: Option<Interval>, ran
                 m.element("th", &[], "");
             });
             for line in &lines {
-                if let Some(group) = line.group {
+                if let Some((by, unit)) = line.group {
                     let columns = if range.is_empty() { "6" } else { "7" };
-                    m.with("tr", &[("class", "group")], |m| m.element("td", &[("colspan", columns)], group));
+                    let group = if unit.is_empty() { by.to_owned() } else { format!("{by} ({unit})") };
+                    m.with("tr", &[("class", "group")], |m| m.element("td", &[("colspan", columns)], &group));
                 }
                 m.with("tr", &[], |m| {
                     m.element("td", &[], &line.name);

@@ -15,6 +15,8 @@ use crate::report::{PrecisionCurve, confusion};
 const WIDTH: u32 = 500;
 /// Classes beyond which a confusion matrix is only a cloud.
 const CLASSES: usize = 40;
+/// Classes whose table is no higher than a chart and stands beside it.
+const BESIDE: usize = 15;
 
 /// A drawing within the page, without the white that it is on.
 fn inline(drawing: &Drawing, words: &str, m: &mut Markup) {
@@ -110,16 +112,6 @@ pub fn training(run: &Run, m: &mut Markup) {
             let words = "Of the pictures to choose by, which are not those that the figures above are from.";
             figure(m, &chart(Axis::new("validation"), series(validation)), "Validation.", words);
         }
-        let rate = column(csv, "rate");
-        let schedules: Lines = rate.into_iter().fold(Lines::new(), |mut all, (key, points)| {
-            if all.values().all(|other| *other != points) {
-                all.insert(key, points);
-            }
-            all
-        });
-        if !schedules.is_empty() {
-            figure(m, &chart(Axis::from_zero("learning rate"), series(schedules)), "Learning rate.", "Equal schedules are drawn once: both arms share theirs.");
-        }
     });
 }
 
@@ -157,6 +149,7 @@ pub fn answers(run: &Run, m: &mut Markup) {
     if curves.is_empty() && student.is_none() {
         return;
     }
+    let beside = run.classes().len() <= BESIDE;
     m.with("div", &[("class", "charts")], |m| {
         if !curves.is_empty() {
             let words = "At IoU .50, made monotone and averaged over classes, as COCO does. Of students, the first seed.";
@@ -171,13 +164,20 @@ pub fn answers(run: &Run, m: &mut Markup) {
                 figure(m, &drawing, &format!("{name}: confusion."), "Rows: what it is; columns: what was answered.");
             }
         }
-        for (name, c) in [("Student, int8", student), ("Teacher", teacher)] {
+        // The teacher's is in its audit, where there is one.
+        for (name, c) in [("Student, int8", student), ("Teacher", teacher.filter(|_| run.audit.is_none()))] {
             let Some(c) = c.filter(|c| c.pictures > 0) else { continue };
             let words = "Of answers given with some confidence, how many are right; on the dashed line confidence means what \
                          it says.";
             figure(m, &reliability(&c.reliability), &format!("{name}: reliability."), words);
         }
+        if beside {
+            m.with("div", &[], |m| super::networks::classes(run, m));
+        }
     });
+    if !beside {
+        super::networks::classes(run, m);
+    }
 }
 
 /// A chart takes no notice of what XML does not allow.

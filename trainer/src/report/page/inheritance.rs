@@ -2,7 +2,7 @@
 
 use super::markup::Markup;
 use super::source::Run;
-use super::strip::{Span, Strip};
+use super::strip::{Span, Strip, dots, legend};
 use crate::audit::{Rates, Tendency, mistake};
 use crate::evaluate::statistics::Interval;
 
@@ -27,7 +27,7 @@ pub fn section(run: &Run, m: &mut Markup) {
         });
     });
     m.element("h3", &[], "By kind of mistake");
-    m.with("div", &[("class", "scroll")], |m| {
+    m.with("div", &[("class", "scroll named")], |m| {
         m.with("table", &[], |m| {
             m.with("tr", &[], |m| {
                 m.element("th", &[], "the teacher’s mistake");
@@ -39,31 +39,29 @@ pub fn section(run: &Run, m: &mut Markup) {
                 m.with("tr", &[], |m| {
                     m.element("td", &[], &mistake(pair.truth.as_deref(), pair.answer.as_deref()));
                     m.with("td", &[], |m| {
-                        for (share, kind) in [(pair.distilled, "student"), (pair.control, "control")] {
-                            let at = 100.0 * share;
-                            let figure = Some(Interval { value: at, low: 0.0, high: at });
-                            let strip = Strip { figure, kind: &format!("{kind} half"), ..Strip::default() };
-                            strip.draw(m, span, &format!("{kind} {at:.0} %"));
-                        }
+                        let values = [(100.0 * pair.distilled, "student"), (100.0 * pair.control, "control")];
+                        let words = format!("distilled {:.0} %, control {:.0} %", values[0].0, values[1].0);
+                        dots(m, span, &values, &words);
                     });
                     m.element("td", &[], &pair.mistakes.to_string());
                     m.element("td", &[], &format!("{:.0}", 100.0 * pair.distilled));
                     m.element("td", &[], &format!("{:.0}", 100.0 * pair.control));
                     let points = |i: Interval| {
                         let [value, low, high] = [i.value, i.low, i.high].map(|share| 100.0 * share);
-                        format!("{value:+.0} ({low:+.0} to {high:+.0})")
+                        format!("{} ({} to {})", signed(value), signed(low), signed(high))
                     };
                     m.element("td", &[("class", "nowrap")], &pair.difference.map_or("–".into(), points));
                     let (class, words) = match pair.tendency {
                         Tendency::Inherited => ("chip bad", "inherited"),
                         Tendency::NotInherited => ("chip good", "not inherited"),
-                        Tendency::Undecided => ("chip", "too few to say"),
+                        Tendency::Undecided => ("chip", "undecided"),
                     };
                     m.with("td", &[], |m| m.element("span", &[("class", class)], words));
                 });
             }
         });
     });
+    legend(m, &[("student", "distilled students"), ("control", "control")]);
     let same = if run.detects() {
         "the same object missed or taken for the same class, or a box of the same class around nothing that overlaps the \
          teacher’s by half (IoU .50)"
@@ -71,11 +69,17 @@ pub fn section(run: &Run, m: &mut Markup) {
         "the same wrong answer to the same picture"
     };
     let note = format!(
-        "The same mistake is {same}. Students are the int8 files. Intervals are of the mean over seeds, by drawing pictures \
-         again (bootstrap); “inherited” is said only where the interval of the difference lies above zero, every seed agrees, \
-         and there are five pictures at least."
+        "The same mistake is {same}. Students are the int8 files. Intervals are of the mean over seeds and hold both what other pictures \
+         (bootstrap) and what other seeds (Student’s t) would change; “inherited” is said only where the interval of the difference lies above zero, every seed agrees, \
+         and there are five pictures at least; “not inherited”, where it is made no more often than by the control."
     );
     m.element("p", &[("class", "note")], &note);
+}
+
+/// A whole number with its sign, which nothing has none of.
+fn signed(value: f64) -> String {
+    let text = format!("{value:+.0}");
+    if text.ends_with(|digit: char| digit != '0') || text.len() > 2 { text.replace('-', "−") } else { "0".into() }
 }
 
 fn rate(m: &mut Markup, name: &str, kind: &str, rates: &Rates, span: Span) {
@@ -92,4 +96,12 @@ fn rate(m: &mut Markup, name: &str, kind: &str, rates: &Rates, span: Span) {
         let seeds: Vec<String> = singles.iter().map(|single| format!("{single:.1}")).collect();
         m.element("td", &[], &seeds.join(", "));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nothing_has_no_sign() {
+        assert_eq!([0.2, -0.4, 3.0, -10.0, 10.0].map(super::signed), ["0", "0", "+3", "−10", "+10"]);
+    }
 }

@@ -4,7 +4,7 @@ use retort::predict::BOARDS;
 
 use super::markup::Markup;
 use super::source::Run;
-use super::strip::{Span, Strip};
+use super::strip::{Span, Strip, dots, legend};
 use super::summary::{digits, grouped};
 use crate::distil::{Arm, Figures, Results};
 use crate::evaluate::statistics::{Interval, mean_interval};
@@ -152,6 +152,85 @@ pub fn figures(run: &Run, m: &mut Markup) {
          there are few.{teacher} All in percent."
     );
     m.element("p", &[("class", "note")], &note);
+}
+
+/// Classes that have a line of their own: the student's worst.
+const CLASSES: usize = 30;
+
+/// The figure of each class, 0 to 100: AP of detectors, the share of its pictures that are named rightly of classifiers.
+fn by_class(figures: &Figures) -> Vec<Option<f64>> {
+    let shares: Vec<Option<f64>> = match figures {
+        Figures::Detector(summary) => summary.classes.clone(),
+        Figures::Classifier(c) => c.classes.iter().map(|class| class.recall).collect(),
+    };
+    shares.into_iter().map(|share| share.map(|share| 100.0 * share)).collect()
+}
+
+/// Class by class, the student's worst first.
+pub fn classes(run: &Run, m: &mut Markup) {
+    let Some(results) = &run.results else { return };
+    let mean = |arm: Arm, class: usize| {
+        let students = results.students.iter().filter(|student| student.arm == arm);
+        let values: Vec<f64> = students.filter_map(|s| by_class(&s.int8).get(class).copied().flatten()).collect();
+        mean_interval(&values).map(|mean| mean.value)
+    };
+    let of_class = |class: usize| {
+        let teacher = results.teacher.as_ref().and_then(|teacher| by_class(teacher).get(class).copied().flatten());
+        let control = mean(Arm::Control, class).filter(|_| run.kept() == Arm::Distilled);
+        Some((class, mean(run.kept(), class)?, teacher, control))
+    };
+    let mut lines: Vec<_> = (0..results.classes.len()).filter_map(of_class).collect();
+    if lines.len() < 2 {
+        return;
+    }
+    lines.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+    let (all, first) = (lines.len(), results.students.first());
+    lines.truncate(CLASSES);
+    let values = lines.iter().flat_map(|line| [Some(line.1), line.2, line.3]).flatten();
+    let span = Span::of(values, [0.0, 100.0]);
+    let (taught, controlled) = (results.teacher.is_some(), run.kept() == Arm::Distilled);
+    let figure = first.map_or("AP", |student| student.int8.name());
+    m.element("h3", &[], &format!("By class: {figure}, %"));
+    m.with("div", &[("class", "scroll")], |m| {
+        m.with("table", &[], |m| {
+            m.with("tr", &[], |m| {
+                m.element("th", &[], "class");
+                m.with("th", &[("class", "wide")], |m| span.head(m));
+                m.element("th", &[], "student, int8");
+                [(taught, "teacher"), (controlled, "control, int8")].iter().filter(|(there, _)| *there).for_each(
+                    |(_, name)| {
+                        m.element("th", &[], name);
+                    },
+                );
+            });
+            for (class, student, teacher, control) in &lines {
+                m.with("tr", &[], |m| {
+                    m.element("td", &[], &results.classes[*class]);
+                    let cell = |value: &Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1}"));
+                    let kinds = [(*teacher, "teacher"), (*control, "control"), (Some(*student), "student")];
+                    let values: Vec<(f64, &str)> =
+                        kinds.into_iter().filter_map(|(value, kind)| Some((value?, kind))).collect();
+                    m.with("td", &[], |m| dots(m, span, &values, &format!("student {student:.1}")));
+                    m.element("td", &[], &format!("{student:.1}"));
+                    [(taught, teacher), (controlled, control)].iter().filter(|(there, _)| *there).for_each(
+                        |(_, value)| {
+                            m.element("td", &[], &cell(value));
+                        },
+                    );
+                });
+            }
+        });
+    });
+    let kinds = [
+        ("student", "student, int8, mean of seeds"),
+        ("teacher", "teacher"),
+        ("control", "control, int8, mean of seeds"),
+    ];
+    let there = [true, taught, controlled];
+    legend(m, &kinds.into_iter().zip(there).filter(|(_, there)| *there).map(|(kind, _)| kind).collect::<Vec<_>>());
+    if all > CLASSES {
+        m.element("p", &[("class", "note")], &format!("The {CLASSES} of {all} classes that the student is worst at."));
+    }
 }
 
 pub fn costs(run: &Run, m: &mut Markup) {

@@ -44,7 +44,7 @@ fn tiles(classes: &[String], shown: &[(&Hard, String)], m: &mut Markup) {
                         m.text(&format!("{who}: "));
                         let wrong = if marked.fate == Fate::Wrong { "wrong" } else { "" };
                         m.element("span", &[("class", wrong)], name(classes, marked.class));
-                        m.text(&percent(marked.score));
+                        m.text(&marked.score.map(|score| format!(" ({:.0} %)", 100.0 * score)).unwrap_or_default());
                     };
                     one(&hard.student).into_iter().for_each(|marked| say("student", marked));
                     hard.teacher.as_deref().and_then(one).into_iter().for_each(|marked| say("teacher", marked));
@@ -138,11 +138,13 @@ fn view(
             }
             // Letters last, so that no box lies on them, and within the picture.
             for marked in marks {
-                let Some([x, y, _, _]) = marked.bbox else { continue };
+                let Some([x, y, _, h]) = marked.bbox else { continue };
                 let text = format!("{}{}", name(classes, marked.class), percent(marked.score));
-                let wide = 0.56 * text_size * text.chars().count() as f64;
+                let wide = 0.62 * text_size * text.chars().count() as f64;
+                // What is false is named below its box: above, it would often hide the name of what is there.
+                let y = if marked.fate == Fate::Wrong { y + h + 0.95 * text_size } else { y - 0.25 * text_size };
                 let x = format!("{:.1}", x.min(width as f64 - wide).max(1.0));
-                let y = format!("{:.1}", (y - 0.25 * text_size).max(0.9 * text_size));
+                let y = format!("{:.1}", y.clamp(0.9 * text_size, (height as f64 - 0.25 * text_size).max(text_size)));
                 let (size, stroke) = (format!("{text_size:.1}"), format!("{:.1}", 0.18 * text_size));
                 m.element("text", &[("x", &x), ("y", &y), ("font-size", &size), ("stroke-width", &stroke)], &text);
             }

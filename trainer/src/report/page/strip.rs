@@ -95,6 +95,37 @@ impl Strip<'_> {
     }
 }
 
+/// Several networks' values on one line: a disc each, in the colours of their kinds, and a line that joins them.
+pub fn dots(m: &mut Markup, span: Span, values: &[(f64, &str)], words: &str) {
+    m.with("svg", &[("class", "strip"), ("role", "img"), ("aria-label", words)], |m| {
+        m.empty("line", &[("class", "axis"), ("x1", "0"), ("x2", "100%"), ("y1", "50%"), ("y2", "50%")]);
+        let ends = |least: fn(f64, f64) -> f64| values.iter().map(|value| value.0).reduce(least);
+        if let (Some(low), Some(high)) = (ends(f64::min), ends(f64::max)) {
+            let (x1, x2) = (span.place(low), span.place(high));
+            m.empty("line", &[("class", "join"), ("x1", &x1), ("x2", &x2), ("y1", "50%"), ("y2", "50%")]);
+        }
+        for (value, kind) in values {
+            let class = format!("dot {kind}");
+            m.empty("circle", &[("class", &class), ("cx", &span.place(*value)), ("cy", "50%"), ("r", "4.5")]);
+        }
+    });
+}
+
+/// What the colours of networks mean.
+pub fn legend(m: &mut Markup, kinds: &[(&str, &str)]) {
+    m.with("p", &[("class", "note legend")], |m| {
+        for (kind, words) in kinds {
+            m.with("span", &[("class", "nowrap")], |m| {
+                m.with("svg", &[("class", "swatch"), ("viewBox", "0 0 12 12"), ("aria-hidden", "true")], |m| {
+                    m.empty("circle", &[("class", &format!("dot {kind}")), ("cx", "6"), ("cy", "6"), ("r", "5")]);
+                });
+                m.text(words);
+            });
+            m.text(" ");
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -119,11 +119,9 @@ fn points(run: &Run, m: &mut Markup) {
         all.push(format!("From f32 to int8, the student of seed {} {what}.", first.seed));
     }
     if let Some(audit) = &run.audit {
-        let worse = audit.slices.iter().filter(|slice| slice.worse).map(|slice| slice.name.clone());
-        let worse = worse.chain(audit.classes.iter().filter(|class| class.worse).map(|class| class.class.clone()));
-        let worse: Vec<String> = worse.collect();
+        let worse = audit.worse(|name, _| name.to_owned());
         all.push(if worse.is_empty() {
-            "No class and no slice of the pictures is one that the teacher is worse on beyond the noise.".into()
+            "The teacher is worse beyond the noise on no class and no slice of the pictures.".into()
         } else {
             format!("The teacher is worse beyond the noise on: {}.", worse.join(", "))
         });
