@@ -151,10 +151,10 @@ fn draw(folder: &Path) {
         for index in 0..count {
             let class = ["left", "middle", "right"][index % 3];
             let mut rng = Rng::new(&[part.len() as u64, index as u64]);
-            let (angle, width, offset) = (rng.range(0.0, 3.14), rng.range(1.5, 6.0), rng.range(0.0, 6.0));
+            let (angle, width, offset) = (rng.range(0.0, std::f32::consts::PI), rng.range(1.5, 6.0), rng.range(0.0, 6.0));
             let picture = image::GrayImage::from_fn(SIDE as u32, SIDE as u32, |x, y| {
                 let phase = (x as f32 * angle.cos() + y as f32 * angle.sin() + offset) / width;
-                image::Luma([(127.5 + 120.0 * (phase * 3.14).sin()) as u8])
+                image::Luma([(127.5 + 120.0 * (phase * std::f32::consts::PI).sin()) as u8])
             });
             let path = folder.join(part).join(class);
             std::fs::create_dir_all(&path).expect("made");
@@ -268,7 +268,7 @@ fn a_file_of_answers_teaches_as_its_author_would() {
         .collect();
     std::fs::write(&file, serde_json::to_string(&entries).expect("plain")).expect("written");
     let change = format!("teacher.answers={}", file.display());
-    let (results, folder) = run(&recipe(&data, &[change.clone()]), &place.path().join("run"));
+    let (results, folder) = run(&recipe(&data, std::slice::from_ref(&change)), &place.path().join("run"));
     assert!(results.teacher.is_none() && results.verdict.is_some());
     let truth = answers(&teacher, &data);
     let agreed = agreement(&answers(&folder.file("student.onnx"), &data), &truth);
@@ -281,7 +281,7 @@ fn a_file_of_answers_teaches_as_its_author_would() {
         let result = experiment(&recipe(&data, changes), &folder, &Bars::default(), Options::default());
         format!("{:#}", anyhow::Error::from(result.expect_err("refused")))
     };
-    let missing = refused(&[change.clone()]);
+    let missing = refused(std::slice::from_ref(&change));
     assert!(missing.contains("answers.json") && missing.contains("1 of 96"), "{missing}");
     let inside = refused(&[change, "distil.bindings=[{loss=\"pkd\"}]".into()]);
     assert!(inside.contains("only answers are known"), "{inside}");

@@ -6,13 +6,15 @@
 //! checked against the shapes before the first step ([`Tie`]).
 
 pub mod taps;
+mod term;
 #[cfg(test)]
 mod tests;
 mod tie;
 
 use serde::{Deserialize, Serialize};
 
-pub use tie::{Aid, Scene, Tie, TieError};
+pub use term::Scene;
+pub use tie::{Aid, Tie, TieError};
 
 use crate::nets::Network;
 

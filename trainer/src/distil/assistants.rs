@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::experiment::{Arm, ExperimentError, learn};
+use super::error::ExperimentError;
+use super::experiment::learn;
 use super::lessons::Signals;
 use super::measure::Figures;
 use super::pictures::{PictureError, Pictures};
+use super::results::Arm;
 use super::teaching::hear;
 use super::trainings::{Bench, Task};
 use crate::export::{Description, float_model};

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::experiment::{Arm, ExperimentError, Options, Student, learn, network, prepare};
+use super::error::ExperimentError;
+use super::experiment::{Options, learn, network, prepare};
 use super::measure::Figures;
+use super::results::{Arm, Student};
 use super::teaching::{hear, teacher};
 use super::trainings::Bench;
 use super::verdict::Verdict;

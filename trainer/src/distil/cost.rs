@@ -2,7 +2,7 @@
 
 use retort::model::{InputKind, LoadOptions, Model};
 
-use super::experiment::ExperimentError;
+use super::error::ExperimentError;
 use crate::data::Sample;
 use crate::evaluate::Cost;
 use crate::export::{contract, encode, quantised_model};

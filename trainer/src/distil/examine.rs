@@ -8,9 +8,11 @@ use std::time::Duration;
 use rayon::prelude::*;
 use retort::model::{InputKind, LoadOptions, Model};
 
-use super::experiment::{Arm, ExperimentError, Results, network};
+use super::error::ExperimentError;
+use super::experiment::network;
 use super::measure::truths;
 use super::pictures::{Pictures, Set};
+use super::results::{Arm, Results};
 use crate::audit::{Audit, ClassMistakes, Inheritance, ObjectMistakes, Quality};
 use crate::data::{self, DataError, Sample};
 use crate::evaluate::coco::Evaluation;

@@ -1,169 +1,31 @@
 //! The experiment from start to end, and what it leaves in the run folder.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use serde::{Deserialize, Serialize};
 use tract_onnx::pb::ModelProto;
 
 use super::assistants::{Assistants, assist};
+use super::error::ExperimentError;
 use super::examine::examine;
 use super::lessons::Signals;
 use super::measure::{Figures, measure};
 use super::pictures::{PictureError, Pictures, Set};
 use super::repair::{Repaired, chosen, repair};
+use super::results::{Arm, Results, Student};
 use super::teaching::{hear, teacher};
 use super::trainings::{Bench, HEADINGS, TRAINING, Task};
 use super::verdict::Verdict;
-use crate::bindings::TieError;
 use crate::data::{Label, Sample};
 use crate::evaluate::{Found, Respondent};
-use crate::export::{Description, MissingRange, WriteError, contract, float_model, quantised_model, write};
-use crate::nets::{Folded, Network, Shape, ShapeError, Weights};
+use crate::export::{Description, contract, float_model, quantised_model, write};
+use crate::nets::{Folded, Network, Shape, Weights};
 use crate::quantise::{Ranges, calibrate};
 use crate::recipe::Recipe;
-use crate::report::{
-    Bars, FolderError, Look, PageError, RunFolder, Table, annotated, card, curves, environment, write_page,
-};
-use crate::teacher::{CacheError, TeacherError};
-use crate::train::{CheckpointError, Place, TrainError};
-
-/// Why an experiment stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum ExperimentError {
-    /// Something in the run folder could not be written.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// A checkpoint could not be written or read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// There are no pictures to learn from or to measure on.
-    #[error(transparent)]
-    Pictures(#[from] PictureError),
-    /// A network cannot be built.
-    #[error("`{key}` cannot be built for pictures of {width}×{height}")]
-    Network {
-        /// Its table in the recipe.
-        key: &'static str,
-        /// Columns.
-        width: usize,
-        /// Rows.
-        height: usize,
-        /// Which layer, and why.
-        source: ShapeError,
-    },
-    /// The teacher failed.
-    #[error(transparent)]
-    Teacher(#[from] TeacherError),
-    /// Its answers could not be kept.
-    #[error(transparent)]
-    Cache(#[from] CacheError),
-    /// No student is small enough.
-    #[error(
-        "no student fits into {budget}: the narrowest takes {least}; raise the budget, or give the recipe a smaller student"
-    )]
-    Budget {
-        /// The budget.
-        budget: String,
-        /// What the narrowest costs.
-        least: String,
-    },
-    /// A binding does not fit the student or the teacher.
-    #[error(transparent)]
-    Tie(#[from] TieError),
-    /// A training failed.
-    #[error("training {name}, seed {seed}, stopped")]
-    Training {
-        /// The network's name.
-        name: String,
-        /// Its seed.
-        seed: u64,
-        /// Why.
-        source: TrainError,
-    },
-    /// Calibration missed a value.
-    #[error(transparent)]
-    Range(#[from] MissingRange),
-    /// A model could not be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// The runtime does not take a file that was just written.
-    #[error("the exported file does not work")]
-    Model(#[from] retort::Error),
-    /// Resumed with a recipe other than that of the run.
-    #[error("{path} is another recipe; resume with the one that the run began with, or choose another folder")]
-    OtherRecipe {
-        /// The run's recipe.
-        path: PathBuf,
-    },
-    /// The page could not be made.
-    #[error(transparent)]
-    Page(#[from] PageError),
-    /// A picture could not be written.
-    #[error("cannot write a picture")]
-    Picture(#[from] image::ImageError),
-}
-
-/// Which of the students.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Arm {
-    /// With the teacher, through assistants if there are any.
-    Distilled,
-    /// With the teacher and without the assistants that there are.
-    Direct,
-    /// Without.
-    Control,
-}
-
-impl Arm {
-    /// The arm's name in files and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Arm::Distilled => "distilled",
-            Arm::Direct => "direct",
-            Arm::Control => "control",
-        }
-    }
-}
-
-/// One student, measured.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Student {
-    /// With or without the teacher.
-    pub arm: Arm,
-    /// The seed.
-    pub seed: u64,
-    /// The f32 file.
-    pub float: Figures,
-    /// The int8 file.
-    pub int8: Figures,
-    /// What the repair of missing classes did, if there was one.
-    pub repair: Option<Repaired>,
-}
-
-/// Everything that was measured.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Results {
-    /// The teacher, if there is one and it is a single file.
-    pub teacher: Option<Figures>,
-    /// All arms, seed by seed.
-    pub students: Vec<Student>,
-    /// Who stood between teacher and student.
-    #[serde(default)]
-    pub assistants: Assistants,
-    /// What the int8 files say about them; none where there was nobody.
-    #[serde(default)]
-    pub assistance: Option<Verdict>,
-    /// What the int8 files say about distillation; none without a teacher.
-    pub verdict: Option<Verdict>,
-    /// What the kept student loses from f32 to int8, from 0 to 100.
-    pub int8_loss: f64,
-    /// Names of the classes.
-    pub classes: Vec<String>,
-}
+use crate::report::{Bars, RunFolder, annotated, card, curves, environment, write_page};
+use crate::train::Place;
 
 /// How to run an experiment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -326,27 +188,6 @@ pub(super) fn learn(
         students.push(Student { arm, seed, float, int8, repair });
     }
     Ok(students)
-}
-
-impl Results {
-    /// The figures as a table.
-    pub fn table(&self, look: Look) -> String {
-        let detects = self.students.first().is_some_and(|student| matches!(student.int8, Figures::Detector(_)));
-        let headings = Figures::headings(detects).iter().map(|&heading| heading.to_owned());
-        let mut table = Table::new(["network".to_owned(), "seed".into(), "file".into()].into_iter().chain(headings));
-        let cells = |network: &str, seed: String, file: &str, figures: &Figures| {
-            [network.to_owned(), seed, file.to_owned()].into_iter().chain(figures.row()).collect::<Vec<_>>()
-        };
-        if let Some(teacher) = &self.teacher {
-            table.row(cells("teacher", String::new(), "f32", teacher));
-        }
-        for student in &self.students {
-            let (name, seed) = (student.arm.name(), student.seed.to_string());
-            table.row(cells(name, seed.clone(), "f32", &student.float));
-            table.bold_row(cells(name, seed, "int8", &student.int8));
-        }
-        table.render(look)
-    }
 }
 
 impl Bench<'_> {

@@ -10,8 +10,10 @@ use retort::chart::{Axis, Chart, Drawing, PALETTE, Series, Style};
 use serde::Serialize;
 
 use super::cost::cost;
-use super::experiment::{Arm, ExperimentError, Options, Student, learn, network, prepare};
+use super::error::ExperimentError;
+use super::experiment::{Options, learn, network, prepare};
 use super::measure::Figures;
+use super::results::{Arm, Student};
 use super::teaching::{hear, teacher};
 use super::trainings::Bench;
 use crate::evaluate::Cost;

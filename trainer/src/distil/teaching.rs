@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::experiment::{ExperimentError, network, prepare, provenance};
+use super::error::ExperimentError;
+use super::experiment::{network, prepare, provenance};
 use super::lessons::Signals;
 use super::live::Live;
 use super::pictures::Set;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::experiment::{ExperimentError, RESULTS, results_headings};
+use super::error::ExperimentError;
+use super::experiment::{RESULTS, results_headings};
 use super::lessons::{Course, Signals};
 use super::measure::measure;
 use super::pictures::{Pictures, Set};

@@ -2,6 +2,7 @@
 //! names it.
 
 mod bindings;
+mod check;
 mod merge;
 mod schema;
 

@@ -1,0 +1,87 @@
+//! Why an experiment stops.
+
+use std::path::PathBuf;
+
+use super::pictures::PictureError;
+use crate::bindings::TieError;
+use crate::export::{MissingRange, WriteError};
+use crate::nets::ShapeError;
+use crate::report::{FolderError, PageError};
+use crate::teacher::{CacheError, TeacherError};
+use crate::train::{CheckpointError, TrainError};
+
+/// Why an experiment stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// Something in the run folder could not be written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A checkpoint could not be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// There are no pictures to learn from or to measure on.
+    #[error(transparent)]
+    Pictures(#[from] PictureError),
+    /// A network cannot be built.
+    #[error("`{key}` cannot be built for pictures of {width}×{height}")]
+    Network {
+        /// Its table in the recipe.
+        key: &'static str,
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Which layer, and why.
+        source: ShapeError,
+    },
+    /// The teacher failed.
+    #[error(transparent)]
+    Teacher(#[from] TeacherError),
+    /// Its answers could not be kept.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// No student is small enough.
+    #[error(
+        "no student fits into {budget}: the narrowest takes {least}; raise the budget, or give the recipe a smaller student"
+    )]
+    Budget {
+        /// The budget.
+        budget: String,
+        /// What the narrowest costs.
+        least: String,
+    },
+    /// A binding does not fit the student or the teacher.
+    #[error(transparent)]
+    Tie(#[from] TieError),
+    /// A training failed.
+    #[error("training {name}, seed {seed}, stopped")]
+    Training {
+        /// The network's name.
+        name: String,
+        /// Its seed.
+        seed: u64,
+        /// Why.
+        source: TrainError,
+    },
+    /// Calibration missed a value.
+    #[error(transparent)]
+    Range(#[from] MissingRange),
+    /// A model could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The runtime does not take a file that was just written.
+    #[error("the exported file does not work")]
+    Model(#[from] retort::Error),
+    /// Resumed with a recipe other than that of the run.
+    #[error("{path} is another recipe; resume with the one that the run began with, or choose another folder")]
+    OtherRecipe {
+        /// The run's recipe.
+        path: PathBuf,
+    },
+    /// The page could not be made.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// A picture could not be written.
+    #[error("cannot write a picture")]
+    Picture(#[from] image::ImageError),
+}
