@@ -151,7 +151,8 @@ fn draw(folder: &Path) {
         for index in 0..count {
             let class = ["left", "middle", "right"][index % 3];
             let mut rng = Rng::new(&[part.len() as u64, index as u64]);
-            let (angle, width, offset) = (rng.range(0.0, std::f32::consts::PI), rng.range(1.5, 6.0), rng.range(0.0, 6.0));
+            let (angle, width, offset) =
+                (rng.range(0.0, std::f32::consts::PI), rng.range(1.5, 6.0), rng.range(0.0, 6.0));
             let picture = image::GrayImage::from_fn(SIDE as u32, SIDE as u32, |x, y| {
                 let phase = (x as f32 * angle.cos() + y as f32 * angle.sin() + offset) / width;
                 image::Luma([(127.5 + 120.0 * (phase * std::f32::consts::PI).sin()) as u8])

@@ -11,6 +11,7 @@ use super::live::Live;
 use super::pictures::Set;
 use crate::bindings::Tie;
 use crate::data::{DataError, Label, Rng, Sample, Turn, Walk};
+use crate::losses::pseudo_labels;
 use crate::nets::{Answer, Network};
 use crate::recipe::{Optimisation, Recipe};
 use crate::teacher::Opinion;
@@ -76,7 +77,7 @@ impl Course {
         let subject = |set: &Set, known: bool, opinions: Option<&Vec<Opinion>>, places: usize, salt: u64, first| {
             let mut walk = Walk::new(set.len(), Rng::new(&[seed, salt]));
             let order = (0..steps * places).map(|_| walk.step() as u32).collect();
-            let (answers, boxes) = sorted(opinions, recipe.distil.score);
+            let (answers, boxes) = sorted(opinions, recipe);
             // A teacher's boxes stand in for labels where there are none.
             let (set, known) =
                 if !known && !boxes.is_empty() { (set.relabelled(boxes), true) } else { (set.clone(), known) };
@@ -167,7 +168,7 @@ impl Course {
     fn labels(&self, sample: &Sample, known: bool) -> Labels {
         match (known, self.network.levels().is_empty()) {
             (false, _) => Labels::Hidden,
-            (true, false) => Labels::Boxes(sample.boxes.iter().filter(|label| !label.ignored).copied().collect()),
+            (true, false) => Labels::Boxes(sample.boxes.clone()),
             (true, true) => sample.class_shares(self.network.head.classes()).map_or(Labels::Hidden, Labels::Classes),
         }
     }
@@ -183,13 +184,18 @@ impl std::fmt::Display for Chain<'_> {
     }
 }
 
-/// Opinions by kind: answers, or boxes of at least a score. A teacher has one kind only.
-fn sorted(opinions: Option<&Vec<Opinion>>, score: f32) -> (Vec<Answer>, Vec<Vec<Label>>) {
+/// Opinions by kind: answers, or boxes that the teacher is sure of, with those that are to be ignored. A teacher has one kind
+/// only.
+fn sorted(opinions: Option<&Vec<Opinion>>, recipe: &Recipe) -> (Vec<Answer>, Vec<Vec<Label>>) {
     let (mut answers, mut boxes) = (Vec::new(), Vec::new());
     for opinion in opinions.into_iter().flatten() {
         match opinion {
             Opinion::Answer(answer) => answers.push(answer.clone()),
-            Opinion::Boxes(found) => boxes.push(found.iter().filter(|label| label.score >= score).copied().collect()),
+            Opinion::Boxes(found) => {
+                // The recipe was checked, so the band is one.
+                let labels = pseudo_labels(found, recipe.distil.band()).unwrap_or_default();
+                boxes.push(labels.positive.into_iter().chain(labels.ignored).collect());
+            }
         }
     }
     if answers.is_empty() { (answers, boxes) } else { (answers, Vec::new()) }

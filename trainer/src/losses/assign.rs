@@ -2,7 +2,8 @@
 //!
 //! Candidates are the cells whose centre lies in the box or within a stride of its centre. Each object takes the
 //! `top` of them by t = p·u⁶, p the predicted probability of its class and u the IoU of the predicted box; a cell
-//! wanted by several goes to the one it overlaps best. The target is q = t / max t · max u.
+//! wanted by several goes to the one it overlaps best. The target is q = t / max t · max u. Boxes that are to be ignored claim no
+//! cell, and cells within them that nobody claims are taught nothing.
 
 use super::boxes::iou;
 use super::detection::Targets;
@@ -31,7 +32,8 @@ impl Assigner {
         Assigner { cells: cells(network), classes: network.head.classes(), top }
     }
 
-    /// Appends one picture's targets. `logits` and `boxes` (edges in pixels) are what the network says now.
+    /// Appends one picture's targets. `logits` and `boxes` (edges in pixels) are what the network says now. Objects of which
+    /// whoever drew them was not sure count by their score.
     pub fn assign(&self, logits: &[f32], boxes: &[f32], labels: &[Label], targets: &mut Targets) {
         let claims = self.claims(logits, boxes, labels);
         let mut best = vec![(0.0f32, 0.0f32); labels.len()];
@@ -40,12 +42,17 @@ impl Assigner {
             *alignment = alignment.max(claim.alignment);
             *overlap = overlap.max(claim.overlap);
         }
-        for claim in &claims {
+        let silent = |&[x, y, _]: &[f32; 3]| {
+            let within = |[left, top, right, bottom]: [f32; 4]| x > left && x < right && y > top && y < bottom;
+            labels.iter().any(|label| label.ignored && within(label.bounds))
+        };
+        for (claim, cell) in claims.iter().zip(&self.cells) {
             let start = targets.classes.len();
             targets.classes.resize(start + self.classes, 0.0);
             let Some(claim) = claim else {
                 targets.boxes.extend([0.0; 4]);
                 targets.box_weights.push(0.0);
+                targets.covered.push(f32::from(u8::from(!silent(cell))));
                 continue;
             };
             let (alignment, overlap) = best[claim.object];
@@ -53,15 +60,15 @@ impl Assigner {
             let label = &labels[claim.object];
             targets.classes[start + label.class] = quality;
             targets.boxes.extend(label.bounds);
-            targets.box_weights.push(quality);
+            targets.box_weights.push(quality * label.score);
+            targets.covered.push(1.0);
         }
-        targets.covered.push(1.0);
     }
 
     fn claims(&self, logits: &[f32], boxes: &[f32], labels: &[Label]) -> Vec<Option<Claim>> {
         let mut claims: Vec<Option<Claim>> = vec![None; self.cells.len()];
         let mut candidates = Vec::new();
-        for (object, label) in labels.iter().enumerate() {
+        for (object, label) in labels.iter().enumerate().filter(|(_, label)| !label.ignored) {
             let [left, top, right, bottom] = label.bounds;
             let (x, y) = ((left + right) / 2.0, (top + bottom) / 2.0);
             candidates.clear();
@@ -102,7 +109,7 @@ pub fn hard_targets(assigner: &Assigner, logits: &[f32], boxes: &[f32], labels: 
                 targets.classes.resize(targets.classes.len() + points * assigner.classes, 0.0);
                 targets.boxes.resize(targets.boxes.len() + points * 4, 0.0);
                 targets.box_weights.resize(targets.box_weights.len() + points, 0.0);
-                targets.covered.push(0.0);
+                targets.covered.resize(targets.covered.len() + points, 0.0);
             }
         }
     }
@@ -139,5 +146,33 @@ mod tests {
         let (logits, boxes) = (vec![-9.0; a.points() * 2], vec![50.0; a.points() * 4]);
         let targets = hard_targets(&Assigner::new(&a, 9), &logits, &boxes, &[Some(&[label][..])]);
         assert!(targets.box_weights.iter().all(|w| w.is_finite()));
+    }
+
+    #[test]
+    fn what_is_to_be_ignored_teaches_nothing_and_the_unsure_count_for_less() {
+        let a = detector(64, 1);
+        let sure = Label::new(0, [0.0, 0.0, 24.0, 24.0]);
+        let unsure = Label { score: 0.5, ..sure };
+        let ignored = Label { ignored: true, ..Label::new(0, [32.0, 32.0, 64.0, 64.0]) };
+        let logits = vec![0.0; a.points()];
+        let boxes: Vec<f32> = (0..a.points()).flat_map(|_| sure.bounds).collect();
+        let assigner = Assigner::new(&a, 2);
+        let of = |labels: &[Label]| hard_targets(&assigner, &logits, &boxes, &[Some(labels)]);
+        let (whole, half) = (of(&[sure, ignored]), of(&[unsure, ignored]));
+        assert_eq!(whole.classes, half.classes);
+        for (half, whole) in half.box_weights.iter().zip(&whole.box_weights) {
+            assert!((half - whole / 2.0).abs() < 1e-6);
+        }
+        // Cells of 8 pixels in rows of 8: the ignored box holds the lower right quarter, of 16 pixels in rows of 4 likewise.
+        for (cell, &covered) in whole.covered.iter().enumerate() {
+            let (row, column, half) = if cell < 64 { (cell / 8, cell % 8, 4) } else { ((cell - 64) / 4, cell % 4, 2) };
+            assert_eq!(covered, f32::from(u8::from(row < half || column < half)), "cell {cell}");
+        }
+        // An object in a box that is to be ignored is taught all the same.
+        let object = Label::new(0, [32.0, 32.0, 56.0, 56.0]);
+        let boxes: Vec<f32> = (0..a.points()).flat_map(|_| object.bounds).collect();
+        let inside = hard_targets(&assigner, &logits, &boxes, &[Some(&[object, ignored][..])]);
+        let taught = inside.box_weights.iter().zip(&inside.covered).filter(|(weight, _)| **weight > 0.0);
+        assert!(taught.clone().count() > 0 && taught.into_iter().all(|(_, &covered)| covered == 1.0));
     }
 }

@@ -12,7 +12,8 @@ pub fn soft_targets(network: &Network, answers: &[Answer], temperature: f32) -> 
     let sigmoid = |v: f32| 1.0 / (1.0 + (-v).exp());
     let cells = cells(network);
     let classes = network.head.classes();
-    let mut targets = Targets { covered: vec![1.0; answers.len()], ..Targets::default() };
+    let covered = vec![1.0; answers.len() * cells.len()];
+    let mut targets = Targets { covered, ..Targets::default() };
     for answer in answers {
         targets.classes.extend(answer.classes.iter().map(|&v| sigmoid(v / temperature)));
         let predictions = answer.classes.chunks_exact(classes).zip(answer.boxes.chunks_exact(4));

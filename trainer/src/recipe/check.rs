@@ -59,6 +59,9 @@ impl Recipe {
         if self.distil.temperature.is_nan() || self.distil.temperature < 0.1 {
             return refuse("distil.temperature", "must be at least 0.1; 1 leaves the teacher's words as they are");
         }
+        if !(0.0..=1.0).contains(&self.distil.score) || !(0.0..=self.distil.score).contains(&self.distil.ignore) {
+            return refuse("distil.score", "must be from 0 to 1, and distil.ignore from 0 to distil.score");
+        }
         if self.distil.assistants.iter().any(|scale| !(0.1..=32.0).contains(scale)) {
             return refuse("distil.assistants", "are multiples of the student's width, from 0.1 to 32");
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bindings::Binding;
 use crate::data::Augmentation;
 use crate::distil::repair::Repair;
+use crate::losses::ScoreBand;
 use crate::nets::{Architecture, Family};
 use crate::train::{Decline, OptimiserOptions, Rule, Schedule};
 
@@ -162,8 +163,10 @@ pub struct Distil {
     pub labels: f32,
     /// Labelled pictures in each batch where there are others without labels.
     pub labelled: usize,
-    /// Scores from which on the boxes of an ONNX teacher are taken for labels.
+    /// Scores from which on the boxes of an ONNX teacher are taken for labels, each with its score for a weight.
     pub score: f32,
+    /// Scores from which on, up to `score`, its boxes are ignored: neither object nor ground. Below they are ground.
+    pub ignore: f32,
     /// Views of each picture that the teacher speaks about, each augmented in its own way; 0 for the picture as it is.
     pub views: usize,
     /// Whether the teacher is asked in every step about the very pictures that the student sees, rather than beforehand; always
@@ -283,6 +286,7 @@ impl Default for Recipe {
                 labels: 1.0,
                 labelled: 1,
                 score: 0.5,
+                ignore: 0.1,
                 views: 0,
                 live: false,
                 assistant: Assistant::None,
@@ -294,6 +298,13 @@ impl Default for Recipe {
             quantise: Quantise { pictures: 64, percentile: 1.0 },
             detection: Detection { score: 0.4, overlap: 0.6 },
         }
+    }
+}
+
+impl Distil {
+    /// What becomes of a teacher's boxes by their score.
+    pub fn band(&self) -> ScoreBand {
+        ScoreBand { low: self.ignore, high: self.score }
     }
 }
 

@@ -88,7 +88,7 @@ pub enum Labels {
     Hidden,
     /// How much of each class the picture shows: shares that add up to 1, all of them 0 but one unless pictures were mixed.
     Classes(Vec<f32>),
-    /// All objects in it.
+    /// All objects in it, and boxes to be ignored.
     Boxes(Vec<Label>),
 }
 
@@ -177,7 +177,7 @@ impl Lesson {
             let said = self.teacher.iter().flat_map(|answer| answer.classes.iter().copied()).collect::<Vec<f32>>();
             let spoken = logits.is_some() && said.len() == self.labels.len() * classes;
             let features: Vec<Tensor<4>> = self.features.iter().map(|maps| stacked(maps, &device)).collect();
-            let boxes: Vec<_> = self.labels.iter().map(|labels| labels.boxes().to_vec()).collect();
+            let boxes: Vec<_> = self.labels.iter().map(|labels| labels.objects().copied().collect()).collect();
             let scene = Scene {
                 values: &values,
                 teacher: spoken.then(|| constant(said, [self.labels.len(), classes])),
@@ -220,12 +220,10 @@ impl Lesson {
 }
 
 impl Labels {
-    /// The boxes, as far as they are known.
-    fn boxes(&self) -> &[Label] {
-        match self {
-            Labels::Boxes(boxes) => boxes,
-            _ => &[],
-        }
+    /// The objects, as far as they are known.
+    fn objects(&self) -> impl Iterator<Item = &Label> {
+        let boxes: &[Label] = if let Labels::Boxes(boxes) = self { boxes } else { &[] };
+        boxes.iter().filter(|label| !label.ignored)
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Targets {
     pub boxes: Vec<f32>,
     /// How much each cell's box matters: `batch · points`.
     pub box_weights: Vec<f32>,
-    /// 1 for every picture that these targets speak about, else 0.
+    /// 1 for every cell that these targets speak about, else 0: `batch · points`.
     pub covered: Vec<f32>,
 }
 
@@ -66,7 +66,7 @@ pub struct LossParts {
 
 /// The loss of `outputs` against `targets`.
 ///
-/// Classes: T² · Σ (w + (1 − w)·|σ(z/T) − q|²) · BCE(σ(z/T), q) over covered pictures, w the cell's box weight: plain
+/// Classes: T² · Σ (w + (1 − w)·|σ(z/T) − q|²) · BCE(σ(z/T), q) over covered cells, w the cell's box weight: plain
 /// cross-entropy where an object is, so that classes are told apart from the first step on, and quality focal loss with
 /// β = 2 (Li et al. 2020, equation 5) where none is. T is the temperature of Hinton et al. 2015; q is already softened by
 /// it. Boxes: Σ w·(1 − GIoU). Both are divided by Σ w, so that pictures with many objects do not count for more.
@@ -76,7 +76,7 @@ pub fn detection_loss(outputs: &Outputs, targets: &Targets, temperature: f32) ->
     let constant =
         |values: &[f32], shape: [usize; 3]| Tensor::<3>::from_data(TensorData::new(values.to_vec(), shape), &device);
     let q = constant(&targets.classes, [batch, points, classes]);
-    let covered = constant(&targets.covered, [batch, 1, 1]);
+    let covered = constant(&targets.covered, [batch, points, 1]);
     let weights = constant(&targets.box_weights, [batch, points, 1]);
     let total = targets.box_weights.iter().sum::<f32>().max(1.0);
 
