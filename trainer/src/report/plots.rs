@@ -63,6 +63,11 @@ pub fn by_class(title: &str, names: &[String], classes: &[ClassSummary]) -> Draw
 
 /// A confusion matrix; cells are the darker the greater their share of the row.
 pub fn confusion(title: &str, names: &[String], confusion: &Confusion) -> Drawing {
+    confusion_map(title, names, confusion).draw()
+}
+
+/// The same before it is laid out.
+pub(super) fn confusion_map(title: &str, names: &[String], confusion: &Confusion) -> HeatMap {
     let side = confusion.side;
     let cells = || (0..side * side).map(|cell| (cell / side, cell % side));
     let share = |(truth, answer)| confusion.at(truth, answer) as f64 / confusion.of_truth(truth).max(1) as f64;
@@ -70,15 +75,14 @@ pub fn confusion(title: &str, names: &[String], confusion: &Confusion) -> Drawin
         0 => String::new(),
         count => count.to_string(),
     };
-    let map = HeatMap {
+    HeatMap {
         title: title.into(),
         subtitle: "counts; darker: a greater share of the row".into(),
         rows: ("truth".into(), names.to_vec()),
         columns: ("answer".into(), names.to_vec()),
         shares: cells().map(share).collect(),
         texts: cells().map(text).collect(),
-    };
-    map.draw()
+    }
 }
 
 /// A reliability diagram: accuracy over confidence, and below it how many answers have that confidence.

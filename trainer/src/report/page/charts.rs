@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use retort::chart::{Axis, Chart, Drawing, PALETTE, Panel, Series, Style};
+use retort::chart::{Axis, Chart, Drawing, HeatMap, PALETTE, Panel, Series, Style};
 
 use super::markup::Markup;
 use super::source::Run;
 use crate::distil::Figures;
 use crate::evaluate::{Classification, Reliability};
-use crate::report::plots::{reliability_chart, thinned};
-use crate::report::{PrecisionCurve, confusion};
+use crate::report::PrecisionCurve;
+use crate::report::plots::{confusion_map, reliability_chart, thinned};
 
 /// Charts are laid out this wide, so that their letters can be read on a phone.
 const WIDTH: u32 = 500;
@@ -159,9 +159,11 @@ pub fn answers(run: &Run, m: &mut Markup) {
             let Some(c) = c.filter(|c| c.confusion.side > 0) else { continue };
             if c.confusion.side <= CLASSES {
                 let names: Vec<String> = run.classes().iter().map(|name| printable(name)).collect();
-                let mut drawing = confusion("", &names, &c.confusion);
+                // On a dark page what is dark is light, so that its own words about that would be wrong.
+                let map = HeatMap { subtitle: String::new(), ..confusion_map("", &names, &c.confusion) };
+                let mut drawing = map.draw();
                 drawing.size[0] = drawing.size[0].max(WIDTH);
-                figure(m, &drawing, &format!("{name}: confusion."), "Rows: what it is; columns: what was answered.");
+                figure(m, &drawing, &format!("{name}: confusion."), "Rows: what it is; columns: what was answered; the stronger a cell, the greater its share of the row.");
             }
         }
         // The teacher's is in its audit, where there is one.
