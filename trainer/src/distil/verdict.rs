@@ -39,12 +39,20 @@ impl Verdict {
         };
         let spread = if differences.is_empty() { 0.0 } else { range(distilled).max(range(control)) };
         let apart = distilled.iter().all(|d| control.iter().all(|c| d > c));
+        let below = distilled.iter().all(|d| control.iter().all(|c| d < c));
         let gained = margin.is_some_and(|margin| gain > margin) && apart && gain > spread;
         let within = margin.map(|margin| format!(" ± {margin:.1} (95 %)")).unwrap_or_default();
         let words = if gained {
             format!(
                 "{subject} gains {gain:.1}{within} points of {what} over {} seeds; one arm's seeds lie at most \
                  {spread:.1} apart.",
+                differences.len()
+            )
+        } else if margin.is_some_and(|margin| -gain > margin) && below && -gain > spread {
+            format!(
+                "{subject} costs {:.1}{within} points of {what} over {} seeds; one arm's seeds lie at most {spread:.1} \
+                 apart. What it taught does not serve this student.",
+                -gain,
                 differences.len()
             )
         } else if margin.is_none() {
@@ -71,6 +79,13 @@ mod tests {
         // Differences 10, 11, 9: standard deviation 1, so the margin is 4.303/√3.
         assert!((v.margin.expect("three seeds") - 4.303 / 3f64.sqrt()).abs() < 1e-3);
         assert_eq!(v.spread, 3.0);
+    }
+
+    #[test]
+    fn a_clear_loss_is_called_one() {
+        let v = Verdict::of("The assistant", "AP", &[30.0, 30.0, 33.0], &[40.0, 41.0, 42.0]);
+        assert!(!v.gained && v.words.starts_with("The assistant costs 10.0"), "{}", v.words);
+        assert!(!Verdict::new("AP", &[40.0, 44.0], &[41.0, 45.0]).words.contains("costs"));
     }
 
     #[test]

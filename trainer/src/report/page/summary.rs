@@ -118,6 +118,10 @@ fn points(run: &Run, m: &mut Markup) {
         };
         all.push(format!("From f32 to int8, the student of seed {} {what}.", first.seed));
     }
+    if let Some(results) = &run.results {
+        all.extend(results.assistants.probe.as_ref().map(|probe| format!("{}.", probe.words)));
+        all.extend(results.assistance.as_ref().map(|verdict| verdict.words.clone()));
+    }
     if let Some(audit) = &run.audit {
         let worse = audit.worse(|name, _| name.to_owned());
         all.push(if worse.is_empty() {
