@@ -7,6 +7,7 @@ mod bench;
 mod cameras;
 mod capture;
 mod classify;
+mod collect;
 mod columns;
 mod compile;
 mod detect;
@@ -21,6 +22,7 @@ mod samples;
 mod stats;
 mod threads;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -53,6 +55,7 @@ enum Command {
     Detect(detect::Detect),
     /// Say what pictures show.
     Classify(classify::Classify),
+    Collect(collect::Collect),
     Run(run::Run),
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
@@ -68,6 +71,7 @@ impl Command {
         match self {
             Command::Detect(command) => command.run(),
             Command::Classify(command) => command.run(),
+            Command::Collect(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Bench(command) => command.run(),
             Command::Inspect(command) => command.run(),

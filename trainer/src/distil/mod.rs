@@ -2,6 +2,7 @@
 
 mod assistants;
 mod compare;
+mod coverage;
 mod experiment;
 mod lessons;
 mod live;

@@ -1,6 +1,7 @@
 //! Writes networks as ONNX: in f32, and in int8 as QuantizeLinear/DequantizeLinear pairs around plain operators.
 
 mod contract;
+mod embedding;
 mod float;
 mod onnx;
 mod qdq;
@@ -13,6 +14,7 @@ use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 use crate::nets::{Head, Network};
 
 pub use contract::{Description, contract};
+pub use embedding::with_embedding;
 pub use float::float_model;
 pub use qdq::{MissingRange, quantised_model};
 

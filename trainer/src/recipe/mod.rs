@@ -2,6 +2,7 @@
 //! names it.
 
 mod bindings;
+mod coverage;
 mod merge;
 mod schema;
 
@@ -11,6 +12,7 @@ use retort::contract::{Align, Resize};
 
 use crate::data::Target;
 
+pub use coverage::Coverage;
 pub use merge::{KeyError, merge, parse_override};
 pub use schema::{Assistant, Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};
 
