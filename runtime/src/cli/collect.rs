@@ -321,18 +321,20 @@ mod tests {
         assert!(parse_novelty("-1").is_err() && parse_novelty("nan").is_err() && parse_novelty("1.5").is_ok());
     }
 
-    #[test]
-    fn frames_are_wanted_for_what_is_unlike_and_for_doubt() {
-        let wanted = Wanted { novelty: 1.0, unsure: 0.1, threshold: 0.5 };
-        let pixels = [0; 3];
-        let report = |findings, novelty| Report {
+    fn report(findings: Findings<'_>, novelty: Option<f32>) -> Report<'_> {
+        Report {
             number: 1,
-            shot: Shot::new("a", Frame::rgb(&pixels, 1, 1).unwrap()),
+            shot: Shot::new("a", Frame::rgb(&[0; 3], 1, 1).unwrap()),
             findings,
             novelty,
             classes: &[],
             latency: Latency::default(),
-        };
+        }
+    }
+
+    #[test]
+    fn frames_are_wanted_for_what_is_unlike_and_for_doubt() {
+        let wanted = Wanted { novelty: 1.0, unsure: 0.1, threshold: 0.5 };
         let found = |scores: &[f32]| -> Vec<Detection> {
             scores.iter().map(|&score| Detection { class: 0, score, rect: Rect::default() }).collect()
         };

@@ -24,6 +24,7 @@ mod threads;
 mod verify;
 mod watch;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -91,7 +92,12 @@ pub fn command() -> clap::Command {
 
 /// Runs what the command line says. Errors go to standard error, in one line.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    run(std::env::args_os())
+}
+
+/// Runs what a command line says, the program's name first; wrong usage ends the process, as it does for clap's `parse`.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let arguments = Arguments::parse_from(arguments);
     crate::guard::silence_guarded_panics();
     let result = match arguments.command {
         Some(command) => command.run(),

@@ -166,7 +166,7 @@ fn whole_lines(mut file: File) -> io::Result<(File, u64)> {
         let start = rest.saturating_sub(BLOCK);
         file.seek(io::SeekFrom::Start(start))?;
         block.clear();
-        file.by_ref().take(rest - start).read_to_end(&mut block)?;
+        Read::by_ref(&mut file).take(rest - start).read_to_end(&mut block)?;
         if let Some(last) = block.iter().rposition(|&byte| byte == b'\n') {
             rest = start + last as u64 + 1;
             break;
