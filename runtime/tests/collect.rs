@@ -28,7 +28,10 @@ fn a_model_without_prototypes_says_how_to_get_them() {
     let output = run(&["detect", text(&model), "synthetic:64x64", "--frames", "1", "--coverage"]);
     let said = words(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said.lines().count() == 1 && said.contains("shapes-128.onnx") && said.contains("coverage.prototypes"), "{said}");
+    assert!(
+        said.lines().count() == 1 && said.contains("shapes-128.onnx") && said.contains("coverage.prototypes"),
+        "{said}"
+    );
     assert!(output.stdout.is_empty());
 }
 
@@ -54,7 +57,10 @@ fn doubtful_pictures_are_kept_with_lines_that_name_them() {
     for line in lines.lines() {
         let line: Value = serde_json::from_str(line).expect("JSON");
         let picture = image::open(out.join(line["source"].as_str().expect("a name"))).expect("a picture");
-        assert_eq!((u64::from(picture.width()), &line["why"][0]), (line["width"].as_u64().expect("a number"), &Value::from("unsure")));
+        assert_eq!(
+            (u64::from(picture.width()), &line["why"][0]),
+            (line["width"].as_u64().expect("a number"), &Value::from("unsure"))
+        );
         let scores = line["detections"].as_array().expect("a list").iter().filter_map(|d| d["score"].as_f64());
         assert!(scores.into_iter().all(|score| score >= 0.5));
     }

@@ -2,14 +2,14 @@
 
 use tract_onnx::pb::ModelProto;
 
-use super::onnx::GraphBuilder;
+use super::onnx::{GraphBuilder, int};
 use super::qdq::MissingRange;
 use crate::nets::{EMBEDDING, Network, embedding};
 use crate::quantise::Ranges;
 
-/// Adds the output [`EMBEDDING`], `[1, channels]`, after the others: the mean over rows and columns of the network's
-/// [embedding](crate::nets::embedding). With `ranges`, those of the int8 graph, the mean is quantised as well, so that a runtime
-/// takes it of the bytes, and its result is the same on every processor.
+/// Adds the output [`EMBEDDING`], `[1, channels]`, after the others: the means over rows and columns of the network's
+/// [embedding](crate::nets::embedding). With `ranges`, those of the int8 graph, the means are quantised as well, all on one
+/// scale, so that a runtime takes them of the bytes, and the result is the same on every processor.
 ///
 /// # Errors
 /// [`MissingRange`] where the ranges are of another network.
@@ -18,18 +18,30 @@ pub fn with_embedding(
     network: &Network,
     ranges: Option<&Ranges>,
 ) -> Result<ModelProto, MissingRange> {
-    let Some(node) = embedding(network).map(|place| &network.nodes[place]) else { return Ok(model) };
     let (mut graph, name) = GraphBuilder::over(model);
-    let mut mean = node.name.clone();
-    if node.shape.height * node.shape.width > 1 {
-        mean = graph.node("GlobalAveragePool", &format!("{EMBEDDING}.pool"), &[&mean], Vec::new());
-        if let Some(ranges) = ranges {
-            let scale = ranges.of(EMBEDDING).ok_or_else(|| MissingRange(EMBEDDING.to_owned()))?;
-            mean = graph.pair(EMBEDDING, &mean, scale, &format!("{EMBEDDING}.mean"));
+    let (mut parts, mut channels) = (Vec::new(), 0);
+    for (index, place) in embedding(network).into_iter().enumerate() {
+        let (node, part) = (&network.nodes[place], format!("{EMBEDDING}.{index}"));
+        channels += node.shape.channels;
+        let mut mean = node.name.clone();
+        if node.shape.height * node.shape.width > 1 {
+            mean = graph.node("GlobalAveragePool", &format!("{part}.pool"), &[&mean], Vec::new());
+            if let Some(ranges) = ranges {
+                let scale = ranges.of(EMBEDDING).ok_or_else(|| MissingRange(EMBEDDING.to_owned()))?;
+                mean = graph.pair(&part, &mean, scale, &format!("{part}.mean"));
+            }
         }
+        parts.push(mean);
     }
-    graph.flatten(EMBEDDING, &mean);
-    graph.output(EMBEDDING, &[1, node.shape.channels]);
+    let joined = match &parts[..] {
+        [one] => one.clone(),
+        parts => {
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            graph.node("Concat", &format!("{EMBEDDING}.joined"), &parts, vec![int("axis", 1)])
+        }
+    };
+    graph.flatten(EMBEDDING, &joined);
+    graph.output(EMBEDDING, &[1, channels]);
     Ok(graph.finish(&name))
 }
 
@@ -79,7 +91,7 @@ mod tests {
         };
         let picture = Shape { height: 16, width: 16, channels: 3 };
         for (network, channels) in [
-            (examples::detector(64, 2), 8),
+            (examples::detector(64, 2), 16),
             (examples::perceptron(3), 16),
             (classifier.build(picture, 4).expect("it fits"), 16),
         ] {

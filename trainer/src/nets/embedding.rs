@@ -1,32 +1,31 @@
-//! Where a network's embedding is: the last and coarsest of what it makes of a picture before it answers.
+//! Where a network's embedding is: in what it makes of a picture early and late, before it answers.
 
-use std::cmp::Reverse;
-
-use super::network::{Head, Network, Op, Shape};
+use super::network::{Network, Op, Shape};
 
 /// What the embedding is called, in files and among ranges.
 pub const EMBEDDING: &str = "embedding";
 
-/// The place of the node whose value, averaged over rows and columns, is the embedding. Of a classifier it is what the logits are
-/// made of: the mean of the last map, or a perceptron's last hidden layer. Of a detector it is the last map of the smallest size,
-/// at stride 32, as the neck takes it.
-pub fn embedding(network: &Network) -> Option<usize> {
-    match network.head {
-        Head::Classes { logits, .. } => {
-            let mut place = *network.nodes[logits].inputs.first()?;
-            // Dropout passes on what it is given, once training is done.
-            while let Op::Dropout(_) = network.nodes[place].op {
-                place = *network.nodes[place].inputs.first()?;
-            }
-            Some(place)
+/// The places of the nodes whose values, averaged over rows and columns and put one after another, are the embedding: the last
+/// map of the second largest size (the first stage's), and the last one of the smallest. The late map says what a picture is about, and
+/// makes next to nothing of noise, blur and darkness; those show in the early one. A perceptron has its last hidden layer only.
+pub fn embedding(network: &Network) -> Vec<usize> {
+    let answers = network.answers();
+    // Sizes from large to small, each with its last place.
+    let mut ends: Vec<(usize, usize)> = Vec::new();
+    for (place, node) in network.nodes.iter().enumerate() {
+        if answers.contains(&place) || matches!(node.op, Op::Picture | Op::Dropout(_) | Op::GlobalAverage) {
+            continue;
         }
-        Head::Boxes { .. } => {
-            let answers = network.answers();
-            let body = network.nodes.iter().enumerate().skip(1).filter(|(place, _)| !answers.contains(place));
-            let size = |shape: Shape| shape.height * shape.width;
-            body.min_by_key(|&(place, node)| (size(node.shape), Reverse(place))).map(|(place, _)| place)
+        let size = node.shape.height * node.shape.width;
+        match ends.iter_mut().find(|(known, _)| *known == size) {
+            Some(end) => end.1 = place,
+            None => ends.push((size, place)),
         }
     }
+    ends.sort_by_key(|&(size, _)| std::cmp::Reverse(size));
+    let mut places: Vec<usize> = ends.get(1).into_iter().chain(ends.last()).map(|&(_, place)| place).collect();
+    places.dedup();
+    places
 }
 
 /// The mean of each channel, picture by picture, of maps `[batch, rows, columns, channels]`.
@@ -48,23 +47,21 @@ mod tests {
     use super::*;
     use crate::nets::{Architecture, Family, examples};
 
-    fn name(network: &Network) -> &str {
-        embedding(network).map_or("", |place| &network.nodes[place].name)
+    fn names(network: &Network) -> Vec<&str> {
+        embedding(network).into_iter().map(|place| network.nodes[place].name.as_str()).collect()
     }
 
     #[test]
     fn every_family_has_one() {
-        assert_eq!(name(&examples::detector(64, 2)), "neck.lateral4");
-        assert_eq!(name(&examples::perceptron(3)), "hidden1");
-        let classifier = Architecture {
-            family: Family::Classifier,
-            widths: vec![8, 16],
-            depths: vec![0],
-            dropout: 0.5,
-            ..Architecture::default()
+        assert_eq!(names(&examples::detector(64, 2)), ["stage1.0.pointwise", "neck.lateral4"]);
+        assert_eq!(names(&examples::perceptron(3)), ["hidden1"]);
+        let classifier = |widths: Vec<usize>, depths: Vec<usize>| {
+            let a =
+                Architecture { family: Family::Classifier, widths, depths, dropout: 0.5, ..Architecture::default() };
+            a.build(Shape { height: 16, width: 16, channels: 3 }, 4).expect("it fits")
         };
-        let network = classifier.build(Shape { height: 16, width: 16, channels: 3 }, 4).expect("it fits");
-        assert_eq!(name(&network), "mean");
+        assert_eq!(names(&classifier(vec![8, 16, 16], vec![0, 0])), ["stage1.0.pointwise", "stage2.0.pointwise"]);
+        assert_eq!(names(&classifier(vec![8, 16], vec![0])), ["stage1.0.pointwise"]);
     }
 
     #[test]

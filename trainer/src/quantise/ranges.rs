@@ -62,9 +62,8 @@ impl Ranges {
 /// each tensor's values.
 pub fn calibrate(folded: &Folded, samples: &[&Sample], percentile: f64) -> Ranges {
     let mut observers: HashMap<String, Observer> = HashMap::new();
-    // Where the embedding is the mean of a map, that mean is no node of the network.
-    let embedded = embedding(&folded.network).map(|place| &folded.network.nodes[place]);
-    let mapped = embedded.filter(|node| node.shape.height * node.shape.width > 1);
+    // The means that the embedding is made of are no nodes of the network.
+    let embedded: Vec<_> = embedding(&folded.network).into_iter().map(|place| &folded.network.nodes[place]).collect();
     let mut watch = |name: &str, values: &[f32]| match observers.get_mut(name) {
         Some(observer) => observer.watch(values),
         None => {
@@ -75,7 +74,7 @@ pub fn calibrate(folded: &Folded, samples: &[&Sample], percentile: f64) -> Range
     };
     let mut pass = FloatPass::new(folded, |name, values| {
         watch(name, values);
-        if let Some(node) = mapped.filter(|node| node.name == name) {
+        if let Some(node) = embedded.iter().find(|node| node.name == name) {
             watch(EMBEDDING, &channel_means(values, node.shape));
         }
     });
