@@ -56,6 +56,16 @@ pub enum Error {
         /// Where a sidecar would have been found.
         sidecar: PathBuf,
     },
+    /// A model does not know what it was taught, so that nothing can be said to be unlike it.
+    #[error(
+        "{model}: its contract has no prototypes of what it was taught; train it with \
+         `retort-train distill --set coverage.prototypes=16`, which puts them there",
+        model = model.display()
+    )]
+    NoCoverage {
+        /// The model's file.
+        model: PathBuf,
+    },
     /// The pixels of a frame do not fit what is said about them.
     #[error("frame: {problem}")]
     Frame {

@@ -42,7 +42,8 @@ fn report_each(source: &mut dyn Source, sink: &mut dyn Sink, frames: usize) {
         let findings = Findings::Detections(&detections);
         // Numbers of as many digits, so that lines are as long.
         let number = 1000 + number as u64;
-        sink.take(&Report { number, shot, findings, classes: &[], latency: Latency::default() }).unwrap();
+        let report = Report { number, shot, findings, novelty: Some(1.37), classes: &[], latency: Latency::default() };
+        sink.take(&report).unwrap();
     }
 }
 

@@ -10,6 +10,7 @@ use retort::vision::candidates::Candidates;
 use retort::vision::frame::{Frame, PixelFormat};
 use retort::vision::heads::Decoder;
 use retort::vision::nms::suppress;
+use retort::vision::novelty::Gauge;
 use retort::vision::preprocess::Preprocessor;
 
 /// Counts what the whole process asks for, whichever thread asks.
@@ -50,6 +51,12 @@ const CONTRACT: &str = r#"
     kind = "retort"
     point_labels = "every"
     levels = [{ stride = 8, scores = "scores", boxes = "boxes" }]
+    [coverage]
+    output = "embedding"
+    quantile = 0.99
+    deviations = [1, 1, 1]
+    prototypes = [[0, 0, 0], [1, 2, 3]]
+    radii = [1, 2]
 "#;
 
 fn quantised(name: &str, shape: [usize; 4], element: ElementType) -> Port {
@@ -65,8 +72,13 @@ fn frames_cost_no_allocation() {
 
     let contract = Contract::from_toml(CONTRACT).unwrap();
     let input = quantised("image", [1, 3, 64, 96], ElementType::U8);
-    let outputs =
-        [quantised("scores", [1, 2, 8, 12], ElementType::I8), quantised("boxes", [1, 4, 8, 12], ElementType::I8)];
+    let outputs = [
+        quantised("scores", [1, 2, 8, 12], ElementType::I8),
+        quantised("boxes", [1, 4, 8, 12], ElementType::I8),
+        quantised("embedding", [1, 3, 1, 1], ElementType::U8),
+    ];
+    let mut gauge = Gauge::new(&contract, &outputs).unwrap().unwrap();
+    let embedding = [100u8, 30, 200];
     let mut preprocessor = Preprocessor::new(&contract.image, &input).unwrap();
     let decoder = Decoder::new(&contract, [96, 64], &outputs, contract.limits.score).unwrap();
     let mut candidates = Candidates::with_capacity(20);
@@ -81,7 +93,9 @@ fn frames_cost_no_allocation() {
         let frame = Frame::new(picture, format, 200, 100, stride, Duration::ZERO).unwrap();
         let mapping = preprocessor.fill(&frame, TensorMut::U8(&mut tensor)).unwrap();
         candidates.clear();
-        decoder.decode(&[TensorRef::I8(&scores), TensorRef::I8(&boxes)][..], &mut candidates);
+        let outputs = &[TensorRef::I8(&scores), TensorRef::I8(&boxes), TensorRef::U8(&embedding)][..];
+        assert!(gauge.novelty(outputs) > 1.0);
+        decoder.decode(outputs, &mut candidates);
         suppress(&mut candidates, contract.limits.iou, contract.limits.max_detections, &mut kept);
         kept.iter().map(|kept| mapping.to_source(&kept.rect).area()).sum::<f32>()
     };

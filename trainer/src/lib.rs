@@ -2,13 +2,14 @@
 //!
 //! The way of a model through the folders: [`recipe`] says what to do; [`data`] reads or draws pictures; [`nets`] describes the
 //! networks; [`losses`], [`bindings`] and [`train`] teach them; [`distil`] runs the experiment; [`quantise`] finds the ranges of int8
-//! values; [`export`] writes ONNX; [`evaluate`] measures the written file; [`audit`] asks what the teacher is bad at and which of
-//! its mistakes the student took over; [`report`] says what came of it.
+//! values; [`export`] writes ONNX; [`coverage`] notes what was taught; [`evaluate`] measures the written file; [`audit`] asks what
+//! the teacher is bad at and which of its mistakes the student took over; [`report`] says what came of it.
 #![forbid(unsafe_code)]
 
 pub mod audit;
 pub mod bindings;
 pub mod cli;
+pub mod coverage;
 pub mod data;
 pub mod distil;
 pub mod evaluate;

@@ -4,17 +4,17 @@ use crate::contract::Task;
 use crate::sink::Findings;
 use crate::vision::classifier::Classifier;
 use crate::vision::frame::Frame;
-use crate::vision::latency::Latency;
 use clap::Args;
 
-use super::look::{Look, Looker, Sinks};
+use super::look::{Look, Looker, Seen, Sinks};
 
 /// Say what pictures show.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   retort classify model.onnx photo.jpg
-  retort classify model.onnx photos/ --json --top 1")]
+  retort classify model.onnx photos/ --json --top 1
+  retort classify model.onnx camera:0 --coverage")]
 pub struct Classify {
     #[command(flatten)]
     look: Look,
@@ -29,20 +29,27 @@ impl Classify {
         let loaded = self.look.load(Task::Classify)?;
         let classifier = Classifier::new(&loaded.model, &loaded.contract)?;
         let mut sinks = Sinks::new(self.look.json, None)?;
-        self.look.each(&mut Top { classifier, most: self.top as usize }, &loaded, &mut sinks)
+        let mut looker = Top { classifier, most: self.top as usize, coverage: self.look.coverage };
+        self.look.each(&mut looker, &loaded, &mut sinks)
     }
 }
 
 /// A classifier that keeps the less likely to itself.
-struct Top {
-    classifier: Classifier,
-    most: usize,
+pub struct Top {
+    /// The classifier.
+    pub classifier: Classifier,
+    /// How many classes it tells.
+    pub most: usize,
+    /// Whether novelty is measured.
+    pub coverage: bool,
 }
 
 impl Looker for Top {
-    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), crate::Error> {
+    fn look(&mut self, frame: &Frame<'_>) -> Result<Seen<'_>, crate::Error> {
         self.classifier.classify(frame)?;
+        let novelty = if self.coverage { self.classifier.novelty() } else { None };
         let ranked = self.classifier.ranked();
-        Ok((Findings::Classes(&ranked[..ranked.len().min(self.most)]), self.classifier.latency()))
+        let findings = Findings::Classes(&ranked[..ranked.len().min(self.most)]);
+        Ok(Seen { findings, novelty, latency: self.classifier.latency() })
     }
 }

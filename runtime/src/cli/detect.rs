@@ -6,11 +6,10 @@ use crate::contract::{Contract, Task};
 use crate::sink::Findings;
 use crate::vision::detector::Detector;
 use crate::vision::frame::Frame;
-use crate::vision::latency::Latency;
 use clap::Args;
 
 use super::capture::Capture;
-use super::look::{Look, Looker, Sinks};
+use super::look::{Look, Looker, Seen, Sinks};
 use super::model::ModelArguments;
 use super::samples;
 use super::threads::Threads;
@@ -25,6 +24,7 @@ Examples:
   retort detect model.onnx photo.jpg --save out
   retort detect model.onnx photos/ --json
   retort detect model.onnx camera:0 --json --stats
+  retort detect model.onnx camera:0 --json --coverage
   ffmpeg -i film.mkv -f yuv4mpegpipe - | retort detect model.onnx - --json
   retort detect yolox_nano.onnx photo.jpg --contract models/contracts/yolox_nano.toml --score 0.4")]
 pub struct Detect {
@@ -46,9 +46,10 @@ impl Detect {
     pub fn run(self) -> anyhow::Result<()> {
         let mut loaded = self.look.load(Task::Detect)?;
         self.override_limits(&mut loaded.contract);
-        let mut detector = Detector::new(&loaded.model, &loaded.contract)?;
+        let detector = Detector::new(&loaded.model, &loaded.contract)?;
+        let mut looker = Finder { detector, coverage: self.look.coverage };
         let mut sinks = Sinks::new(self.look.json, self.save.as_deref())?;
-        self.look.each(&mut detector, &loaded, &mut sinks)
+        self.look.each(&mut looker, &loaded, &mut sinks)
     }
 
     fn override_limits(&self, contract: &mut Contract) {
@@ -58,10 +59,20 @@ impl Detect {
     }
 }
 
-impl Looker for Detector {
-    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), crate::Error> {
-        self.detect(frame)?;
-        Ok((Findings::Detections(self.detections()), self.latency()))
+/// A detector that measures novelty where that is asked for.
+pub struct Finder {
+    /// The detector.
+    pub detector: Detector,
+    /// Whether novelty is measured.
+    pub coverage: bool,
+}
+
+impl Looker for Finder {
+    fn look(&mut self, frame: &Frame<'_>) -> Result<Seen<'_>, crate::Error> {
+        self.detector.detect(frame)?;
+        let novelty = if self.coverage { self.detector.novelty() } else { None };
+        let findings = Findings::Detections(self.detector.detections());
+        Ok(Seen { findings, novelty, latency: self.detector.latency() })
     }
 }
 
@@ -71,6 +82,7 @@ pub fn sample() -> anyhow::Result<()> {
         model: ModelArguments { model: samples::model()?, shapes: Vec::new(), isa: None, strict: false },
         source: Some(samples::picture()?.display().to_string()),
         json: false,
+        coverage: false,
         capture: Capture::default(),
         threads: Threads { threads: 1 },
         contract: None,
@@ -79,7 +91,7 @@ pub fn sample() -> anyhow::Result<()> {
 }
 
 /// Reads a number from 0 to 1.
-fn parse_fraction(text: &str) -> Result<f32, String> {
+pub fn parse_fraction(text: &str) -> Result<f32, String> {
     let fraction = text.parse().ok().filter(|fraction| (0.0..=1.0).contains(fraction));
     fraction.ok_or_else(|| "must be a number from 0 to 1".into())
 }

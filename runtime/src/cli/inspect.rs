@@ -85,6 +85,19 @@ fn object(model: &Model) -> Value {
     })
 }
 
+/// Characters of a contract's value that are shown: more than the names of many classes have, fewer than prototypes.
+const SHOWN: usize = 2000;
+
+fn shortened(value: &str) -> String {
+    match value.char_indices().nth(SHOWN) {
+        Some(_) => {
+            let end = value.char_indices().nth(60).map_or(0, |(end, _)| end);
+            format!("{}… ({} characters; --json shows all)", &value[..end], value.chars().count())
+        }
+        None => value.into(),
+    }
+}
+
 fn print(out: &mut impl Write, model: &Model, all_steps: bool) -> io::Result<()> {
     writeln!(out, "{}", model.path().display())?;
     let ports = [("input", model.inputs()), ("output", model.outputs())];
@@ -134,7 +147,7 @@ fn print(out: &mut impl Write, model: &Model, all_steps: bool) -> io::Result<()>
         Some(contract) => {
             writeln!(out, "  contract")?;
             for (key, value) in contract.to_metadata() {
-                writeln!(out, "    {key} = {value}")?;
+                writeln!(out, "    {key} = {}", shortened(&value))?;
             }
         }
     }

@@ -1,25 +1,22 @@
 //! What `detect` and `classify` share: a model, its contract, a source, and where results go.
 
 use std::io::{self, Stdout, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use crate::Error;
 use crate::contract::{Contract, Named, Task};
 use crate::model::{InputKind, Model};
 use crate::sink::{Annotated, Findings, JsonLines, Report, Sink, Table};
-use crate::source::{self, Stop};
 use crate::vision::frame::Frame;
 use crate::vision::latency::Latency;
-use anyhow::Context;
 use clap::Args;
-use retort_alloc_count::requests;
 
-use super::capture::{Capture, OnceLost};
+use super::capture::Capture;
 use super::model::ModelArguments;
 use super::samples;
-use super::stats::{Cost, Stats};
 use super::threads::Threads;
+use super::watch::Watch;
 
 /// Arguments of every command that looks at pictures.
 #[derive(Clone, Debug, Args)]
@@ -32,6 +29,10 @@ pub struct Look {
     /// Print one JSON object a frame.
     #[arg(long)]
     pub json: bool,
+    /// Say of each frame how unlike it is to what the model was taught: its novelty, above 1 for what is like nothing of
+    /// it. The model has to be distilled with coverage.prototypes.
+    #[arg(long)]
+    pub coverage: bool,
     #[command(flatten)]
     pub capture: Capture,
     #[command(flatten)]
@@ -49,110 +50,68 @@ pub struct Loaded {
     pub contract: Contract,
 }
 
-impl Look {
-    /// Loads the model and finds its contract, which must be for `task`.
-    pub fn load(&self, task: Task) -> anyhow::Result<Loaded> {
-        let path = &self.model.model;
-        let model = self.model.load_on(&self.threads, InputKind::Quantised)?;
-        let contract = Contract::find(path, self.contract.as_deref(), model.contract())?;
-        anyhow::ensure!(
-            contract.task == task,
-            "{}: the contract's task is `{}`; run `retort {}`",
-            path.display(),
-            contract.task.name(),
-            contract.task.name(),
-        );
+impl Loaded {
+    /// Loads the model and finds its contract, which must fit it.
+    pub fn open(model: &ModelArguments, threads: &Threads, contract: Option<&Path>) -> anyhow::Result<Loaded> {
+        let path = &model.model;
+        let model = model.load_on(threads, InputKind::Quantised)?;
+        let contract = Contract::find(path, contract, model.contract())?;
         contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
         Ok(Loaded { model, contract })
     }
+}
 
-    /// Looks at each frame of the source, and reports what there is. A picture that cannot be read is reported on
-    /// standard error and does not keep the others from being looked at, but in the end the command has failed. A camera
-    /// that is lost is reported, too, and waited for.
+impl Look {
+    /// Loads the model and finds its contract, which must be for `task`, and have prototypes where they are asked for.
+    pub fn load(&self, task: Task) -> anyhow::Result<Loaded> {
+        let path = &self.model.model;
+        let loaded = Loaded::open(&self.model, &self.threads, self.contract.as_deref())?;
+        let found = loaded.contract.task;
+        anyhow::ensure!(
+            found == task,
+            "{}: the contract's task is `{}`; run `retort {}`",
+            path.display(),
+            found.name(),
+            found.name(),
+        );
+        if self.coverage && loaded.contract.coverage.is_none() {
+            return Err(Error::NoCoverage { model: path.clone() }.into());
+        }
+        Ok(loaded)
+    }
+
+    /// Looks at each frame of the source, and reports what there is.
     pub fn each(&self, looker: &mut impl Looker, loaded: &Loaded, sinks: &mut Sinks) -> anyhow::Result<()> {
         let name = self.source.clone().map_or_else(|| samples::folder().map(|path| path.display().to_string()), Ok)?;
-        let stop = Stop::on_signals().context("no handler for Ctrl-C")?;
-        let input = loaded.contract.image.port(loaded.model.inputs())?;
-        let covers = loaded.contract.image.size(&loaded.model.inputs()[input]).ok();
-        let mut source = match source::open(&name, &self.capture.options(covers, stop.clone())) {
-            Ok(source) => source,
-            Err(_) if stop.is_raised() => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        let only = source.count() == Some(1);
-        let mut stats = Stats::new();
-        let mut troubles = Troubles::default();
-        let (mut number, mut unreadable, mut sets_up) = (0, 0, true);
-        while !stop.is_raised() && self.capture.frames.is_none_or(|frames| number < frames) {
-            let (asked, before) = (Instant::now(), requests());
-            let shot = match source.next_shot() {
-                Ok(Some(shot)) => shot,
-                Ok(None) => break,
-                Err(error @ Error::Lost { .. }) if self.capture.once_lost == OnceLost::Reconnect => {
-                    troubles.report(&error);
-                    sets_up = true;
-                    continue;
-                }
-                Err(error) if only || matches!(error, Error::Lost { .. }) => return Err(error.into()),
-                Err(error) => {
-                    eprintln!("error: {error}");
-                    unreadable += 1;
-                    continue;
-                }
-            };
-            let (wait, decoding) = (asked.elapsed(), shot.decoding);
-            troubles.end(shot.name);
-            number += 1;
-            let (findings, latency) = looker.look(&shot.frame).with_context(|| shot.name.to_string())?;
-            let seen = Instant::now();
-            sinks.take(&Report { number, shot, findings, classes: &loaded.contract.classes, latency })?;
-            let (output, allocations) = (seen.elapsed(), requests() - before);
-            stats.add(&Cost { wait, decoding, latency, output, allocations, sets_up });
-            sets_up = false;
+        let watch = Watch { source: &name, capture: &self.capture, json: self.json, every: 1 };
+        let (mut frames, mut unlike) = (0u64, 0u64);
+        let result = watch.each(looker, loaded, |report| {
+            frames += 1;
+            unlike += u64::from(report.is_unlike());
+            sinks.take(report)?;
+            Ok(ControlFlow::Continue(()))
+        });
+        if self.coverage && frames > 0 {
+            eprintln!("{unlike} of {frames} frames unlike anything that the model was taught");
         }
-        if self.capture.stats {
-            let summary = stats.summary(source.format(), source.losses());
-            match self.json {
-                true => eprintln!("{}", serde_json::json!({ "summary": summary })),
-                false => eprintln!("{summary}"),
-            }
-        }
-        anyhow::ensure!(unreadable == 0, "{name}: {unreadable} of the pictures could not be read");
-        Ok(())
-    }
-}
-
-/// Tells on standard error that a source was lost, and that it is back.
-#[derive(Default)]
-struct Troubles {
-    since: Option<Instant>,
-    said: String,
-}
-
-impl Troubles {
-    /// Says what is wrong, unless that was what was said last.
-    fn report(&mut self, error: &Error) {
-        self.since.get_or_insert_with(Instant::now);
-        let line = error.to_string();
-        if line != self.said {
-            eprintln!("warning: {line}");
-            self.said = line;
-        }
-    }
-
-    /// A frame came.
-    fn end(&mut self, name: &str) {
-        if let Some(since) = self.since.take() {
-            eprintln!("note: {name}: going on after {:.1} s", since.elapsed().as_secs_f64());
-            self.said.clear();
-        }
+        result
     }
 }
 
 /// Looks at frames.
 pub trait Looker {
-    /// What a frame shows, and how long it took to see it.
-    fn look(&mut self, frame: &Frame<'_>) -> Result<(Findings<'_>, Latency), crate::Error>;
+    /// What a frame shows.
+    fn look(&mut self, frame: &Frame<'_>) -> Result<Seen<'_>, crate::Error>;
+}
+
+/// What was seen of a frame.
+pub struct Seen<'a> {
+    /// What it shows.
+    pub findings: Findings<'a>,
+    /// How unlike it is to what the model was taught, where that was asked for.
+    pub novelty: Option<f32>,
+    /// How long it took to see.
+    pub latency: Latency,
 }
 
 /// Where results go.

@@ -7,6 +7,7 @@ mod bench;
 mod cameras;
 mod capture;
 mod classify;
+mod collect;
 mod columns;
 mod compile;
 mod detect;
@@ -21,7 +22,9 @@ mod samples;
 mod stats;
 mod threads;
 mod verify;
+mod watch;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -53,6 +56,7 @@ enum Command {
     Detect(detect::Detect),
     /// Say what pictures show.
     Classify(classify::Classify),
+    Collect(collect::Collect),
     Run(run::Run),
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
@@ -68,6 +72,7 @@ impl Command {
         match self {
             Command::Detect(command) => command.run(),
             Command::Classify(command) => command.run(),
+            Command::Collect(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Bench(command) => command.run(),
             Command::Inspect(command) => command.run(),
@@ -87,7 +92,12 @@ pub fn command() -> clap::Command {
 
 /// Runs what the command line says. Errors go to standard error, in one line.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    run(std::env::args_os())
+}
+
+/// Runs what a command line says, the program's name first; wrong usage ends the process, as it does for clap's `parse`.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let arguments = Arguments::parse_from(arguments);
     crate::guard::silence_guarded_panics();
     let result = match arguments.command {
         Some(command) => command.run(),

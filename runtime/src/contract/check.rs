@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::tensor::{ElementType, Port};
 use crate::vision::classifier::Scores;
 use crate::vision::heads::Decoder;
+use crate::vision::novelty::Gauge;
 
 impl Contract {
     /// Checks that the model has the image input and the outputs that the contract names, in shapes that fit.
@@ -18,6 +19,7 @@ impl Contract {
         for (key, name) in self.head.outputs() {
             output_index(&key, name, outputs)?;
         }
+        Gauge::new(self, outputs)?;
         match self.task {
             Task::Detect => {
                 let size = self.image.size(&inputs[image])?;

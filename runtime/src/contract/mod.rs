@@ -30,6 +30,7 @@
 //! ```
 
 mod check;
+mod coverage;
 pub(crate) mod fields;
 mod golden;
 mod head;
@@ -46,6 +47,7 @@ use fields::Fields;
 pub use fields::Named;
 
 pub(crate) use check::output_index;
+pub use coverage::Coverage;
 pub use golden::{Golden, golden_picture};
 pub use head::{
     AnchorPoint, BoxForm, BoxUnits, Head, Labels, Level, PointCoding, PointHead, Priors, ScoreColumns, ScoreForm,
@@ -193,6 +195,8 @@ pub struct Contract {
     pub limits: Limits,
     /// Checksums that show whether a runtime computes what the exporter did.
     pub golden: Option<Golden>,
+    /// Around which places in the embedding's space lay what the model was taught.
+    pub coverage: Option<Coverage>,
     /// Where the model comes from: hashes of recipe, teacher and data, the exporter, a licence. Keys are free.
     pub provenance: BTreeMap<String, String>,
     /// What was measured when it was made, such as `ap` and `ap50`. Keys are free.

@@ -1,5 +1,6 @@
 //! Fields into a [`Contract`]: which keys there are, what they default to, and what must hold between them.
 
+use super::coverage;
 use super::fields::{Fields, error, unknown_name};
 use super::{
     Align, AnchorPoint, BoxForm, BoxUnits, Colour, Contract, Golden, Head, ImageSpec, Interpolation, Labels, Level,
@@ -35,6 +36,7 @@ pub(super) fn contract(mut fields: Fields) -> Result<Contract, Error> {
         head: head(&mut fields)?,
         limits: limits(&mut fields)?,
         golden: golden(&mut fields)?,
+        coverage: coverage::read(&mut fields)?,
         provenance: fields.free_texts("provenance")?,
         metrics: fields.free_numbers("metrics")?,
     };

@@ -233,6 +233,24 @@ fn any_image() -> impl Strategy<Value = ImageSpec> {
         })
 }
 
+fn any_coverage() -> impl Strategy<Value = Coverage> {
+    (1usize..5, 1usize..4).prop_flat_map(|(channels, count)| {
+        let prototype = prop::collection::vec(-1e3f32..1e3, channels);
+        let prototypes = prop::collection::vec(prototype, count);
+        let deviations = prop::collection::vec(any_positive(), channels);
+        let radii = prop::collection::vec(any_positive(), count);
+        (any_name(), 0.01f32..1.0, deviations, prototypes, radii).prop_map(
+            |(output, quantile, deviations, prototypes, radii)| Coverage {
+                output,
+                quantile,
+                deviations,
+                prototypes,
+                radii,
+            },
+        )
+    })
+}
+
 fn any_contract() -> impl Strategy<Value = Contract> {
     let limits = (0f32..=1.0, 0f32..=1.0, 1usize..10_000).prop_map(|(score, iou, max_detections)| Limits {
         score,
@@ -248,17 +266,19 @@ fn any_contract() -> impl Strategy<Value = Contract> {
         any_detect_head().prop_map(|head| (Task::Detect, head)),
         (any_name(), any_scores()).prop_map(|(output, scores)| (Task::Classify, Head::Logits { output, scores })),
     ];
+    let coverage = prop::option::of(any_coverage());
     let free = prop::collection::btree_map("[a-z0-9_.]{1,8}", any_name(), 0..4);
     let metrics = prop::collection::btree_map("[a-z0-9_.]{1,8}", -1e6f64..1e6, 0..4);
     let classes = prop::collection::vec(any_name(), 1..5);
-    (task_and_head, classes, any_image(), limits, prop::option::of(golden), free, metrics).prop_map(
-        |((task, head), classes, image, limits, golden, provenance, metrics)| Contract {
+    (task_and_head, classes, any_image(), limits, prop::option::of(golden), coverage, free, metrics).prop_map(
+        |((task, head), classes, image, limits, golden, coverage, provenance, metrics)| Contract {
             task,
             classes,
             image,
             head,
             limits,
             golden,
+            coverage,
             provenance,
             metrics,
         },

@@ -19,6 +19,13 @@ pub(super) fn metadata(contract: &Contract) -> Vec<(String, String)> {
         pairs.add("golden.input_crc32", golden.input_crc32);
         pairs.add("golden.output_crc32", golden.output_crc32);
     }
+    if let Some(coverage) = &contract.coverage {
+        pairs.add("coverage.output", &coverage.output);
+        pairs.add("coverage.quantile", coverage.quantile);
+        pairs.numbers("coverage.deviations", &coverage.deviations);
+        pairs.numbers("coverage.prototypes", &coverage.prototypes.iter().map(|list| numbers(list)).collect::<Vec<_>>());
+        pairs.numbers("coverage.radii", &coverage.radii);
+    }
     for (key, text) in &contract.provenance {
         pairs.add(&format!("provenance.{key}"), text);
     }

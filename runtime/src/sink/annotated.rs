@@ -93,6 +93,7 @@ mod tests {
                 number: i as u64 + 1,
                 shot: Shot::new(name, Frame::rgb(&pixels, 30, 20).unwrap()),
                 findings: Findings::Detections(&[Detection { class: 0, score: 0.9, rect }]),
+                novelty: None,
                 classes: &["a".to_string()],
                 latency: Latency::default(),
             };

@@ -34,18 +34,31 @@ struct Line<'a> {
     time_ms: f64,
     #[serde(flatten)]
     findings: Found<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    novelty: Option<f64>,
     latency_ms: LatencyMs,
 }
 
+/// What was found, under its name.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Found<'a> {
+pub(super) enum Found<'a> {
     Detections(Each<'a>),
     Classes(Each<'a>),
 }
 
+impl<'a> Found<'a> {
+    /// What a report says.
+    pub(super) fn of(report: &'a Report<'a>) -> Found<'a> {
+        match report.findings {
+            Findings::Detections(_) => Found::Detections(Each(report)),
+            Findings::Classes(_) => Found::Classes(Each(report)),
+        }
+    }
+}
+
 /// What was found, one after another.
-struct Each<'a>(&'a Report<'a>);
+pub(super) struct Each<'a>(&'a Report<'a>);
 
 impl Serialize for Each<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -105,10 +118,8 @@ impl<W: Write> Sink for JsonLines<W> {
             width: frame.width(),
             height: frame.height(),
             time_ms: rounded(milliseconds(frame.captured()), 3),
-            findings: match report.findings {
-                Findings::Detections(_) => Found::Detections(Each(report)),
-                Findings::Classes(_) => Found::Classes(Each(report)),
-            },
+            findings: Found::of(report),
+            novelty: report.novelty.map(|novelty| rounded(novelty.into(), 3)),
             latency_ms: LatencyMs {
                 decode: decoding.map(|decoding| rounded(milliseconds(decoding.took), 3)),
                 ..latency_ms(report.latency)
@@ -132,7 +143,7 @@ fn latency_ms(latency: Latency) -> LatencyMs {
 }
 
 /// Digits beyond `places` would be noise.
-fn rounded(value: f64, places: i32) -> f64 {
+pub(super) fn rounded(value: f64, places: i32) -> f64 {
     let one = 10f64.powi(places);
     (value * one).round() / one
 }
@@ -148,13 +159,14 @@ mod tests {
     use crate::vision::frame::Frame;
     use crate::vision::geometry::Rect;
 
-    fn line(findings: Findings<'_>) -> String {
+    fn line(findings: Findings<'_>, novelty: Option<f32>) -> String {
         let pixels = [0; 24];
         let mut lines = JsonLines::new(Vec::new());
         let report = Report {
             number: 1,
             shot: Shot::new("a.png", Frame::rgb(&pixels, 4, 2).unwrap()),
             findings,
+            novelty,
             classes: &["person".to_string()],
             latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
         };
@@ -167,7 +179,7 @@ mod tests {
         let rect = Rect { left: 0.5, top: 0.25, right: 3.0, bottom: 2.0 };
         let detections = [Detection { class: 0, score: 0.91, rect }];
         assert_eq!(
-            line(Findings::Detections(&detections)),
+            line(Findings::Detections(&detections), None),
             concat!(
                 r#"{"frame":1,"source":"a.png","width":4,"height":2,"time_ms":0.0,"detections":"#,
                 r#"[{"class":"person","class_id":0,"score":0.91,"box":[0.5,0.25,2.5,1.75]}],"#,
@@ -175,10 +187,13 @@ mod tests {
                 "\n"
             )
         );
-        assert!(line(Findings::Detections(&[])).contains(r#""detections":[]"#));
+        assert!(line(Findings::Detections(&[]), None).contains(r#""detections":[]"#));
         let ranked = [Ranked { class: 0, score: 1.0 }];
         assert!(
-            line(Findings::Classes(&ranked)).contains(r#""classes":[{"class":"person","class_id":0,"score":1.0}]"#)
+            line(Findings::Classes(&ranked), None)
+                .contains(r#""classes":[{"class":"person","class_id":0,"score":1.0}]"#)
         );
+        let unlike = line(Findings::Detections(&[]), Some(1.372_4));
+        assert!(unlike.contains(r#""detections":[],"novelty":1.372,"latency_ms""#), "{unlike}");
     }
 }

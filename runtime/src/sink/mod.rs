@@ -1,5 +1,6 @@
 //! Where results go: JSON lines, tables for people, annotated pictures.
 
+mod album;
 mod annotated;
 mod json_lines;
 mod table;
@@ -10,6 +11,7 @@ use crate::vision::classifier::Ranked;
 use crate::vision::detector::Detection;
 use crate::vision::latency::Latency;
 
+pub use album::{Album, Kept};
 pub use annotated::Annotated;
 pub use json_lines::JsonLines;
 pub use table::Table;
@@ -32,6 +34,9 @@ pub struct Report<'a> {
     pub shot: Shot<'a>,
     /// What it shows.
     pub findings: Findings<'a>,
+    /// How unlike the frame is to what the model was taught, above 1 for what is like nothing of it; where that was asked
+    /// for.
+    pub novelty: Option<f32>,
     /// The classes' names.
     pub classes: &'a [String],
     /// How long it took.
@@ -39,6 +44,11 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
+    /// Whether the frame is unlike anything that the model was taught, as far as that was asked for.
+    pub fn is_unlike(&self) -> bool {
+        self.novelty.is_some_and(|novelty| novelty > 1.0)
+    }
+
     /// The name of a class.
     pub fn class(&self, class: u32) -> &str {
         self.classes.get(class as usize).map_or("?", String::as_str)

@@ -41,6 +41,11 @@ fn write(report: &Report<'_>, text: &mut String) {
         Findings::Detections(all) => write!(text, "  {} objects", all.len()),
         Findings::Classes(_) => Ok(()),
     };
+    let _ = match report.novelty {
+        Some(novelty) if report.is_unlike() => write!(text, "  UNLIKE what it was taught: novelty {novelty:.2}"),
+        Some(novelty) => write!(text, "  novelty {novelty:.2}"),
+        None => Ok(()),
+    };
     let _ = writeln!(
         text,
         "  {:.2} ms ({:.2} preprocess, {:.2} infer, {:.2} postprocess)",
@@ -105,6 +110,7 @@ mod tests {
                 Detection { class: 0, score: 0.91, rect },
                 Detection { class: 1, score: 0.5, rect: Rect { right: 1000.5, ..rect } },
             ]),
+            novelty: None,
             classes: &["café table".to_string(), "cup".to_string()],
             latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
         };
@@ -115,8 +121,18 @@ mod tests {
             "  cup          0.50      0.5     0.2  1000.0     1.8",
             "",
         ];
-        let mut table = Table::new(Vec::new());
-        table.take(&report).unwrap();
-        assert_eq!(String::from_utf8(table.to).unwrap(), expected.join("\n"));
+        let text = |report: &Report<'_>| {
+            let mut table = Table::new(Vec::new());
+            table.take(report).unwrap();
+            String::from_utf8(table.to).unwrap()
+        };
+        assert_eq!(text(&report), expected.join("\n"));
+        let unlike = text(&Report { novelty: Some(1.374), ..report });
+        assert!(
+            unlike.starts_with("a.png  4×2  2 objects  UNLIKE what it was taught: novelty 1.37  1.50 ms"),
+            "{unlike}"
+        );
+        let like = text(&Report { novelty: Some(1.0), ..report });
+        assert!(like.starts_with("a.png  4×2  2 objects  novelty 1.00  1.50 ms"), "{like}");
     }
 }

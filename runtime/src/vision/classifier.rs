@@ -3,6 +3,7 @@
 use super::frame::Frame;
 use super::heads::Outputs;
 use super::latency::{Laps, Latency};
+use super::novelty::Gauge;
 use super::preprocess::Preprocessor;
 use crate::contract::{Contract, Head, ScoreForm, fields, output_index};
 use crate::error::Error;
@@ -24,6 +25,7 @@ pub struct Classifier {
     input: usize,
     preprocessor: Preprocessor,
     scores: Scores,
+    gauge: Option<Gauge>,
     ranked: Vec<Ranked>,
     latency: Latency,
 }
@@ -40,6 +42,7 @@ impl Classifier {
             input,
             preprocessor: Preprocessor::new(&contract.image, &model.inputs()[input])?,
             scores: Scores::new(contract, model.outputs())?,
+            gauge: Gauge::new(contract, model.outputs())?,
             ranked: Vec::with_capacity(contract.classes.len()),
             latency: Latency::default(),
         })
@@ -64,6 +67,15 @@ impl Classifier {
     /// What the last frame showed.
     pub fn ranked(&self) -> &[Ranked] {
         &self.ranked
+    }
+
+    /// How [unlike](crate::contract::Coverage::novelty) the last frame is to what the model was taught; `None` where its
+    /// contract has no prototypes. Does not allocate.
+    pub fn novelty(&mut self) -> Option<f32> {
+        let mut laps = Laps::start();
+        let novelty = self.gauge.as_mut()?.novelty(&self.session);
+        self.latency.postprocess += laps.lap();
+        Some(novelty)
     }
 
     /// How long the last frame took.

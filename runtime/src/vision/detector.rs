@@ -6,6 +6,7 @@ use super::geometry::Rect;
 use super::heads::Decoder;
 use super::latency::{Laps, Latency};
 use super::nms::suppress;
+use super::novelty::Gauge;
 use super::preprocess::Preprocessor;
 use crate::contract::{Contract, Limits};
 use crate::error::Error;
@@ -31,6 +32,7 @@ pub struct Detector {
     input: usize,
     preprocessor: Preprocessor,
     decoder: Decoder,
+    gauge: Option<Gauge>,
     limits: Limits,
     candidates: Candidates,
     kept: Vec<Candidate>,
@@ -52,6 +54,7 @@ impl Detector {
             input,
             preprocessor: Preprocessor::new(&contract.image, port)?,
             decoder: Decoder::new(contract, contract.image.size(port)?, model.outputs(), limits.score)?,
+            gauge: Gauge::new(contract, model.outputs())?,
             limits,
             candidates: Candidates::with_capacity(limits.max_detections.max(CANDIDATES)),
             kept: Vec::with_capacity(limits.max_detections),
@@ -89,6 +92,15 @@ impl Detector {
     /// What the last frame showed.
     pub fn detections(&self) -> &[Detection] {
         &self.detections
+    }
+
+    /// How [unlike](crate::contract::Coverage::novelty) the last frame is to what the model was taught; `None` where its
+    /// contract has no prototypes. Does not allocate.
+    pub fn novelty(&mut self) -> Option<f32> {
+        let mut laps = Laps::start();
+        let novelty = self.gauge.as_mut()?.novelty(&self.session);
+        self.latency.postprocess += laps.lap();
+        Some(novelty)
     }
 
     /// How long the last frame took.

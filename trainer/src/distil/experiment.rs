@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use tract_onnx::pb::ModelProto;
 
 use super::assistants::{Assistants, assist};
+use super::coverage::taught;
 use super::error::ExperimentError;
 use super::examine::examine;
 use super::lessons::Signals;
@@ -20,7 +21,7 @@ use super::trainings::{Bench, HEADINGS, TRAINING, Task};
 use super::verdict::Verdict;
 use crate::data::{Label, Sample};
 use crate::evaluate::{Found, Respondent};
-use crate::export::{Description, contract, float_model, quantised_model, write};
+use crate::export::{Description, contract, float_model, quantised_model, with_embedding, write};
 use crate::nets::{Folded, Network, Shape, Weights};
 use crate::quantise::{Ranges, calibrate};
 use crate::recipe::Recipe;
@@ -263,18 +264,26 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
         ("student-f32.onnx", float_model(&folded, &recipe.name), &kept.float),
         (STUDENT, quantised_model(&folded, &ranges, &recipe.name)?, &kept.int8),
     ];
-    for (name, model, figures) in files {
+    for (name, mut model, figures) in files {
         let path = folder.file(name);
+        if recipe.coverage.prototypes > 0 {
+            model = with_embedding(model, &weights.network, (name == STUDENT).then_some(&ranges))?;
+        }
         let rounded = |(key, value): (&str, f64)| (key.to_owned(), (10.0 * value).round() / 10.0);
         let metrics: BTreeMap<String, f64> = figures.metrics().into_iter().map(rounded).collect();
-        let describe =
-            |golden| Description { golden, provenance: provenance(bench, Some(arm)), metrics: metrics.clone() };
+        let describe = |golden, coverage| Description {
+            golden,
+            coverage,
+            provenance: provenance(bench, Some(arm)),
+            metrics: metrics.clone(),
+        };
         // The checksums are those of the file itself, so it is written once without them. Floats have none: only
         // integers come out the same on every processor.
-        bench.write(model.clone(), &weights.network, describe(None), &path)?;
+        bench.write(model.clone(), &weights.network, describe(None, None), &path)?;
         if name == STUDENT {
             let golden = Respondent::open(&path, None)?.golden(GOLDEN_SEED)?;
-            bench.write(model, &weights.network, describe(Some(golden)), &path)?;
+            let coverage = taught(bench, arm, &path)?;
+            bench.write(model, &weights.network, describe(Some(golden), coverage), &path)?;
         }
     }
     // A run of less than ten steps has no rows to draw.

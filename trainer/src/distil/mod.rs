@@ -3,6 +3,7 @@
 mod assistants;
 mod compare;
 mod cost;
+mod coverage;
 mod error;
 mod examine;
 mod experiment;

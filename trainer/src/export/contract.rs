@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use retort::contract::{
-    AnchorPoint, Colour, Contract, Golden, Head, ImageSpec, Interpolation, Labels, Level, Limits, PointCoding,
-    PointHead, ScoreForm, Task,
+    AnchorPoint, Colour, Contract, Coverage, Golden, Head, ImageSpec, Interpolation, Labels, Level, Limits,
+    PointCoding, PointHead, ScoreForm, Task,
 };
 
 use super::{INPUT, LOGITS, boxes_output, classes_output};
@@ -16,6 +16,8 @@ use crate::recipe::Recipe;
 pub struct Description {
     /// Checksums of the outputs for the golden picture.
     pub golden: Option<Golden>,
+    /// What it was taught.
+    pub coverage: Option<Coverage>,
     /// Where the network comes from.
     pub provenance: BTreeMap<String, String>,
     /// How good it is.
@@ -60,6 +62,7 @@ pub fn contract(recipe: &Recipe, network: &Network, classes: &[String], descript
         head,
         limits: Limits { score: recipe.detection.score, iou: recipe.detection.overlap, max_detections: 100 },
         golden: description.golden,
+        coverage: description.coverage,
         provenance: description.provenance,
         metrics: description.metrics,
     }

@@ -1,6 +1,7 @@
 //! Writes networks as ONNX: in f32, and in int8 as QuantizeLinear/DequantizeLinear pairs around plain operators.
 
 mod contract;
+mod embedding;
 mod float;
 mod onnx;
 mod qdq;
@@ -14,6 +15,7 @@ use crate::nets::{Head, Network};
 use crate::whole;
 
 pub use contract::{Description, contract};
+pub use embedding::with_embedding;
 pub use float::float_model;
 pub use qdq::{MissingRange, quantised_model};
 

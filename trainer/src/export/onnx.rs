@@ -9,6 +9,7 @@ use tract_onnx::pb::{
 };
 
 use crate::nets::{Activation, Convolution};
+use crate::quantise::Scale;
 
 /// The operator set: the first with per-channel QuantizeLinear.
 const OPSET: i64 = 13;
@@ -22,6 +23,13 @@ pub struct GraphBuilder {
 }
 
 impl GraphBuilder {
+    /// Goes on with a finished model; its name goes with it.
+    pub fn over(model: ModelProto) -> (GraphBuilder, String) {
+        let graph = model.graph.unwrap_or_default();
+        let name = graph.name.clone();
+        (GraphBuilder { graph }, name)
+    }
+
     /// Adds an f32 input.
     pub fn input(&mut self, name: &str, shape: &[usize]) {
         self.graph.input.push(value_info(name, shape));
@@ -83,6 +91,14 @@ impl GraphBuilder {
     /// Adds a u8 constant.
     pub fn bytes(&mut self, name: &str, shape: &[usize], values: &[u8]) -> String {
         self.constant(name, shape, DataType::Uint8, values.to_vec())
+    }
+
+    /// Quantises `x` and dequantises it again under the name `result`.
+    pub fn pair(&mut self, name: &str, x: &str, scale: Scale, result: &str) -> String {
+        let s = self.floats(&format!("{name}.scale"), &[], &[scale.scale]);
+        let z = self.bytes(&format!("{name}.zero_point"), &[], &[scale.zero]);
+        let q = self.node("QuantizeLinear", &format!("{name}.quantised"), &[x, &s, &z], Vec::new());
+        self.node("DequantizeLinear", result, &[&q, &s, &z], Vec::new())
     }
 
     /// The finished model.

@@ -14,7 +14,7 @@ use crate::quantise::{Ranges, Scale, quantise_weights};
 /// No range was found for a value.
 #[derive(Debug, thiserror::Error)]
 #[error("no range was found for `{0}`; calibrate the same network that is exported")]
-pub struct MissingRange(String);
+pub struct MissingRange(pub(super) String);
 
 /// A dequantised tensor and the scale it came from.
 #[derive(Clone)]
@@ -40,11 +40,7 @@ impl QdqWire<'_> {
 
     /// Quantises `x` and dequantises it again under the name `result`.
     fn pair(&mut self, name: &str, x: &str, scale: Scale, result: &str) -> Value {
-        let s = self.graph.floats(&format!("{name}.scale"), &[], &[scale.scale]);
-        let z = self.graph.bytes(&format!("{name}.zero_point"), &[], &[scale.zero]);
-        let q = self.graph.node("QuantizeLinear", &format!("{name}.quantised"), &[x, &s, &z], Vec::new());
-        let tensor = self.graph.node("DequantizeLinear", result, &[&q, &s, &z], Vec::new());
-        Value { tensor, scale }
+        Value { tensor: self.graph.pair(name, x, scale, result), scale }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The networks: one description, walked by whoever trains, runs, calibrates or exports them.
 
 mod architecture;
+mod embedding;
 mod float;
 mod folded;
 mod maps;
@@ -9,6 +10,7 @@ mod training;
 mod weights;
 
 pub use architecture::{Architecture, Block, Family};
+pub use embedding::{EMBEDDING, channel_means, embedding};
 pub use float::{FloatPass, predict, run};
 pub use folded::{Folded, FoldedLayer};
 pub use maps::{Answer, cells, decode, split};

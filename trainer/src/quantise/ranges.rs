@@ -7,12 +7,15 @@ use std::collections::HashMap;
 
 use super::observer::Observer;
 use crate::data::Sample;
-use crate::nets::{FloatPass, Folded, FoldedLayer, Level, run};
+use crate::nets::{EMBEDDING, FloatPass, Folded, FoldedLayer, Level, channel_means, embedding, run};
 
 /// Class logits below this are all the same to anyone: σ(−8) is 0.0003.
 const LOGIT_FLOOR: f32 = -8.0;
 /// Decoding clamps box values to this range.
 const BOX_LIMIT: f32 = 4.0;
+/// How much further than was seen the range of the embedding goes: what is unlike anything seen must not look the same at
+/// the edge of the bytes.
+const HEADROOM: f32 = 1.5;
 /// Scenes watched at once.
 const BATCH: usize = 8;
 
@@ -59,12 +62,20 @@ impl Ranges {
 /// each tensor's values.
 pub fn calibrate(folded: &Folded, samples: &[&Sample], percentile: f64) -> Ranges {
     let mut observers: HashMap<String, Observer> = HashMap::new();
-    let mut pass = FloatPass::new(folded, |name, values| match observers.get_mut(name) {
+    // The means that the embedding is made of are no nodes of the network.
+    let embedded: Vec<_> = embedding(&folded.network).into_iter().map(|place| &folded.network.nodes[place]).collect();
+    let mut watch = |name: &str, values: &[f32]| match observers.get_mut(name) {
         Some(observer) => observer.watch(values),
         None => {
             let mut observer = Observer::default();
             observer.watch(values);
             observers.insert(name.to_owned(), observer);
+        }
+    };
+    let mut pass = FloatPass::new(folded, |name, values| {
+        watch(name, values);
+        if let Some(node) = embedded.iter().find(|node| node.name == name) {
+            watch(EMBEDDING, &channel_means(values, node.shape));
         }
     });
     for samples in samples.chunks(BATCH) {
@@ -73,6 +84,9 @@ pub fn calibrate(folded: &Folded, samples: &[&Sample], percentile: f64) -> Range
     drop(pass);
     let scale = |(name, observer): (String, Observer)| {
         let (low, high) = observer.range(percentile);
+        if name == EMBEDDING {
+            return (name, Scale::spanning(HEADROOM * low, HEADROOM * high));
+        }
         let place = folded.network.nodes.iter().position(|node| node.name == name);
         let is = |branch: fn(&Level<usize>) -> usize| folded.network.levels().iter().any(|l| Some(branch(l)) == place);
         let (low, high) = if is(|level| level.classes) {

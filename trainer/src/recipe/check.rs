@@ -102,7 +102,7 @@ impl Recipe {
         if !(self.quantise.percentile > 0.5 && self.quantise.percentile <= 1.0) {
             return refuse("quantise.percentile", "must be above 0.5 and at most 1");
         }
-        Ok(())
+        self.coverage.check().or_else(|(key, reason)| refuse(key, reason))
     }
 }
 

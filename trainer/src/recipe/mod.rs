@@ -3,6 +3,7 @@
 
 mod bindings;
 mod check;
+mod coverage;
 mod merge;
 mod schema;
 
@@ -12,6 +13,7 @@ use retort::contract::{Align, Resize};
 
 use crate::data::Target;
 
+pub use coverage::Coverage;
 pub use merge::{KeyError, merge, parse_override};
 pub use schema::{Assistant, Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};
 

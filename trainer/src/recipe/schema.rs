@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::coverage::Coverage;
 use crate::bindings::Binding;
 use crate::data::Augmentation;
 use crate::distil::repair::Repair;
@@ -38,6 +39,8 @@ pub struct Recipe {
     pub quantise: Quantise,
     /// How boxes are read off the outputs.
     pub detection: Detection,
+    /// What the student remembers of what it was taught.
+    pub coverage: Coverage,
 }
 
 /// Which pictures there are.
@@ -297,6 +300,7 @@ impl Default for Recipe {
             repair: Repair { classes: Vec::new(), priors: Vec::new(), pictures: 1000 },
             quantise: Quantise { pictures: 64, percentile: 1.0 },
             detection: Detection { score: 0.4, overlap: 0.6 },
+            coverage: Coverage::default(),
         }
     }
 }

@@ -69,10 +69,12 @@ impl OwnTeacher {
             preprocessor.fill(&sample.frame()?, session.input(input))?;
             session.run()?;
             let mut answer = Answer::default();
-            // Levels from fine to coarse, classes before boxes; a classifier has one output.
-            for (index, port) in self.model.outputs().iter().enumerate() {
+            // Levels from fine to coarse, classes before boxes; a classifier has one output. There may be others beside those.
+            for (place, (_, name)) in self.contract.head.outputs().into_iter().enumerate() {
+                let found = self.model.outputs().iter().enumerate().find(|(_, port)| port.name == name);
+                let Some((index, port)) = found else { continue };
                 if let TensorRef::F32(values) = session.output(index) {
-                    let target = if index % 2 == 0 { &mut answer.classes } else { &mut answer.boxes };
+                    let target = if place % 2 == 0 { &mut answer.classes } else { &mut answer.boxes };
                     cells_first(port, values, target);
                 }
             }

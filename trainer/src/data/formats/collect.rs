@@ -9,7 +9,8 @@
 //!
 //! `source` is the picture's path in the folder (or any path that ends in its name); of a video's lines, it is the video, and
 //! `frame` counts from 1. Boxes are left, top, width, height in pixels. `classes` in the place of `detections` are what the
-//! picture shows, the best first. The pictures of a collected folder are taken for frames of a film. Other keys are passed over. Classes of the set are those that occur, by their ids.
+//! picture shows, the best first. The pictures of a collected folder are taken for frames of a film. Other keys are passed over,
+//! such as where a collected frame came `from` and `why` it was kept. Classes of the set are those that occur, by their ids.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
