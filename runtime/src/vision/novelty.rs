@@ -10,12 +10,13 @@ use crate::tensor::{ElementType, Port, Quantisation, TensorRef};
 pub const MOST: f32 = 1e6;
 
 impl Coverage {
-    /// The least of the distances to the prototypes, each in units of its radius: 0 on a prototype, 1 on the edge of
-    /// what the model was taught, above 1 outside of it. At most [`MOST`]. `embedding` has a number for each of the
+    /// The distance to the nearest prototype in units of its radius: 0 on the prototype, 1 on the edge of what the model
+    /// was taught, above 1 outside of it. At most [`MOST`]. `embedding` has a number for each of the
     /// deviations.
     pub fn novelty(&self, embedding: &[f32]) -> f32 {
-        let ratio = |(prototype, radius): (&Vec<f32>, &f32)| self.distance(prototype, embedding) / radius;
-        self.prototypes.iter().zip(&self.radii).map(ratio).fold(MOST, f32::min)
+        let distances = self.prototypes.iter().map(|prototype| self.distance(prototype, embedding));
+        let nearest = distances.zip(&self.radii).min_by(|(a, _), (b, _)| a.total_cmp(b));
+        nearest.map_or(MOST, |(distance, radius)| (distance / radius).min(MOST))
     }
 
     /// Euclid's distance in units of the deviations.
@@ -136,10 +137,10 @@ mod tests {
         assert_eq!(coverage.novelty(&[0.0, 0.0]), 0.0);
         // 3 deviations along the first channel and 4 along the second: 5 of 5, and far more than 2 from the other.
         assert_eq!(coverage.novelty(&[3.0, 2.0]), 1.0);
-        // (-2, 0) from the second prototype: 2 of 2; 8 of 5 or more from the first.
+        // (-2, 0) from the second prototype: 2 of 2.
         assert_eq!(coverage.novelty(&[8.0, 1.0]), 1.0);
-        // The nearer prototype in radii need not be the nearer one in distance: 5.5 of 5 against 4.5 and more of 2.
-        assert!((coverage.novelty(&[5.5, 0.0]) - 1.1).abs() < 1e-6);
+        // √(4.5² + 2²) from the second is nearer than 5.5 from the first, and the second's radius counts.
+        assert!((coverage.novelty(&[5.5, 0.0]) - 24.25f32.sqrt() / 2.0).abs() < 1e-6);
         assert_eq!(coverage.novelty(&[f32::NAN, 0.0]), MOST);
         assert_eq!(coverage.novelty(&[f32::INFINITY, 0.0]), MOST);
     }

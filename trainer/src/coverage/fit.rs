@@ -25,27 +25,41 @@ pub struct Fitted {
     pub members: Vec<usize>,
 }
 
-/// Prototypes of embeddings, all of one length; `None` of none. Every number has four digits, which is what the radii are
-/// measured with.
+/// Prototypes of embeddings, all of one length; `None` of none. Groups are sought in units of each channel's deviation over all
+/// pictures; distances are then in units of its deviation within the groups, so that a place between two groups is far from both.
+/// Every number has four digits, which is what the radii are measured with.
 pub fn fit(embeddings: &[Vec<f32>], wanted: &recipe::Coverage, rng: &mut Rng) -> Option<Fitted> {
-    let deviations = deviations(embeddings)?;
-    let scaled: Vec<Vec<f32>> =
-        embeddings.iter().map(|e| e.iter().zip(&deviations).map(|(x, d)| x / d).collect()).collect();
+    let channels = embeddings.first()?.len();
+    let mean: Vec<f32> = (0..channels)
+        .map(|channel| (embeddings.iter().map(|e| f64::from(e[channel])).sum::<f64>() / embeddings.len() as f64) as f32)
+        .collect();
+    let overall = deviations(embeddings, |_| &mean);
+    let scale = |embedding: &Vec<f32>| embedding.iter().zip(&overall).map(|(x, deviation)| x / deviation).collect();
+    let scaled: Vec<Vec<f32>> = embeddings.iter().map(scale).collect();
     let count = wanted.prototypes.min(embeddings.len() / PICTURES).max(1);
     let clusters = cluster(&scaled, count, rng);
-    let unscaled = |centre: &Vec<f32>| centre.iter().zip(&deviations).map(|(x, d)| four_digits(x * d)).collect();
-    let prototypes: Vec<Vec<f32>> = clusters.centres.iter().map(unscaled).collect();
+    let unscale =
+        |centre: &Vec<f32>| centre.iter().zip(&overall).map(|(x, deviation)| four_digits(x * deviation)).collect();
+    let prototypes: Vec<Vec<f32>> = clusters.centres.iter().map(unscale).collect();
+    let within = deviations(embeddings, |place| &prototypes[clusters.group[place]]);
     let mut coverage = Coverage {
         output: EMBEDDING.to_owned(),
         quantile: wanted.quantile as f32,
-        deviations,
+        deviations: within,
         radii: Vec::new(),
         prototypes,
     };
     let mut distances: Vec<Vec<f32>> = vec![Vec::new(); coverage.prototypes.len()];
-    for (embedding, &place) in embeddings.iter().zip(&clusters.group) {
-        distances[place].push(coverage.distance(&coverage.prototypes[place], embedding));
+    for embedding in embeddings {
+        let all = coverage.prototypes.iter().map(|prototype| coverage.distance(prototype, embedding)).enumerate();
+        if let Some((place, distance)) = all.min_by(|(_, a), (_, b)| a.total_cmp(b)) {
+            distances[place].push(distance);
+        }
     }
+    // In the other units a prototype may be the nearest of no picture.
+    let mut own = distances.iter().map(|own| !own.is_empty());
+    coverage.prototypes.retain(|_| own.next() == Some(true));
+    distances.retain(|own| !own.is_empty());
     // A prototype of few pictures knows little about how far its like may be: at least as far as is usual.
     let floor = quantile(distances.concat(), 0.5).max(LEAST_RADIUS);
     let members = distances.iter().map(Vec::len).collect();
@@ -61,22 +75,20 @@ pub fn flagged(coverage: &Coverage, embeddings: &[Vec<f32>]) -> Option<f64> {
     (!embeddings.is_empty()).then(|| unlike as f64 / embeddings.len() as f64)
 }
 
-/// By how much each channel varies.
-fn deviations(embeddings: &[Vec<f32>]) -> Option<Vec<f32>> {
-    let channels = embeddings.first()?.len();
-    let count = embeddings.len() as f64;
-    let mean = |of: &dyn Fn(f64) -> f64, channel: usize| -> f64 {
-        embeddings.iter().map(|embedding| of(f64::from(embedding[channel]))).sum::<f64>() / count
-    };
-    let variance = |channel| {
-        let centre = mean(&|x| x, channel);
-        mean(&|x| (x - centre).powi(2), channel)
-    };
-    let variances: Vec<f64> = (0..channels).map(variance).collect();
-    let usual = (variances.iter().sum::<f64>() / channels.max(1) as f64).sqrt() as f32;
+/// By how much each channel deviates from what `centre` says of each embedding.
+fn deviations<'a>(embeddings: &[Vec<f32>], centre: impl Fn(usize) -> &'a Vec<f32>) -> Vec<f32> {
+    let mut squares: Vec<f64> = Vec::new();
+    for (place, embedding) in embeddings.iter().enumerate() {
+        squares.resize(embedding.len(), 0.0);
+        for (square, (x, centre)) in squares.iter_mut().zip(embedding.iter().zip(centre(place))) {
+            *square += f64::from(x - centre).powi(2);
+        }
+    }
+    let count = embeddings.len().max(1) as f64;
+    let usual = (squares.iter().sum::<f64>() / count / squares.len().max(1) as f64).sqrt() as f32;
     // Pictures that are all the same say nothing about what varies.
-    let least = if usual > 0.0 { LEAST * usual } else { 1.0 };
-    Some(variances.into_iter().map(|variance| four_digits((variance.sqrt() as f32).max(least))).collect())
+    let least = if usual > 1e-6 { LEAST * usual } else { 1.0 };
+    squares.into_iter().map(|square| four_digits(((square / count).sqrt() as f32).max(least))).collect()
 }
 
 /// The smallest of the values that a share of them does not exceed; 0 of none.
@@ -110,7 +122,6 @@ mod tests {
 
     #[test]
     fn one_channel_by_hand() {
-        // Mean 10, deviation 4; distances 2, 1, ½, 0, ½, 1, 2 … in deviations.
         let embeddings: Vec<Vec<f32>> = [2.0, 6.0, 14.0, 18.0].repeat(2).into_iter().map(|x| vec![x]).collect();
         let fitted = fit(&embeddings, &wanted(16, 1.0), &mut Rng::new(&[1])).expect("fitted");
         // Eight pictures make one prototype. Variance (64 + 16) / 2 = 40.
