@@ -91,11 +91,14 @@ fn deviations<'a>(embeddings: &[Vec<f32>], centre: impl Fn(usize) -> &'a Vec<f32
     squares.into_iter().map(|square| four_digits(((square / count).sqrt() as f32).max(least))).collect()
 }
 
-/// The smallest of the values that a share of them does not exceed; 0 of none.
+/// The value that a share of the values does not exceed, between two of them where it falls there (Hyndman and Fan 1996,
+/// definition 7): the largest of few values is an outlier more often than not. 0 of none.
 fn quantile(mut values: Vec<f32>, share: f64) -> f32 {
     values.sort_by(f32::total_cmp);
-    let rank = (share * values.len() as f64).ceil() as usize;
-    values.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+    let place = share * values.len().saturating_sub(1) as f64;
+    let at = |place: f64| values.get(place as usize).copied().unwrap_or(0.0);
+    let (low, high) = (at(place.floor()), at(place.ceil()));
+    low + (high - low) * place.fract() as f32
 }
 
 /// A number rounded to four digits, as short as they are written.
@@ -112,10 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_ranks() {
-        let values: Vec<f32> = (1..=100).map(|i| i as f32).collect();
-        assert_eq!(quantile(values.clone(), 0.99), 99.0);
-        assert_eq!((quantile(values.clone(), 1.0), quantile(values, 0.5)), (100.0, 50.0));
+    fn quantiles_lie_between_ranks() {
+        let values: Vec<f32> = (0..=100).rev().map(|i| i as f32).collect();
+        assert_eq!((quantile(values.clone(), 0.99), quantile(values.clone(), 1.0)), (99.0, 100.0));
+        assert_eq!((quantile(values, 0.5), quantile(vec![2.0, 1.0], 0.25)), (50.0, 1.25));
         assert_eq!((quantile(vec![3.0], 0.99), quantile(vec![], 0.5)), (3.0, 0.0));
         assert_eq!((four_digits(0.123_456), four_digits(-98_765.4)), (0.1235, -98_770.0));
     }
@@ -142,7 +145,7 @@ mod tests {
         let fitted = fit(&learned, &wanted(2, 0.95), &mut Rng::new(&[2])).expect("fitted");
         assert_eq!(fitted.members, [200, 200]);
         let shares = [&learned, &fresh].map(|set| flagged(&fitted.coverage, set).expect("some"));
-        assert!((shares[0] - 0.05).abs() < 1e-9 && (0.01..0.12).contains(&shares[1]), "{shares:?}");
+        assert!((shares[0] - 0.05).abs() < 0.016 && (0.01..0.12).contains(&shares[1]), "{shares:?}");
         // Between the heaps, and in a channel that never varied.
         let others = [vec![25.0, 0.0, 0.0], vec![0.0, 0.0, 60.0]];
         assert_eq!(flagged(&fitted.coverage, &others), Some(1.0));
