@@ -147,7 +147,7 @@ const CONTRACT: &str = r#"
 
 /// Pictures of stripes, a folder a class; what is in which folder is chance, for nobody is to look.
 fn draw(folder: &Path) {
-    for (part, count) in [("train", 96), ("val", 24), ("test", 48)] {
+    for (part, count) in [("train", 300), ("val", 24), ("test", 90)] {
         for index in 0..count {
             let class = ["left", "middle", "right"][index % 3];
             let mut rng = Rng::new(&[part.len() as u64, index as u64]);
@@ -175,7 +175,7 @@ fn recipe(data: &Path, changes: &[String]) -> Recipe {
         "data.height=16",
         "data.channels=1",
         "data.stretch=true",
-        "learning.steps=250",
+        "learning.steps=400",
         "learning.batch=16",
         "learning.warmup=10",
         "learning.average=0.9",
@@ -283,7 +283,7 @@ fn a_file_of_answers_teaches_as_its_author_would() {
         format!("{:#}", anyhow::Error::from(result.expect_err("refused")))
     };
     let missing = refused(std::slice::from_ref(&change));
-    assert!(missing.contains("answers.json") && missing.contains("1 of 96"), "{missing}");
+    assert!(missing.contains("answers.json") && missing.contains("1 of 300"), "{missing}");
     let inside = refused(&[change, "distil.bindings=[{loss=\"pkd\"}]".into()]);
     assert!(inside.contains("only answers are known"), "{inside}");
 }

@@ -101,7 +101,9 @@ pub fn examine(
     let test = Test { set: &pictures.test, seen };
     let exam = Examination { recipe, folder, bars, classes: &pictures.classes, test };
 
-    let teacher = if results.verdict.is_some() { Some(exam.teacher()?) } else { None };
+    // A file of answers about the pictures to learn from says nothing about those to measure on.
+    let there = results.verdict.is_some() && recipe.teacher.answers.is_empty();
+    let teacher = there.then(|| exam.teacher()).transpose()?;
     let mistakes = match &teacher {
         Some((answered, score)) => Some(exam.audit(answered, *score)?),
         None => {
@@ -110,7 +112,7 @@ pub fn examine(
         }
     };
     let (mut shared, mut student, mut curves) = ([Vec::new(), Vec::new()], None, Vec::new());
-    for one in &results.students {
+    for one in results.students.iter().filter(|student| student.arm != Arm::Direct) {
         let of_arm = &mut shared[usize::from(one.arm == Arm::Control)];
         let first = results.students.iter().find(|other| other.arm == one.arm).is_some_and(|f| f.seed == one.seed);
         if mistakes.is_none() && !first {
