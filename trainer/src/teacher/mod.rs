@@ -201,12 +201,9 @@ fn together<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> Opinion {
     }
 }
 
-/// Probabilities below this are all the same to anyone; keeps logarithms finite.
-const TINY: f32 = 1e-12;
-
-/// Logits, up to a constant that softmax does not see, of probabilities.
-fn logits_of(probabilities: &[f32]) -> Vec<f32> {
-    probabilities.iter().map(|p| p.max(TINY).ln()).collect()
+/// Logits, up to a constant that softmax does not see, of probabilities, none of which is taken for less than `least`.
+fn logits_of(probabilities: &[f32], least: f32) -> Vec<f32> {
+    probabilities.iter().map(|p| p.max(least).ln()).collect()
 }
 
 fn crc32_of(path: &Path) -> Result<u32, TeacherError> {

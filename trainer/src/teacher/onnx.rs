@@ -95,13 +95,15 @@ impl OnnxTeacher {
         let mut classifier = Classifier::new(&self.model, &self.contract)?;
         let count = self.classes.iter().flatten().count();
         let look = |sample: &Sample| {
+            // Which of the improbable classes is the less improbable is what a high temperature teaches: down to the least
+            // number that there is, they are told apart.
             let mut shares = vec![0.0; count];
             for ranked in classifier.classify(&sample.frame()?)? {
                 if let Some(class) = self.classes.get(ranked.class as usize).copied().flatten() {
                     shares[class] = ranked.score;
                 }
             }
-            Ok(Opinion::Answer(Answer { classes: logits_of(&shares), boxes: Vec::new() }))
+            Ok(Opinion::Answer(Answer { classes: logits_of(&shares, f32::MIN_POSITIVE), boxes: Vec::new() }))
         };
         samples.iter().map(look).collect()
     }

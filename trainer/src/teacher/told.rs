@@ -7,6 +7,9 @@ use crate::data::Label;
 use crate::evaluate::exchange::{Register, read_classes, read_detections};
 use crate::nets::{Answer, Network};
 
+/// Files have few digits, so that what they call 0 may be anything below this.
+const LEAST: f32 = 1e-12;
+
 /// A file of answers, in the form that `retort-train evaluate --predictions` writes ([`crate::evaluate::exchange`]).
 #[derive(Debug)]
 pub struct Told {
@@ -59,7 +62,7 @@ impl Told {
             let (path, first, count) = (self.path.clone(), (*first).clone(), missing.len());
             return Err(TeacherError::Unanswered { path, first, count, of: names.len() });
         }
-        let answer = |row: Vec<f32>| Opinion::Answer(Answer { classes: logits_of(&row), boxes: Vec::new() });
+        let answer = |row: Vec<f32>| Opinion::Answer(Answer { classes: logits_of(&row, LEAST), boxes: Vec::new() });
         Ok(answers.into_iter().flatten().map(answer).collect())
     }
 }
