@@ -1,5 +1,7 @@
 //! Recipes in miniature: pictures, teacher, both arms, export, measurement by the runtime; stopped and gone on with.
 
+mod tiny;
+
 use std::path::Path;
 
 use retort::contract::Contract;
@@ -12,31 +14,7 @@ use retort_trainer::nets::{Folded, predict};
 use retort_trainer::recipe::Recipe;
 use retort_trainer::report::{Bars, Comparison, RunFolder};
 use retort_trainer::train::{Place, load};
-
-fn recipe(changes: &[&str]) -> Recipe {
-    let tiny = [
-        "data.width=64",
-        "data.height=64",
-        "scenes.teacher=8",
-        "scenes.labelled=6",
-        "scenes.transfer=8",
-        "scenes.validation=3",
-        "scenes.test=6",
-        "teacher.widths=[8, 8, 16, 16, 16]",
-        "teacher.neck=16",
-        "student.widths=[8, 8, 8, 16, 16]",
-        "student.neck=8",
-        "teaching.steps=2",
-        "teaching.batch=4",
-        "learning.steps=3",
-        "learning.batch=4",
-        "distil.labelled=2",
-        "quantise.pictures=4",
-        "seeds=[1, 2]",
-    ];
-    let all: Vec<String> = tiny.iter().chain(changes).map(|&change| change.to_owned()).collect();
-    Recipe::resolve(None, &all).expect("a valid recipe")
-}
+use tiny::recipe;
 
 fn run(recipe: &Recipe, folder: &Path, options: Options) -> (Results, RunFolder) {
     let folder = RunFolder::create(folder).expect("made");

@@ -1,36 +1,13 @@
 //! Several students from one teacher: losses compared, sizes compared, and assistants in between, in miniature.
 
+mod tiny;
+
 use std::path::Path;
 
 use retort_trainer::bindings::Loss;
 use retort_trainer::distil::{Arm, Budget, Options, compare, experiment, family};
-use retort_trainer::recipe::Recipe;
 use retort_trainer::report::{Bars, RunFolder};
-
-fn recipe(changes: &[&str]) -> Recipe {
-    let tiny = [
-        "data.width=64",
-        "data.height=64",
-        "scenes.teacher=8",
-        "scenes.labelled=6",
-        "scenes.transfer=6",
-        "scenes.validation=4",
-        "scenes.test=6",
-        "teacher.widths=[8, 8, 16, 16, 16]",
-        "teacher.neck=16",
-        "student.widths=[8, 8, 8, 16, 16]",
-        "student.neck=8",
-        "teaching.steps=2",
-        "teaching.batch=4",
-        "learning.steps=3",
-        "learning.batch=4",
-        "distil.labelled=2",
-        "quantise.pictures=4",
-        "seeds=[1, 2]",
-    ];
-    let all: Vec<String> = tiny.iter().chain(changes).map(|&change| change.to_owned()).collect();
-    Recipe::resolve(None, &all).expect("a valid recipe")
-}
+use tiny::recipe;
 
 fn folder(path: &Path) -> RunFolder {
     RunFolder::create(path).expect("made")

@@ -2,9 +2,9 @@
 
 use anyhow::{Result, bail};
 
-use super::recipe::RecipeArguments;
+use super::recipe::RunArguments;
 use crate::bindings::Loss;
-use crate::distil::{Options, compare};
+use crate::distil::compare;
 use crate::report::{Bars, Look};
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -14,21 +14,15 @@ pub(super) const EXAMPLES: &str = "Examples:
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    recipe: RecipeArguments,
+    run: RunArguments,
     /// Which losses, with commas between; all that there are if none is named
     #[arg(long, value_delimiter = ',', value_name = "LOSS")]
     losses: Vec<String>,
-    /// Go on with an interrupted run: what lies in the folder is kept, and the result is the same
-    #[arg(long)]
-    resume: bool,
-    /// Print the results as one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let recipe = arguments.recipe.recipe()?;
-    let folder = arguments.recipe.folder(&recipe)?;
+    let recipe = arguments.run.recipe.recipe()?;
+    let folder = arguments.run.recipe.folder(&recipe)?;
     let mut losses = Vec::new();
     for name in &arguments.losses {
         let Some(loss) = Loss::ALL.into_iter().find(|loss| loss.name() == name) else {
@@ -39,10 +33,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if losses.is_empty() {
         losses.extend(Loss::ALL);
     }
-    let options = Options { resume: arguments.resume, labels_only: false, place: arguments.recipe.device };
+    let options = arguments.run.options(false);
     let bars = Bars::default();
-    let comparison = arguments.recipe.on_threads(|| Ok(compare(&recipe, &losses, &folder, &bars, options)?))?;
-    if arguments.json {
+    let comparison = arguments.run.recipe.on_threads(|| Ok(compare(&recipe, &losses, &folder, &bars, options)?))?;
+    if arguments.run.json {
         println!("{}", serde_json::to_string(&comparison)?);
         return Ok(());
     }

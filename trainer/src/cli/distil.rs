@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::recipe::RecipeArguments;
-use crate::distil::{Options, experiment};
+use super::recipe::RunArguments;
+use crate::distil::experiment;
 use crate::report::{Bars, Look, PAGE};
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -15,22 +15,10 @@ pub(super) const TRAIN_EXAMPLES: &str = "Examples:
   retort-train train models/recipes/mnist-cnn.toml --set data.source=DIR
   retort-train train --set seeds=[1] --set learning.steps=300";
 
-#[derive(clap::Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    recipe: RecipeArguments,
-    /// Go on with an interrupted run: what lies in the folder is kept, and the result is the same
-    #[arg(long)]
-    resume: bool,
-    /// Print the results as one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) fn run(arguments: &Arguments, labels_only: bool) -> Result<()> {
+pub(super) fn run(arguments: &RunArguments, labels_only: bool) -> Result<()> {
     let recipe = arguments.recipe.recipe()?;
     let folder = arguments.recipe.folder(&recipe)?;
-    let options = Options { resume: arguments.resume, labels_only, place: arguments.recipe.device };
+    let options = arguments.options(labels_only);
     let bars = Bars::default();
     let results = arguments.recipe.on_threads(|| Ok(experiment(&recipe, &folder, &bars, options)?))?;
     if arguments.json {

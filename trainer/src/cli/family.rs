@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail, ensure};
 use retort::predict::BOARDS;
 
-use super::recipe::RecipeArguments;
-use crate::distil::{Budget, Options, family};
+use super::recipe::RunArguments;
+use crate::distil::{Budget, family};
 use crate::report::{Bars, Look};
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -14,7 +14,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    recipe: RecipeArguments,
+    run: RunArguments,
     /// Multiply-accumulates that students may take, with commas between; k, M and G may follow
     #[arg(long, value_delimiter = ',', value_name = "N")]
     macs: Vec<String>,
@@ -27,16 +27,10 @@ pub(super) struct Arguments {
     /// The board whose milliseconds count
     #[arg(long, value_name = "BOARD", default_value = "pi4")]
     board: String,
-    /// Go on with an interrupted run: what lies in the folder is kept, and the result is the same
-    #[arg(long)]
-    resume: bool,
-    /// Print the results as one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let recipe = arguments.recipe.recipe()?;
+    let recipe = arguments.run.recipe.recipe()?;
     let boards: Vec<&str> = BOARDS.iter().map(|board| board.key).collect();
     let board = arguments.board.as_str();
     ensure!(boards.contains(&board), "there is no board `{board}`; there are {}", boards.join(", "));
@@ -49,11 +43,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if budgets.is_empty() {
         bail!("there is no budget: give --macs, --kb or --ms");
     }
-    let folder = arguments.recipe.folder(&recipe)?;
-    let options = Options { resume: arguments.resume, labels_only: false, place: arguments.recipe.device };
+    let folder = arguments.run.recipe.folder(&recipe)?;
+    let options = arguments.run.options(false);
     let bars = Bars::default();
-    let family = arguments.recipe.on_threads(|| Ok(family(&recipe, &budgets, board, &folder, &bars, options)?))?;
-    if arguments.json {
+    let family = arguments.run.recipe.on_threads(|| Ok(family(&recipe, &budgets, board, &folder, &bars, options)?))?;
+    if arguments.run.json {
         println!("{}", serde_json::to_string(&family)?);
         return Ok(());
     }

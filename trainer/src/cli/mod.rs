@@ -26,10 +26,10 @@ struct Arguments {
 enum Command {
     /// Train a teacher, distil a student from it, and write the student as int8 ONNX
     #[command(after_help = distil::EXAMPLES)]
-    Distill(distil::Arguments),
+    Distill(recipe::RunArguments),
     /// Train a network on labels alone, and write it as int8 ONNX
     #[command(after_help = distil::TRAIN_EXAMPLES)]
-    Train(distil::Arguments),
+    Train(recipe::RunArguments),
     /// Teach a student for each budget, from one teacher, and draw accuracy over cost
     #[command(after_help = family::EXAMPLES)]
     Family(family::Arguments),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::distil::Options;
 use crate::recipe::Recipe;
 use crate::report::RunFolder;
 use crate::train::Place;
@@ -24,6 +25,25 @@ pub(super) struct RecipeArguments {
     /// Threads [default: one a processor]; results do not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+}
+
+/// What the commands that train have beside it.
+#[derive(clap::Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) recipe: RecipeArguments,
+    /// Go on with an interrupted run: what lies in the folder is kept, and the result is the same
+    #[arg(long)]
+    resume: bool,
+    /// Print the results as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl RunArguments {
+    pub(super) fn options(&self, labels_only: bool) -> Options {
+        Options { resume: self.resume, labels_only, place: self.recipe.device }
+    }
 }
 
 impl RecipeArguments {

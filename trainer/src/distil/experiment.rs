@@ -16,7 +16,7 @@ use super::measure::{Figures, measure};
 use super::pictures::{PictureError, Pictures, Set};
 use super::repair::{Repaired, chosen, repair};
 use super::results::{Arm, Results, Student};
-use super::teaching::{hear, teacher};
+use super::teaching::{hear, measured_teacher};
 use super::trainings::{Bench, HEADINGS, TRAINING, Task};
 use super::verdict::Verdict;
 use crate::data::{Label, Sample};
@@ -62,11 +62,8 @@ pub fn experiment(
     let mut figures = None;
     let (mut direct, mut assisted, mut assistants) = (None, None, Assistants::default());
     if !options.labels_only {
-        let (teacher, file) = teacher(&bench, &student)?;
-        if let Some(file) = file {
-            figures = Some(bench.measured("teacher", recipe.data.seed, "f32", &file)?);
-        }
-        let teacher = Arc::new(teacher);
+        let (teacher, of_teacher) = measured_teacher(&bench, &student)?;
+        figures = of_teacher;
         direct = Some(hear(&bench, teacher.clone(), &student)?);
         (assistants, assisted) = assist(&bench, &teacher, &student, options.resume)?;
     }

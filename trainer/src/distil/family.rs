@@ -14,7 +14,7 @@ use super::error::ExperimentError;
 use super::experiment::{Options, learn, network, prepare};
 use super::measure::Figures;
 use super::results::{Arm, Student};
-use super::teaching::{hear, teacher};
+use super::teaching::{hear, measured_teacher};
 use super::trainings::Bench;
 use crate::evaluate::Cost;
 use crate::evaluate::statistics::{mean_interval, standard_deviation};
@@ -145,9 +145,7 @@ pub fn family(
     }
     sizes.sort_by(|a, b| b.2.total_cmp(&a.2));
     let any = network(&whole, "student", pictures.classes.len())?;
-    let (teacher, file) = teacher(&bench, &any)?;
-    let teacher = Arc::new(teacher);
-    let figures = file.map(|file| bench.measured("teacher", recipe.data.seed, "f32", &file)).transpose()?;
+    let (teacher, figures) = measured_teacher(&bench, &any)?;
     let mut members = Vec::new();
     for (budget, recipe, scale, cost) in sizes {
         let student = network(&recipe, "student", pictures.classes.len())?;

@@ -7,6 +7,7 @@ use super::error::ExperimentError;
 use super::experiment::{network, prepare, provenance};
 use super::lessons::Signals;
 use super::live::Live;
+use super::measure::Figures;
 use super::pictures::Set;
 use super::trainings::{Bench, Task};
 use crate::bindings::{Binding, Kind, Loss, Tie};
@@ -41,7 +42,7 @@ pub fn label(
 }
 
 /// The teacher, trained if it is not a file, and the one file that it is, if it is one.
-pub(super) fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<PathBuf>), ExperimentError> {
+fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<PathBuf>), ExperimentError> {
     let recipe = bench.recipe;
     if !recipe.teacher.answers.is_empty() {
         let told = Told::open(Path::new(&recipe.teacher.answers), student, &bench.pictures.classes)?;
@@ -72,6 +73,19 @@ pub(super) fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, 
         &path,
     )?;
     Ok((Teacher::Own(Box::new(OwnTeacher::open(&path)?)), Some(path)))
+}
+
+/// The teacher, to be shared, and its figures, if it is one that was trained.
+///
+/// # Errors
+/// Those of its training, and of measuring it.
+pub(super) fn measured_teacher(
+    bench: &Bench<'_>,
+    student: &Network,
+) -> Result<(Arc<Teacher>, Option<Figures>), ExperimentError> {
+    let (teacher, file) = teacher(bench, student)?;
+    let figures = file.map(|file| bench.measured("teacher", bench.recipe.data.seed, "f32", &file)).transpose()?;
+    Ok((Arc::new(teacher), figures))
 }
 
 /// All that a student hears of a teacher: answers about its pictures, computed now and kept, and a teacher to ask in every
