@@ -1,8 +1,9 @@
 //! `retort-train family`: one teacher, and a student for each budget.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use retort::predict::BOARDS;
 
+use super::count::count;
 use super::recipe::RunArguments;
 use crate::distil::{Budget, family};
 use crate::report::{Bars, Look};
@@ -54,30 +55,4 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     print!("{}", family.table().render(Look::of_stdout()));
     bars.say(&format!("The family is drawn in {}.", folder.file("family.png").display()));
     Ok(())
-}
-
-/// A number with k, M or G behind it.
-fn count(text: &str) -> Result<u64> {
-    let (digits, factor) = match text.char_indices().next_back() {
-        Some((at, 'k')) => (&text[..at], 1e3),
-        Some((at, 'M')) => (&text[..at], 1e6),
-        Some((at, 'G')) => (&text[..at], 1e9),
-        _ => (text, 1.0),
-    };
-    let number: f64 = digits.trim().parse().with_context(|| format!("`{text}` is no number such as 60M"))?;
-    ensure!(number.is_finite() && number > 0.0, "`{text}` is no positive number");
-    Ok((number * factor) as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_may_have_a_letter() {
-        assert_eq!(count("60M").expect("a number"), 60_000_000);
-        assert_eq!(count("1.5k").expect("a number"), 1_500);
-        assert_eq!(count("12").expect("a number"), 12);
-        assert!(count("M").is_err() && count("-3k").is_err() && count("").is_err());
-    }
 }

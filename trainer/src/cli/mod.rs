@@ -1,6 +1,8 @@
 //! The command line: what `retort-train` can be asked to do.
 
+mod camera;
 mod compare;
+mod count;
 mod data;
 mod distil;
 mod evaluate;
@@ -24,9 +26,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a teacher, distil a student from it, and write the student as int8 ONNX
+    /// Distil a student from a teacher, by a recipe or for a camera, and write it as int8 ONNX
     #[command(after_help = distil::EXAMPLES)]
-    Distill(recipe::RunArguments),
+    Distill(Box<distil::Arguments>),
     /// Train a network on labels alone, and write it as int8 ONNX
     #[command(after_help = distil::TRAIN_EXAMPLES)]
     Train(recipe::RunArguments),
@@ -58,8 +60,8 @@ enum Command {
 /// Runs the command that the process was started with. Exit codes: 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Distill(arguments) => distil::run(&arguments, false),
-        Command::Train(arguments) => distil::run(&arguments, true),
+        Command::Distill(arguments) => distil::run_distil(&arguments),
+        Command::Train(arguments) => distil::run_train(&arguments),
         Command::Family(arguments) => family::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Label(arguments) => label::run(&arguments),

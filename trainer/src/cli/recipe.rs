@@ -11,7 +11,7 @@ use crate::train::Place;
 
 #[derive(clap::Args)]
 pub(super) struct RecipeArguments {
-    /// The recipe; without one, every key has its default
+    /// The recipe; without one, that of the shapes
     recipe: Option<PathBuf>,
     /// Change one key of the recipe; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -49,6 +49,11 @@ impl RunArguments {
 impl RecipeArguments {
     pub(super) fn recipe(&self) -> Result<Recipe> {
         Ok(Recipe::resolve(self.recipe.as_deref(), &self.overrides)?)
+    }
+
+    /// Changes to the recipe, as `key=value`.
+    pub(super) fn overrides(&self) -> &[String] {
+        &self.overrides
     }
 
     pub(super) fn folder(&self, recipe: &Recipe) -> Result<RunFolder> {

@@ -15,9 +15,38 @@ impl Frames {
         self.ranges.is_empty() || self.ranges.iter().any(|&(first, last)| (first..=last).contains(&number))
     }
 
+    /// All frames from 1 on that are none of these; none at all where these are all.
+    pub fn rest(&self) -> Option<Frames> {
+        let mut ranges = Vec::new();
+        let mut next = 1;
+        for &(first, last) in &self.ranges {
+            if first > next {
+                ranges.push((next, first - 1));
+            }
+            next = last.saturating_add(1);
+        }
+        if next != usize::MAX {
+            ranges.push((next, usize::MAX));
+        }
+        // No range at all stands for every frame.
+        Some(Frames { ranges }).filter(|frames| !self.ranges.is_empty() && !frames.ranges.is_empty())
+    }
+
     /// The last frame, if there is one.
     pub fn last(&self) -> Option<usize> {
         self.ranges.last().map(|&(_, last)| last).filter(|&last| last != usize::MAX)
+    }
+}
+
+impl std::fmt::Display for Frames {
+    /// The ranges as they are read.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let range = |&(first, last): &(usize, usize)| match last {
+            usize::MAX => format!("{first}-"),
+            last => format!("{first}-{last}"),
+        };
+        let ranges: Vec<String> = self.ranges.iter().map(range).collect();
+        f.write_str(if ranges.is_empty() { "1-".to_owned() } else { ranges.join(",") }.as_str())
     }
 }
 
@@ -66,6 +95,15 @@ mod tests {
         assert_eq!((frames.last(), frames.ranges.len()), (None, 3));
         assert_eq!("5-9,2".parse::<Frames>().expect("ranges").last(), Some(9));
         assert!(Frames::default().contains(1));
+    }
+
+    #[test]
+    fn the_rest_is_what_is_left() {
+        let rest = |text: &str| text.parse::<Frames>().expect("ranges").rest();
+        assert_eq!(rest("1-600"), Some("601-".parse().expect("ranges")));
+        assert_eq!(rest("5-9,20-"), Some("1-4,10-19".parse().expect("ranges")));
+        assert_eq!(rest("5-9,20-").expect("some").to_string(), "1-4,10-19");
+        assert_eq!((rest("1-"), Frames::default().rest()), (None, None));
     }
 
     #[test]

@@ -134,6 +134,11 @@ impl Item {
         }
     }
 
+    /// Whether its pixels are a frame of a video's.
+    pub fn is_frame(&self) -> bool {
+        matches!(self.pixels, Pixels::Frame { .. })
+    }
+
     /// What a frame is one of: its video, or the folder that it lies in.
     pub(super) fn film(&self) -> Option<(&Path, usize)> {
         let film = match &self.pixels {

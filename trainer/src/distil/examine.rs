@@ -102,7 +102,7 @@ pub fn examine(
     let exam = Examination { recipe, folder, bars, classes: &pictures.classes, test };
 
     // A file of answers about the pictures to learn from says nothing about those to measure on.
-    let there = results.verdict.is_some() && recipe.teacher.answers.is_empty();
+    let there = results.taught() && recipe.teacher.answers.is_empty();
     let teacher = there.then(|| exam.teacher()).transpose()?;
     let mistakes = match &teacher {
         Some((answered, score)) => Some(exam.audit(answered, *score)?),

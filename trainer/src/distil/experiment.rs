@@ -16,9 +16,9 @@ use super::measure::{Figures, measure};
 use super::pictures::{PictureError, Pictures, Set};
 use super::repair::{Repaired, chosen, repair};
 use super::results::{Arm, Results, Student};
-use super::teaching::{hear, measured_teacher};
+use super::teaching::{hear, judge, measured_teacher};
 use super::trainings::{Bench, HEADINGS, TRAINING, Task};
-use super::verdict::Verdict;
+use super::verdict::{Verdict, standing};
 use crate::data::{Label, Sample};
 use crate::evaluate::{Found, Respondent};
 use crate::export::{Description, contract, float_model, quantised_model, with_embedding, write};
@@ -55,8 +55,11 @@ pub fn experiment(
     bars: &Bars,
     options: Options,
 ) -> Result<Results, ExperimentError> {
-    let pictures = prepare(recipe, folder, bars, options.resume)?;
+    let mut pictures = prepare(recipe, folder, bars, options.resume)?;
     let recipe = &Arc::new(recipe.clone());
+    if pictures.unjudged {
+        pictures.test = judge(&Bench { recipe, folder, bars, pictures: &pictures, place: options.place })?;
+    }
     let bench = Bench { recipe, folder, bars, pictures: &pictures, place: options.place };
     let student = network(recipe, "student", pictures.classes.len())?;
     let mut figures = None;
@@ -67,13 +70,17 @@ pub fn experiment(
         direct = Some(hear(&bench, teacher.clone(), &student)?);
         (assistants, assisted) = assist(&bench, &teacher, &student, options.resume)?;
     }
-    let arms: Vec<(Arm, Option<&Signals>)> = match (&direct, &assisted) {
+    let mut arms: Vec<(Arm, Option<&Signals>)> = match (&direct, &assisted) {
         (Some(direct), Some(assisted)) => {
             vec![(Arm::Distilled, Some(assisted)), (Arm::Direct, Some(direct)), (Arm::Control, None)]
         }
         (Some(direct), None) => vec![(Arm::Distilled, Some(direct)), (Arm::Control, None)],
         (None, _) => vec![(Arm::Control, None)],
     };
+    if pictures.labelled.is_empty() {
+        // Who has no labels cannot learn from them.
+        arms.retain(|(arm, _)| *arm != Arm::Control);
+    }
     let students = learn(&bench, &student, &arms)?;
     let kept_arm = arms[0].0;
     let kept = students.iter().find(|student| student.arm == kept_arm);
@@ -83,8 +90,11 @@ pub fn experiment(
     let what = format!("{} (int8)", students.first().map_or("AP", |student| student.int8.name()));
     let assisted = assisted.is_some();
     let results = Results {
+        standing: (direct.is_some() && pictures.labelled.is_empty())
+            .then(|| standing(&what, &main(Arm::Distilled), figures.as_ref(), pictures.unjudged)),
         teacher: figures,
-        verdict: direct.is_some().then(|| Verdict::new(&what, &main(Arm::Distilled), &main(Arm::Control))),
+        verdict: (direct.is_some() && !pictures.labelled.is_empty())
+            .then(|| Verdict::new(&what, &main(Arm::Distilled), &main(Arm::Control))),
         assistance: assisted.then(|| Verdict::of("The assistant", &what, &main(Arm::Distilled), &main(Arm::Direct))),
         int8_loss: kept.map_or(0.0, |kept| kept.float.main() - kept.int8.main()),
         classes: pictures.classes.clone(),
@@ -293,8 +303,8 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
     }
     let bytes = std::fs::metadata(&student).map_or(0, |metadata| metadata.len() as usize);
     folder.write("card.md", card(recipe, &weights.network, bench.pictures, results, bytes))?;
-    if let Some(verdict) = &results.verdict {
-        folder.write("verdict.txt", format!("{}\n", verdict.words))?;
+    if let Some(words) = results.verdict.as_ref().map(|verdict| &verdict.words).or(results.standing.as_ref()) {
+        folder.write("verdict.txt", format!("{words}\n"))?;
     }
     folder.write("results.json", serde_json::to_string_pretty(results).unwrap_or_default())?;
     examine(recipe, folder, bench.bars, bench.pictures, arm, results)?;

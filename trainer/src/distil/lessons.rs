@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::live::Live;
 use super::pictures::Set;
+use super::teaching::sure;
 use crate::bindings::Tie;
-use crate::data::{DataError, Label, Rng, Sample, Turn, Walk};
-use crate::losses::pseudo_labels;
+use crate::data::{Augmentation, DataError, Label, Rng, Sample, Turn, Walk};
 use crate::nets::{Answer, Network};
 use crate::recipe::{Optimisation, Recipe};
 use crate::teacher::Opinion;
@@ -52,6 +52,8 @@ pub struct Course {
     seed: u64,
     subjects: [Subject; 2],
     live: Option<Arc<Live>>,
+    /// How pictures are changed at the end, and the step from which on they are.
+    settled: (Augmentation, usize),
 }
 
 impl Course {
@@ -69,7 +71,7 @@ impl Course {
         let batch = optimisation.batch;
         let (places, others) = match signals {
             Some(_) if !transfer.is_empty() => {
-                let labelled = recipe.distil.labelled.min(batch);
+                let labelled = if labelled.is_empty() { 0 } else { recipe.distil.labelled.min(batch) };
                 (labelled, batch - labelled)
             }
             _ => (batch, 0),
@@ -88,18 +90,20 @@ impl Course {
             subject(transfer, false, signals.map(|signals| &signals.transfer), others, 0x7a5, labelled.len()),
         ];
         let live = signals.and_then(|signals| signals.live.clone());
-        Course { recipe: recipe.clone(), network: Arc::new(network.clone()), seed, subjects, live }
+        let settled = (recipe.augment.settled(), steps - (recipe.augment.settle * steps as f32).round() as usize);
+        Course { recipe: recipe.clone(), network: Arc::new(network.clone()), seed, subjects, live, settled }
     }
 
     /// The lesson of a step, which depends on nothing else.
     pub fn lesson(&self, step: usize) -> Lesson {
         let mut lesson = Lesson::default();
         let mut seen = Vec::new();
+        let augment = if step < self.settled.1 { &self.recipe.augment } else { &self.settled.0 };
         for (which, subject) in self.subjects.iter().enumerate() {
             for place in 0..subject.places {
                 let mut rng = Rng::new(&[self.seed, 0x5eed, which as u64, step as u64, place as u64]);
                 let index = subject.order[step * subject.places + place] as usize;
-                let sample = self.push(&mut lesson, subject, index, &mut rng);
+                let sample = self.push(&mut lesson, subject, index, augment, &mut rng);
                 seen.extend(sample.filter(|_| self.live.is_some()));
             }
         }
@@ -118,7 +122,14 @@ impl Course {
     }
 
     /// Adds a picture; also returns it.
-    fn push(&self, lesson: &mut Lesson, subject: &Subject, index: usize, rng: &mut Rng) -> Option<Sample> {
+    fn push(
+        &self,
+        lesson: &mut Lesson,
+        subject: &Subject,
+        index: usize,
+        augment: &Augmentation,
+        rng: &mut Rng,
+    ) -> Option<Sample> {
         let views = self.recipe.distil.views;
         let view = if views == 0 { 0 } else { rng.below(views) };
         // A picture that cannot be read gives way to the next that can, always the same one.
@@ -127,7 +138,7 @@ impl Course {
         for (ahead, index) in tries.enumerate() {
             let answer = subject.answers.get(index * views.max(1) + view);
             let mut rng = rng.clone();
-            let Ok((sample, answer)) = self.show(subject, index, view, answer, &mut rng) else { continue };
+            let Ok((sample, answer)) = self.show(subject, (index, view), answer, augment, &mut rng) else { continue };
             lesson.replaced += usize::from(ahead > 0);
             lesson.labels.push(self.labels(&sample, subject.known));
             lesson.pictures.extend(sample.values());
@@ -142,16 +153,16 @@ impl Course {
     fn show(
         &self,
         subject: &Subject,
-        index: usize,
-        view: usize,
+        (index, view): (usize, usize),
         answer: Option<&Answer>,
+        augment: &Augmentation,
         rng: &mut Rng,
     ) -> Result<(Sample, Option<Answer>), DataError> {
         let recipe = &*self.recipe;
-        let Some(answer) = answer else { return Ok((subject.set.augmented(recipe, index, rng)?, None)) };
+        let Some(answer) = answer else { return Ok((subject.set.augmented(augment, recipe, index, rng)?, None)) };
         if answer.boxes.is_empty() {
             let sample = match recipe.distil.views {
-                0 => subject.set.augmented(recipe, index, rng)?,
+                0 => subject.set.augmented(augment, recipe, index, rng)?,
                 _ => subject.set.view(recipe, index, view)?,
             };
             return Ok((sample, Some(answer.clone())));
@@ -191,11 +202,7 @@ fn sorted(opinions: Option<&Vec<Opinion>>, recipe: &Recipe) -> (Vec<Answer>, Vec
     for opinion in opinions.into_iter().flatten() {
         match opinion {
             Opinion::Answer(answer) => answers.push(answer.clone()),
-            Opinion::Boxes(found) => {
-                // The recipe was checked, so the band is one.
-                let labels = pseudo_labels(found, recipe.distil.band()).unwrap_or_default();
-                boxes.push(labels.positive.into_iter().chain(labels.ignored).collect());
-            }
+            Opinion::Boxes(_) => boxes.push(sure(opinion, recipe)),
         }
     }
     if answers.is_empty() { (answers, boxes) } else { (answers, Vec::new()) }

@@ -59,8 +59,11 @@ pub struct Results {
     /// What the int8 files say about them; none where there was nobody.
     #[serde(default)]
     pub assistance: Option<Verdict>,
-    /// What the int8 files say about distillation; none without a teacher.
+    /// What the int8 files say about distillation; none without a teacher, or without labels for a control arm.
     pub verdict: Option<Verdict>,
+    /// How the students stand to their teacher, in words, where there is no control arm.
+    #[serde(default)]
+    pub standing: Option<String>,
     /// What the kept student loses from f32 to int8, from 0 to 100.
     pub int8_loss: f64,
     /// Names of the classes.
@@ -68,6 +71,11 @@ pub struct Results {
 }
 
 impl Results {
+    /// Whether there is a teacher.
+    pub fn taught(&self) -> bool {
+        self.students.iter().any(|student| student.arm != Arm::Control)
+    }
+
     /// The figures as a table.
     pub fn table(&self, look: Look) -> String {
         let detects = self.students.first().is_some_and(|student| matches!(student.int8, Figures::Detector(_)));

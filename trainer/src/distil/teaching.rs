@@ -7,16 +7,19 @@ use super::error::ExperimentError;
 use super::experiment::{network, prepare, provenance};
 use super::lessons::Signals;
 use super::live::Live;
-use super::measure::Figures;
+use super::measure::{Figures, truths};
 use super::pictures::Set;
 use super::trainings::{Bench, Task};
 use crate::bindings::{Binding, Kind, Loss, Tie};
-use crate::data::Sample;
+use crate::data::Label;
+use crate::evaluate::coco::from_edges;
+use crate::evaluate::{Found, Judged, summarise};
 use crate::export::{Description, float_model};
+use crate::losses::pseudo_labels;
 use crate::nets::{Folded, Network};
 use crate::recipe::Recipe;
 use crate::report::{Bars, RunFolder};
-use crate::teacher::{Cache, OwnTeacher, Tapped, Teacher, TeacherError, Told, taps_of};
+use crate::teacher::{Cache, Opinion, OwnTeacher, Tapped, Teacher, TeacherError, Told, taps_of};
 use crate::train::Place;
 
 /// Where the teacher's answers are kept.
@@ -84,8 +87,60 @@ pub(super) fn measured_teacher(
     student: &Network,
 ) -> Result<(Arc<Teacher>, Option<Figures>), ExperimentError> {
     let (teacher, file) = teacher(bench, student)?;
-    let figures = file.map(|file| bench.measured("teacher", bench.recipe.data.seed, "f32", &file)).transpose()?;
+    let figures = match file {
+        Some(file) => Some(bench.measured("teacher", bench.recipe.data.seed, "f32", &file)?),
+        None if matches!(teacher, Teacher::Files(_)) && !bench.pictures.unjudged && bench.recipe.detects() => {
+            Some(measured_files(bench, &teacher)?)
+        }
+        None => None,
+    };
     Ok((Arc::new(teacher), figures))
+}
+
+/// The figures of files that teach together, from what they say about the pictures to measure on.
+fn measured_files(bench: &Bench<'_>, teacher: &Teacher) -> Result<Figures, ExperimentError> {
+    let test = &bench.pictures.test;
+    let answers = fill(bench, teacher, "test", test, [0, 1])?.load().unwrap_or_default();
+    let size = |index: usize| test.original_size(index);
+    let judged = answers.into_iter().enumerate().filter_map(|(index, opinion)| {
+        let (Opinion::Boxes(found), Ok(sample)) = (opinion, test.load(index)) else { return None };
+        let scale = size(index).map_or([1.0; 2], |[width, height]| {
+            [sample.width as f32 / width as f32, sample.height as f32 / height as f32]
+        });
+        let found = found.iter().map(|label| Found {
+            class: label.class,
+            score: f64::from(label.score),
+            bbox: from_edges(std::array::from_fn(|edge| label.bounds[edge] * scale[edge % 2])),
+        });
+        Some(Judged { found: found.collect(), truths: truths(&sample) })
+    });
+    let judged: Vec<Judged> = judged.collect();
+    Ok(Figures::Detector(summarise(&judged, bench.pictures.classes.len())))
+}
+
+/// The pictures to measure on with the boxes of the teacher, for want of others: those that it is sure of, and those that are to
+/// be ignored.
+///
+/// # Errors
+/// Those of the teacher; of a teacher that says nothing but about pictures to learn from, too.
+pub(super) fn judge(bench: &Bench<'_>) -> Result<Set, ExperimentError> {
+    let student = network(bench.recipe, "student", bench.pictures.classes.len())?;
+    let (teacher, _) = teacher(bench, &student)?;
+    let test = &bench.pictures.test;
+    let opinions = match &teacher {
+        Teacher::Told(told) => told.about(test.names())?,
+        _ => fill(bench, &teacher, "test", test, [0, 1])?.load().unwrap_or_default(),
+    };
+    let boxes = opinions.into_iter().map(|opinion| sure(&opinion, bench.recipe));
+    Ok(test.relabelled(boxes.collect()))
+}
+
+/// The boxes that a teacher is sure of, and those to be ignored.
+pub(super) fn sure(opinion: &Opinion, recipe: &Recipe) -> Vec<Label> {
+    let Opinion::Boxes(found) = opinion else { return Vec::new() };
+    // The recipe was checked, so the band is one.
+    let labels = pseudo_labels(found, recipe.distil.band()).unwrap_or_default();
+    labels.positive.into_iter().chain(labels.ignored).collect()
 }
 
 /// All that a student hears of a teacher: answers about its pictures, computed now and kept, and a teacher to ask in every
@@ -176,13 +231,9 @@ fn fill(
         let bar = bench.bars.start(format!("asking the teacher, {name}"), set.len() * views);
         let view = |index: usize| {
             let (picture, view) = (index / views, index % views);
-            if as_they_are {
-                set.load(picture).ok().map(|sample| Sample::clone(&sample))
-            } else {
-                set.view(recipe, picture, view).ok()
-            }
+            if as_they_are { set.original(picture).ok() } else { set.view(recipe, picture, view).ok() }
         };
-        cache.fill(teacher, view, shard, &|count| bar.advance(count))?;
+        cache.fill(teacher, view, shard, set.is_film(), &|count| bar.advance(count))?;
         bar.finish("");
     }
     Ok(cache)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::measure::Figures;
 use crate::evaluate::statistics::margin;
 
 /// A comparison of the two arms over the seeds, in AP from 0 to 100.
@@ -68,6 +69,23 @@ impl Verdict {
     }
 }
 
+/// What can be said of students that nobody could teach without a teacher, since there are no labels: how they stand to it.
+/// `unjudged` says that the teacher's own boxes are what they are measured by.
+pub fn standing(what: &str, students: &[f64], teacher: Option<&Figures>, unjudged: bool) -> String {
+    let mean = students.iter().sum::<f64>() / students.len().max(1) as f64;
+    let within = margin(students).map(|margin| format!(" ± {margin:.1} (95 %)")).unwrap_or_default();
+    let reach = match students.len() {
+        1 => "The student reaches".to_owned(),
+        count => format!("Over {count} seeds, the student reaches"),
+    };
+    let end = match teacher {
+        _ if unjudged => "measured by the teacher's own boxes, for want of labels".to_owned(),
+        Some(teacher) => format!("its teacher {:.1}", teacher.main()),
+        None => "measured on labels that nobody learned from".to_owned(),
+    };
+    format!("{reach} {mean:.1}{within} points of {what}, {end}. Without labels to learn from there is no control arm.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +104,17 @@ mod tests {
         let v = Verdict::of("The assistant", "AP", &[30.0, 30.0, 33.0], &[40.0, 41.0, 42.0]);
         assert!(!v.gained && v.words.starts_with("The assistant costs 10.0"), "{}", v.words);
         assert!(!Verdict::new("AP", &[40.0, 44.0], &[41.0, 45.0]).words.contains("costs"));
+    }
+
+    #[test]
+    fn without_a_control_the_student_stands_beside_its_teacher() {
+        let alone = standing("AP (int8)", &[40.0], None, true);
+        assert!(
+            alone.starts_with("The student reaches 40.0 points of AP (int8), measured by the teacher's own"),
+            "{alone}"
+        );
+        let three = standing("AP (int8)", &[40.0, 41.0, 42.0], None, false);
+        assert!(three.starts_with("Over 3 seeds, the student reaches 41.0 ± 2.5 (95 %) points"), "{three}");
     }
 
     #[test]

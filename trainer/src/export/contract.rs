@@ -42,7 +42,10 @@ pub fn contract(recipe: &Recipe, network: &Network, classes: &[String], descript
             levels,
             scores: ScoreForm::Logits,
             anchor: AnchorPoint::Centre,
-            coding: PointCoding::Exp,
+            coding: match network.bins() {
+                0 => PointCoding::Exp,
+                bins => PointCoding::Dfl { reg_max: bins as u32 - 1 },
+            },
             labels: Labels::Every,
         };
         (Task::Detect, Head::Points(head))

@@ -27,7 +27,7 @@ pub fn classes_output(stride: usize) -> String {
     format!("cls_{stride}")
 }
 
-/// Name of the output with box values `[1, 4, rows, columns]` at a stride.
+/// Name of the output with box values `[1, 4, rows, columns]`, or `[1, 4 · bins, rows, columns]`, at a stride.
 pub fn boxes_output(stride: usize) -> String {
     format!("box_{stride}")
 }

@@ -16,10 +16,10 @@ pub fn soft_targets(network: &Network, answers: &[Answer], temperature: f32) -> 
     let mut targets = Targets { covered, ..Targets::default() };
     for answer in answers {
         targets.classes.extend(answer.classes.iter().map(|&v| sigmoid(v / temperature)));
-        let predictions = answer.classes.chunks_exact(classes).zip(answer.boxes.chunks_exact(4));
+        let predictions = answer.classes.chunks_exact(classes).zip(answer.boxes.chunks_exact(network.box_numbers()));
         for ((logits, raw), &cell) in predictions.zip(&cells) {
             let sure = sigmoid(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-            targets.boxes.extend(decode(cell, raw));
+            targets.boxes.extend(decode(cell, raw, network.bins()));
             targets.box_weights.push(if sure < SURE { 0.0 } else { sure });
         }
     }

@@ -11,7 +11,7 @@ use crate::data::Turn;
 pub struct Answer {
     /// Class logits: `classes`, or `points · classes`.
     pub classes: Vec<f32>,
-    /// Logarithms of the distances to the box's sides in strides: `points · 4`; none of a classifier.
+    /// Where the box's sides are, as [`Head::Boxes`] has it: `points · 4`, or `points · 4 · bins`; none of a classifier.
     pub boxes: Vec<f32>,
 }
 
@@ -29,9 +29,11 @@ impl Answer {
             let cells = start..start + shape.height * shape.width;
             let classes = &self.classes[cells.start * classes_of_all..cells.end * classes_of_all];
             turned.classes.extend(turn.grid(classes, [shape.height, shape.width], classes_of_all));
-            let boxes = turn.grid(&self.boxes[cells.start * 4..cells.end * 4], [shape.height, shape.width], 4);
-            for cell in boxes.chunks_exact(4) {
-                turned.boxes.extend(turn.distances([cell[0], cell[1], cell[2], cell[3]]));
+            let (numbers, bins) = (network.box_numbers(), network.bins().max(1));
+            let boxes = &self.boxes[cells.start * numbers..cells.end * numbers];
+            for cell in turn.grid(boxes, [shape.height, shape.width], numbers).chunks_exact(numbers) {
+                let from = turn.distances([0.0, 1.0, 2.0, 3.0]);
+                from.iter().for_each(|&side| turned.boxes.extend(&cell[side as usize * bins..][..bins]));
             }
             start = cells.end;
         }
@@ -72,8 +74,22 @@ pub fn cells(network: &Network) -> Vec<[f32; 3]> {
     cells
 }
 
-/// The box of a cell as left, top, right and bottom edge in pixels: distances are e^clamp(v, ±4) strides.
-pub fn decode([x, y, stride]: [f32; 3], raw: &[f32]) -> [f32; 4] {
-    let distance = |i: usize| raw[i].clamp(-4.0, 4.0).exp() * stride;
+/// The box of a cell as left, top, right and bottom edge in pixels. Distances are e^clamp(v, ±4) strides without bins, else the
+/// mean of 0, 1, … strides under the softmax of a side's logits (Li et al. 2020, equation 5).
+pub fn decode([x, y, stride]: [f32; 3], raw: &[f32], bins: usize) -> [f32; 4] {
+    let distance = |side: usize| {
+        if bins == 0 {
+            return raw[side].clamp(-4.0, 4.0).exp() * stride;
+        }
+        let logits = &raw[side * bins..][..bins];
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let (mut sum, mut mean) = (0.0, 0.0);
+        for (bin, logit) in logits.iter().enumerate() {
+            let share = (logit - largest).exp();
+            sum += share;
+            mean += bin as f32 * share;
+        }
+        mean / sum * stride
+    };
     [x - distance(0), y - distance(1), x + distance(2), y + distance(3)]
 }

@@ -173,6 +173,10 @@ pub enum Head {
     Boxes {
         /// From fine to coarse.
         levels: Vec<Level<usize>>,
+        /// Numbers that say where one side of a box is: none of 0, which stands for the logarithm of its distance in strides;
+        /// else the logits of the distances 0, 1, … in strides, whose mean it is (Li et al. 2020, equation 5).
+        #[serde(default)]
+        bins: usize,
         /// Number of classes.
         classes: usize,
     },
@@ -194,7 +198,7 @@ pub struct Level<V> {
     pub stride: usize,
     /// Class logits, `classes` channels.
     pub classes: V,
-    /// Logarithms of the distances to left, top, right and bottom, in strides.
+    /// Where left, top, right and bottom are: one side's numbers after the other's.
     pub boxes: V,
 }
 
@@ -273,6 +277,16 @@ impl Network {
             Head::Boxes { levels, .. } => levels,
             Head::Classes { .. } => &[],
         }
+    }
+
+    /// Bins of each side of a detector's boxes; 0 where sides are logarithms.
+    pub fn bins(&self) -> usize {
+        if let Head::Boxes { bins, .. } = self.head { bins } else { 0 }
+    }
+
+    /// Numbers of a detector's that say where one box is.
+    pub fn box_numbers(&self) -> usize {
+        4 * self.bins().max(1)
     }
 
     /// Cells of all levels together.

@@ -185,8 +185,9 @@ fn start(network: &Network, place: usize) -> Start {
         Head::Boxes { levels, .. } if levels.iter().any(|level| level.classes == place) => {
             Start { deviation: Some(0.01), bias: CLASS_BIAS }
         }
-        Head::Boxes { levels, .. } if levels.iter().any(|level| level.boxes == place) => {
-            Start { deviation: Some(0.01), bias: BOX_BIAS }
+        Head::Boxes { levels, bins, .. } if levels.iter().any(|level| level.boxes == place) => {
+            // All bins alike: sides start in the middle of what they can reach.
+            Start { deviation: Some(0.01), bias: if *bins > 0 { 0.0 } else { BOX_BIAS } }
         }
         Head::Classes { logits, .. } if *logits == place => Start { deviation: Some(0.01), bias: 0.0 },
         _ => Start { deviation: None, bias: 0.0 },

@@ -91,7 +91,7 @@ pub fn calibrate(folded: &Folded, samples: &[&Sample], percentile: f64) -> Range
         let is = |branch: fn(&Level<usize>) -> usize| folded.network.levels().iter().any(|l| Some(branch(l)) == place);
         let (low, high) = if is(|level| level.classes) {
             (low.max(LOGIT_FLOOR), high)
-        } else if is(|level| level.boxes) {
+        } else if folded.network.bins() == 0 && is(|level| level.boxes) {
             (low.max(-BOX_LIMIT), high.min(BOX_LIMIT))
         } else {
             (low, high)

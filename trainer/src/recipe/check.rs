@@ -115,6 +115,9 @@ fn check_network(key: &str, network: &Architecture) -> Result<(), KeyError> {
     if network.depths.iter().chain([&network.head]).any(|&depth| depth > 64) || network.depths.len() > 8 {
         return refuse("depths", "and the head must be at most 64 blocks, in at most 8 stages");
     }
+    if network.reg_max > 64 {
+        return refuse("reg_max", "must be at most 64 strides; 7 to 16 are usual");
+    }
     if !(network.scale > 0.0 && network.scale <= 16.0) {
         return refuse("scale", "must be above 0 and at most 16");
     }

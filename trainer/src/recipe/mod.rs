@@ -23,6 +23,9 @@ const PAD: u8 = 114;
 /// What is carried out where no recipe is named.
 const SHAPES_RECIPE: &str = include_str!("../../../models/recipes/shapes.toml");
 
+/// What is carried out where a video is named instead.
+pub const CAMERA_RECIPE: &str = include_str!("../../../models/recipes/camera.toml");
+
 /// The source of pictures that are drawn.
 pub const SHAPES: &str = "shapes";
 
@@ -57,18 +60,26 @@ pub enum RecipeError {
 
 impl Recipe {
     /// The defaults, changed by a file, changed by `key=value` pairs in order. Without a file, the recipe of the shapes.
+    ///
+    /// # Errors
+    /// A [`RecipeError`] that names the file, and the key.
     pub fn resolve(file: Option<&Path>, overrides: &[String]) -> Result<Recipe, RecipeError> {
+        let Some(path) = file else { return Recipe::from_text("the recipe of the shapes", SHAPES_RECIPE, overrides) };
+        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
+        Recipe::from_text(&path.display().to_string(), &text, overrides)
+    }
+
+    /// The defaults, changed by the text of a recipe, changed by `key=value` pairs in order. `origin` names the text in errors.
+    ///
+    /// # Errors
+    /// As [`Recipe::resolve`].
+    pub fn from_text(origin: &str, text: &str, overrides: &[String]) -> Result<Recipe, RecipeError> {
         let defaults = Recipe::default();
         let key = |origin: &str, source| RecipeError::Key { origin: origin.to_owned(), source };
         let mut table = toml::Table::try_from(&defaults).map_err(|error| {
             key("the defaults", KeyError::Invalid { key: "recipe".into(), reason: error.to_string() })
         })?;
-        let mut origin = "the recipe of the shapes".to_owned();
-        let mut text = SHAPES_RECIPE.to_owned();
-        if let Some(path) = file {
-            origin = path.display().to_string();
-            text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
-        }
+        let mut origin = origin.to_owned();
         let given = text
             .parse::<toml::Table>()
             .map_err(|source| RecipeError::Syntax { path: origin.clone(), source: Box::new(source) })?;

@@ -48,8 +48,24 @@ pub struct Recipe {
 pub struct Data {
     /// A file or folder in any format that `retort-train data check` knows, or `shapes`, which draws scenes.
     pub source: String,
-    /// Labelled pictures to measure on; if empty, the source's own test part, or a share of it.
+    /// Which frames of the source, where it is a video, as `1-600,700-`; if empty, all.
+    pub frames: String,
+    /// A file with the labels of the source, where they do not lie with it, as those of a video; if empty, none.
+    pub labels: String,
+    /// Names of the classes, for sources that have no names for them. A source without labels is learned from all the same
+    /// where teacher.models or teacher.answers say what is in it.
+    pub classes: Vec<String>,
+    /// Most pictures of a source without labels to learn from; of a video, those that are least alike. 0 for all.
+    pub most: usize,
+    /// Labelled pictures to measure on; if empty, the source's own test part, or a share of it. Where they have no labels, the
+    /// teacher judges.
     pub test: String,
+    /// Which frames to measure on, where that is a video: of the source, if `test` is empty.
+    pub test_frames: String,
+    /// A file with the labels of what is measured on, where they do not lie with it.
+    pub test_labels: String,
+    /// Most pictures to measure on, every so manieth; 0 for all.
+    pub test_most: usize,
     /// Labelled pictures to choose by; if empty, the source's own validation part, or a share of what is left.
     pub validation: String,
     /// Pictures for the distilled student only, whose labels nobody looks at; if empty, it learns from the labelled ones.
@@ -255,7 +271,14 @@ impl Default for Recipe {
             seeds: vec![1, 2, 3],
             data: Data {
                 source: super::SHAPES.into(),
+                frames: String::new(),
+                labels: String::new(),
+                classes: Vec::new(),
+                most: 0,
                 test: String::new(),
+                test_frames: String::new(),
+                test_labels: String::new(),
+                test_most: 0,
                 validation: String::new(),
                 transfer: String::new(),
                 holdout: 0.1,
@@ -344,6 +367,11 @@ impl Optimisation {
 }
 
 impl Recipe {
+    /// Whether who teaches is not trained here, so that the recipe needs no labels.
+    pub fn has_foreign_teacher(&self) -> bool {
+        !self.teacher.models.is_empty() || !self.teacher.answers.is_empty()
+    }
+
     /// Whether the student finds objects rather than says what a picture shows.
     pub fn detects(&self) -> bool {
         self.student.family == Family::Detector

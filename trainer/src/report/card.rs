@@ -46,7 +46,7 @@ pub fn card(recipe: &Recipe, network: &Network, pictures: &Pictures, results: &R
         text,
         "\n## How it was made\n\n`retort-train {command} RECIPE.toml` with the recipe `{name}`, whose CRC-32 is {crc:08x}, on \
          {data}.\n",
-        command = if results.verdict.is_some() { "distill" } else { "train" },
+        command = if results.taught() { "distill" } else { "train" },
         name = recipe.name,
         crc = recipe.crc32(),
         data = pictures.words,
@@ -73,7 +73,7 @@ fn head(text: &mut String, recipe: &Recipe, network: &Network, results: &Results
     } else {
         list(&results.classes)
     };
-    let learned = if results.verdict.is_some() { "distilled from a teacher" } else { "trained on labels" };
+    let learned = if results.taught() { "distilled from a teacher" } else { "trained on labels" };
     let _ = write!(
         text,
         "# {name}\n\n{does} {classes}: a compact network in int8, {learned}.\n\n\

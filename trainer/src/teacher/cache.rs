@@ -15,6 +15,10 @@ use crate::whole;
 
 /// Pictures in a file.
 pub const CHUNK: usize = 128;
+/// Pictures that are in memory at once, of each thread or of a film.
+const AT_ONCE: usize = 32;
+/// Of a film, those that one session looks at before the next one starts.
+const SHARE: usize = 8;
 /// First bytes of a file, version included.
 const MAGIC: &[u8; 8] = b"retorts1";
 
@@ -61,33 +65,48 @@ impl Cache {
     }
 
     /// Computes the chunks `shard`, `shard + shards`, … that are not there yet. `view(picture)` makes what the teacher is to
-    /// look at; one whose picture cannot be made is passed over with an opinion of nothing.
+    /// look at; one whose picture cannot be made is passed over with an opinion of nothing. Where the pictures are those of a
+    /// `film`, views are made in their order, a few at a time, and only the teacher is asked on all threads.
     pub fn fill(
         &self,
         teacher: &Teacher,
         view: impl Fn(usize) -> Option<Sample> + Sync,
         [shard, shards]: [usize; 2],
+        film: bool,
         done: Progress<'_>,
     ) -> Result<(), CacheError> {
         let io = |source| CacheError::Io { path: self.folder.clone(), source };
         std::fs::create_dir_all(&self.folder).map_err(io)?;
-        (shard..self.chunks()).into_par_iter().step_by(shards.max(1)).try_for_each(|chunk| {
-            let pictures = self.pictures_of(chunk);
-            let count = pictures.len();
-            if self.read(chunk).is_none() {
-                let views: Vec<Option<Sample>> = pictures.map(&view).collect();
+        let make = |chunk: usize| -> Result<(), CacheError> {
+            let pictures: Vec<usize> = self.pictures_of(chunk).collect();
+            if self.read(chunk).is_some() {
+                done(pictures.len());
+                return Ok(());
+            }
+            let ask = |views: &[Option<Sample>]| -> Result<Vec<Opinion>, TeacherError> {
                 let readable: Vec<Sample> = views.iter().flatten().cloned().collect();
                 let mut answers = teacher.ask(&readable)?.into_iter();
-                let nothing = || Opinion::Boxes(Vec::new());
-                let opinions: Vec<Opinion> = views
-                    .iter()
-                    .map(|view| view.as_ref().and_then(|_| answers.next()).unwrap_or_else(nothing))
-                    .collect();
-                self.write(chunk, &opinions)?;
+                let mut answer = |view: &Option<Sample>| view.as_ref().and_then(|_| answers.next());
+                Ok(views.iter().map(|view| answer(view).unwrap_or(Opinion::Boxes(Vec::new()))).collect())
+            };
+            let mut opinions = Vec::with_capacity(pictures.len());
+            for pictures in pictures.chunks(AT_ONCE) {
+                let views: Vec<Option<Sample>> = pictures.iter().map(|&picture| view(picture)).collect();
+                if film {
+                    let some: Vec<_> = views.par_chunks(SHARE).map(ask).collect::<Result<_, _>>()?;
+                    opinions.extend(some.into_iter().flatten());
+                } else {
+                    opinions.extend(ask(&views)?);
+                }
+                done(pictures.len());
             }
-            done(count);
-            Ok(())
-        })
+            self.write(chunk, &opinions)
+        };
+        let chunks = (shard..self.chunks()).step_by(shards.max(1));
+        if film {
+            return chunks.into_iter().try_for_each(make);
+        }
+        chunks.collect::<Vec<_>>().into_par_iter().try_for_each(make)
     }
 
     /// All opinions, once every chunk is there; else how many chunks are missing.

@@ -292,13 +292,12 @@ fn detector_loss(
     let outputs = Outputs::new(network, values);
     let mut terms = Vec::new();
     if labels.iter().any(|labels| *labels != Labels::Hidden) {
-        let numbers = |tensor: &Tensor<3>| tensor.to_data().try_into_vec::<f32>().unwrap_or_default();
         let boxes = labels.iter().map(|labels| match labels {
             Labels::Boxes(boxes) => Some(boxes.as_slice()),
             _ => None,
         });
         let boxes: Vec<_> = boxes.collect();
-        let targets = hard_targets(&teaching.assigner, &numbers(&outputs.logits), &numbers(&outputs.boxes), &boxes);
+        let targets = hard_targets(&teaching.assigner, &outputs.class_numbers(), &outputs.box_numbers(), &boxes);
         let hard = detection_loss(&outputs, &targets, 1.0);
         terms.push(hard.classes * parts.hard_classes + hard.boxes * parts.hard_boxes);
     }

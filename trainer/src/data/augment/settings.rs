@@ -76,6 +76,9 @@ pub struct Augmentation {
     pub visible: f32,
     /// Least width and height of a box in target pixels. Default 2.
     pub smallest: f32,
+    /// Share of a training at whose end pictures are moved an eighth as much, and neither mirrored, cropped nor put together: the
+    /// student ends on what it will see (Ge et al. 2021, YOLOX, section 2.2). Default 0.
+    pub settle: f32,
     /// Grey level of what is cut out, and of what no picture covers where the target is not letterboxed, 0 to 255. Default 114,
     /// as in YOLO.
     pub fill: u8,
@@ -119,6 +122,7 @@ impl Default for Augmentation {
             paste_count: 3,
             visible: 0.25,
             smallest: 2.0,
+            settle: 0.0,
             fill: 114,
         }
     }
@@ -143,6 +147,24 @@ impl Augmentation {
             jpeg_quality: self.jpeg_quality,
             fill: self.fill,
             ..kept
+        }
+    }
+
+    /// What remains of it at the end of a training.
+    pub fn settled(&self) -> Augmentation {
+        let eighth = |factor: f32| factor.powf(0.125);
+        Augmentation {
+            flip: 0.0,
+            flip_vertical: 0.0,
+            turn: 0.0,
+            scale: self.scale.map(eighth),
+            aspect: eighth(self.aspect),
+            rotate: self.rotate / 8.0,
+            translate: self.translate / 8.0,
+            crop: 0.0,
+            mosaic: 0.0,
+            mixup: 0.0,
+            ..self.clone()
         }
     }
 
@@ -176,6 +198,7 @@ impl Augmentation {
             ("channels", self.channels),
             ("cutout_size", self.cutout_size),
             ("visible", self.visible),
+            ("settle", self.settle),
         ];
         for (key, value) in chances {
             within(key, value, 0.0, 1.0)?;

@@ -30,6 +30,7 @@ pub(super) fn build(a: &Architecture, picture: Shape, classes: usize) -> Result<
     let fine = lateral(&mut builder, 2)?;
     let merged = builder.add("neck.merge8", Op::Merge, &[fine, level16])?;
     let level8 = block(&plain, &mut builder, "neck.level8", neck, 1, merged)?;
+    let bins = if a.reg_max == 0 { 0 } else { a.reg_max + 1 };
     let mut levels = Vec::new();
     for (stride, mut x) in [(8, level8), (16, level16)] {
         for index in 0..a.head {
@@ -38,10 +39,10 @@ pub(super) fn build(a: &Architecture, picture: Shape, classes: usize) -> Result<
         levels.push(Level {
             stride,
             classes: answer(&mut builder, format!("head{stride}.classes"), classes, x)?,
-            boxes: answer(&mut builder, format!("head{stride}.boxes"), 4, x)?,
+            boxes: answer(&mut builder, format!("head{stride}.boxes"), 4 * bins.max(1), x)?,
         });
     }
-    Ok(builder.finish(Head::Boxes { levels, classes }))
+    Ok(builder.finish(Head::Boxes { levels, bins, classes }))
 }
 
 #[cfg(test)]

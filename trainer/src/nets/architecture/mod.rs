@@ -57,6 +57,9 @@ pub struct Architecture {
     pub neck: usize,
     /// Detector: blocks before the outputs of each level.
     pub head: usize,
+    /// Detector: the greatest distance of a box's side from its cell, in strides, where sides are distributions over 0 to this
+    /// (Li et al. 2020, Generalized Focal Loss); 0 where a side is one number, the logarithm of its distance.
+    pub reg_max: usize,
     /// Whether blocks that change neither size nor channels add their input to their output (He et al. 2016). It lets
     /// deep networks learn in few steps; a plain chain is quicker on a board and easier on int8.
     pub residual: bool,
@@ -79,6 +82,7 @@ impl Default for Architecture {
             stem: 2,
             neck: 64,
             head: 0,
+            reg_max: 0,
             residual: false,
             activation: Activation::Relu6,
             dropout: 0.0,

@@ -1,0 +1,29 @@
+//! Numbers with a letter behind them, such as 60M.
+
+use anyhow::{Context, Result, ensure};
+
+/// A number with k, M or G behind it.
+pub(super) fn count(text: &str) -> Result<u64> {
+    let (digits, factor) = match text.char_indices().next_back() {
+        Some((at, 'k')) => (&text[..at], 1e3),
+        Some((at, 'M')) => (&text[..at], 1e6),
+        Some((at, 'G')) => (&text[..at], 1e9),
+        _ => (text, 1.0),
+    };
+    let number: f64 = digits.trim().parse().with_context(|| format!("`{text}` is no number such as 60M"))?;
+    ensure!(number.is_finite() && number > 0.0, "`{text}` is no positive number");
+    Ok((number * factor) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_may_have_a_letter() {
+        assert_eq!(count("60M").expect("a number"), 60_000_000);
+        assert_eq!(count("1.5k").expect("a number"), 1_500);
+        assert_eq!(count("12").expect("a number"), 12);
+        assert!(count("M").is_err() && count("-3k").is_err() && count("").is_err());
+    }
+}
