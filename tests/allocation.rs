@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 
-use retort::contract::{Contract, Task};
+use retort::contract::Task;
 use retort::model::{InputKind, LoadOptions, Model};
 use retort::tensor::TensorMut;
 use retort::vision::detector::Detector;
@@ -122,7 +122,7 @@ fn detecting_does_not_allocate(path: &Path, contract: Option<&Path>) {
     let fail = |error: retort::Error| -> ! { panic!("{}: {error}", path.display()) };
     let options = LoadOptions { input: InputKind::Quantised, strict: true, ..Default::default() };
     let model = Model::open(path, &options).unwrap_or_else(|error| fail(error));
-    let contract = Contract::find(path, contract, model.contract()).unwrap_or_else(|error| fail(error));
+    let contract = model.find_contract(contract).unwrap_or_else(|error| fail(error));
     if contract.task != Task::Detect {
         return;
     }

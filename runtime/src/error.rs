@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::contract::Unrecognised;
+
 /// Why a model, a picture or a contract was refused. The text names the file, the node or the key, and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,14 +49,17 @@ pub enum Error {
     },
     /// A model comes without a contract, so nobody knows what its outputs mean.
     #[error(
-        "{model}: the model carries no contract; describe it in {sidecar}, or name such a file with --contract",
-        model = model.display(), sidecar = sidecar.display()
+        "{model}: the model carries no contract{why}; describe it in {sidecar}, or name such a file with --contract",
+        model = model.display(), sidecar = sidecar.display(),
+        why = why.as_ref().map(|why| format!(", and {why}")).unwrap_or_default()
     )]
     NoContract {
         /// The model's file.
         model: PathBuf,
         /// Where a sidecar would have been found.
         sidecar: PathBuf,
+        /// Why the model was not recognised, where that was tried.
+        why: Option<Unrecognised>,
     },
     /// A model does not know what it was taught, so that nothing can be said to be unlike it.
     #[error(

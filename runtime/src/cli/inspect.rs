@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::model::ModelArguments;
 use super::predict;
+use crate::contract::Contract;
 use crate::model::{InputKind, Model};
 use crate::predict::{Board, Prediction};
 use crate::tensor::Port;
@@ -40,6 +41,9 @@ impl Inspect {
         // A prediction is of what `bench` would measure, which takes images as bytes.
         let input = if self.predict.is_some() { InputKind::Quantised } else { InputKind::Float };
         let model = self.model.load_for_any(input)?;
+        if let Some(family) = model.contract().and_then(Contract::recognised_as) {
+            eprintln!("note: {}: recognised as {family}", model.path().display());
+        }
         let prediction = self.predict.map(|board| Prediction::of(&model, board, self.threads));
         let mut out = io::stdout().lock();
         match (self.json, prediction) {
@@ -82,6 +86,7 @@ fn object(model: &Model) -> Value {
         "fallbacks": model.fallbacks().iter().map(|step| json!({"node": step.name, "reason": step.reason})).collect::<Vec<_>>(),
         "passes": model.passes().iter().map(|(name, n)| json!({"pass": name, "changes": n})).collect::<Vec<_>>(),
         "contract": contract,
+        "cut": model.cut().map(|cut| json!({"node": cut.node, "boxes": cut.boxes, "scores": cut.scores, "replaced": cut.replaced})),
     })
 }
 
@@ -111,6 +116,14 @@ fn print(out: &mut impl Write, model: &Model, all_steps: bool) -> io::Result<()>
         model.weights_bytes() as f64 / 1e3,
         model.arena_bytes() as f64 / 1e3
     )?;
+    if let Some(cut) = model.cut() {
+        let instead = cut.replaced.join(", ");
+        writeln!(
+            out,
+            "  cut      before the suppression {}: {}, {} instead of {instead}",
+            cut.node, cut.boxes, cut.scores
+        )?;
+    }
     let steps = model.steps();
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     steps.iter().for_each(|step| *kinds.entry(step.kind).or_default() += 1);

@@ -55,7 +55,10 @@ impl Loaded {
     pub fn open(model: &ModelArguments, threads: &Threads, contract: Option<&Path>) -> anyhow::Result<Loaded> {
         let path = &model.model;
         let model = model.load_on(threads, InputKind::Quantised)?;
-        let contract = Contract::find(path, contract, model.contract())?;
+        let contract = model.find_contract(contract)?;
+        if let Some(family) = contract.recognised_as() {
+            eprintln!("note: {}: recognised as {family}; --contract says otherwise", path.display());
+        }
         contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
         Ok(Loaded { model, contract })
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::model::ModelArguments;
-use crate::contract::{Contract, Golden};
+use crate::contract::Golden;
 use crate::model::golden::golden;
 use crate::model::{InputKind, Model};
 
@@ -43,7 +43,7 @@ pub struct SelfTest {
 /// Where there is no contract, it does not fit or it promises nothing, or where the run fails.
 pub fn self_test(model: &Model, sidecar: Option<&Path>) -> anyhow::Result<SelfTest> {
     let path = model.path();
-    let contract = Contract::find(path, sidecar, model.contract())?;
+    let contract = model.find_contract(sidecar)?;
     contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
     let promised = contract.golden.with_context(|| {
         format!("{}: contract: golden: is missing, so there is nothing to verify against", path.display())

@@ -1,8 +1,8 @@
 //! The contract between a model and whoever runs it: how a picture becomes the input, and what the outputs mean.
 //!
-//! The same fields come from three places: the model file itself (ONNX `metadata_props` under the prefix `retort.`,
-//! see [`Contract::from_metadata`]), a sidecar TOML beside a model that carries none ([`Contract::from_toml`]), and
-//! flags that override the thresholds. All of them are flattened to dotted keys first, so an error names the
+//! The same fields come from four places: the model file itself (ONNX `metadata_props` under the prefix `retort.`,
+//! see [`Contract::from_metadata`]), a sidecar TOML beside a model that carries none ([`Contract::from_toml`]), what is
+//! known of well-known networks ([`Contract::recognise`]), and flags that override the thresholds. The written ones are flattened to dotted keys first, so an error names the
 //! same key wherever the contract was written.
 //!
 //! ```toml
@@ -30,12 +30,14 @@
 //! ```
 
 mod check;
+mod coco;
 mod coverage;
 pub(crate) mod fields;
 mod golden;
 mod head;
 mod nearest;
 mod read;
+mod recognise;
 mod write;
 
 use std::collections::BTreeMap;
@@ -52,6 +54,7 @@ pub use golden::{Golden, golden_picture};
 pub use head::{
     AnchorPoint, BoxForm, BoxUnits, Head, Labels, Level, PointCoding, PointHead, Priors, ScoreColumns, ScoreForm,
 };
+pub use recognise::{Clues, Unrecognised};
 
 /// The prefix of the contract's keys among a model's metadata.
 pub const METADATA_PREFIX: &str = "retort.";
@@ -239,7 +242,8 @@ impl Contract {
     }
 
     /// The contract of the model in `model`: the file `sidecar` where one is given; else `MODEL.toml` where that lies
-    /// beside `MODEL.onnx` (a file put there by hand is meant to win); else what the model carries.
+    /// beside `MODEL.onnx` (a file put there by hand is meant to win); else what the model carries, or was recognised as.
+    /// [`Model::find_contract`](crate::model::Model::find_contract) is the same, with the reason where there is none.
     ///
     /// # Errors
     /// [`Error::NoContract`] where there is none; else as [`from_toml_file`](Self::from_toml_file).
@@ -251,7 +255,7 @@ impl Contract {
         if beside.is_file() {
             return Self::from_toml_file(&beside);
         }
-        carried.cloned().ok_or_else(|| Error::NoContract { model: model.into(), sidecar: beside })
+        carried.cloned().ok_or_else(|| Error::NoContract { model: model.into(), sidecar: beside, why: None })
     }
 }
 

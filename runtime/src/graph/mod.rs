@@ -8,12 +8,14 @@
 //! * Nodes are in an order in which they can run.
 
 mod build;
+mod cut;
 mod op;
 
 use std::sync::Arc;
 
 use crate::tensor::{ElementType, Port, Quantisation};
 
+pub use cut::Cut;
 pub use op::{
     Bias, Convolution, ConvolutionInt8, Epilogue, Op, QuantisedWeights, ResizeTap, Table, Weights, Window, form,
 };

@@ -8,21 +8,25 @@
 mod evaluate;
 mod guard;
 mod layout;
+mod lineage;
 mod literal;
 mod node;
 mod operators;
 mod ports;
+mod suppression;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::{GraphProto, ModelProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 
 pub use evaluate::Fallback;
 pub use guard::guarded;
 
-use crate::graph::Graph;
+use crate::contract::Clues;
+use crate::graph::{Cut, Graph};
+use lineage::Lineage;
 use literal::Literal;
 use node::{Call, Value};
 
@@ -64,6 +68,10 @@ pub struct Imported {
     pub fallbacks: Vec<Fallback>,
     /// The file's metadata properties.
     pub metadata: Vec<(String, String)>,
+    /// Where the network was cut before a suppression, if it was.
+    pub cut: Option<Cut>,
+    /// How its outputs are made.
+    pub clues: Clues,
 }
 
 /// Imports the bytes of an ONNX file. `shapes` fixes inputs with dynamic axes, by name, in ONNX order.
@@ -77,13 +85,31 @@ pub fn import(bytes: &[u8], shapes: &[(String, Vec<usize>)]) -> Result<Imported,
         Importer { model: &model, graph: Graph::default(), values: HashMap::new(), fallbacks: Vec::new() };
     importer.initialisers(graph)?;
     importer.inputs(graph, shapes)?;
-    for index in 0..graph.node.len() {
-        importer.node(graph, index)?;
-    }
-    importer.outputs(graph)?;
+    let (outputs, cut) = importer.nodes(graph)?;
+    importer.outputs(&outputs)?;
     importer.graph.remove_dead_nodes();
+    let clues = clues(graph, &outputs.iter().map(|output| output.source.as_str()).collect::<Vec<_>>());
     let metadata = model.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
-    Ok(Imported { graph: importer.graph, fallbacks: importer.fallbacks, metadata })
+    Ok(Imported { graph: importer.graph, fallbacks: importer.fallbacks, metadata, cut, clues })
+}
+
+/// How tensors are made, for who has to guess what they mean.
+fn clues(graph: &GraphProto, tensors: &[&str]) -> Clues {
+    let lineage = Lineage::new(graph);
+    let needed = lineage.needed(tensors.iter().copied());
+    let nodes = graph.node.iter().zip(needed).filter(|(_, needed)| *needed);
+    Clues {
+        operators: nodes.map(|(node, _)| node.op_type.clone()).collect(),
+        outputs_by: tensors.iter().map(|name| lineage.computed_by(name).unwrap_or_default().to_owned()).collect(),
+    }
+}
+
+/// What a node is called in messages: its name, or that of what it makes.
+fn label(node: &NodeProto) -> &str {
+    match node.output.iter().find(|name| !name.is_empty()) {
+        Some(output) if node.name.is_empty() => output,
+        _ => &node.name,
+    }
 }
 
 /// The state of an import.
@@ -125,17 +151,17 @@ impl Importer<'_> {
         }
     }
 
-    fn node(&mut self, graph: &GraphProto, index: usize) -> Result<(), ImportError> {
-        let proto = &graph.node[index];
-        let first_output = proto.output.iter().find(|name| !name.is_empty());
-        let name = if proto.name.is_empty() { first_output.map_or("", String::as_str) } else { &proto.name };
+    /// Imports one of the nodes, given in their order.
+    fn node(&mut self, nodes: &[NodeProto], index: usize) -> Result<(), ImportError> {
+        let proto = &nodes[index];
+        let name = label(proto);
         let fail = |problem: String| ImportError { node: Some(format!("`{name}` ({})", proto.op_type)), problem };
         let mut inputs = Vec::with_capacity(proto.input.len());
         for input in &proto.input {
             inputs.push(match input.as_str() {
                 "" => None,
                 input => Some(self.values.get(input).cloned().ok_or_else(|| {
-                    fail(match graph.node[index..].iter().any(|later| later.output.iter().any(|o| o == input)) {
+                    fail(match nodes[index..].iter().any(|later| later.output.iter().any(|o| o == input)) {
                         true => format!(
                             "input `{input}` is computed by this or a later node (a cycle, or nodes out of order)"
                         ),

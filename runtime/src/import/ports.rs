@@ -8,6 +8,7 @@ use tract_onnx::pb::{GraphProto, ValueInfoProto};
 use super::layout::{Placed, channels_last, is_signed, materialise, row_major};
 use super::literal::count;
 use super::node::Value;
+use super::suppression::Output;
 use super::{ImportError, Importer, Refusal};
 use crate::graph::{Border, Op};
 use crate::tensor::{ElementType, Port};
@@ -57,15 +58,14 @@ impl Importer<'_> {
     }
 
     /// Lists the graph's outputs, each a tensor of its own that a step writes.
-    pub(super) fn outputs(&mut self, graph: &GraphProto) -> Result<(), ImportError> {
-        if graph.output.is_empty() {
+    pub(super) fn outputs(&mut self, outputs: &[Output]) -> Result<(), ImportError> {
+        if outputs.is_empty() {
             return Err(ImportError::model("the graph has no output"));
         }
-        for output in &graph.output {
-            let name = &output.name;
+        for Output { tensor, name, .. } in outputs {
             let value = self
                 .values
-                .get(name)
+                .get(tensor)
                 .cloned()
                 .ok_or_else(|| ImportError::model(format!("output `{name}` is computed by no node")))?;
             let (shape, order) = match &value {

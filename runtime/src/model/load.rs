@@ -61,6 +61,8 @@ fn checked(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<In
         kernels: select(plan.kernel_set()),
         plan,
         contract,
+        unrecognised: None,
+        cut: None,
         fallbacks: Vec::new(),
         report: Vec::new(),
         threads: options.threads.map_or(1, NonZeroUsize::get),
@@ -97,6 +99,7 @@ fn plan(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Model
 #[cfg(feature = "onnx")]
 fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error> {
     use super::{InputKind, fallback};
+    use crate::graph::Border;
     use crate::plan::PlanOptions;
     use retort_core::kernels::KernelSet;
 
@@ -110,9 +113,19 @@ fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
             reason: first.reason.clone(),
         });
     }
-    let own: Vec<&(String, String)> =
-        imported.metadata.iter().filter(|(key, _)| key.starts_with(crate::contract::METADATA_PREFIX)).collect();
-    let contract = if own.is_empty() { String::new() } else { serde_json::json!(own).to_string() };
+    let mut contract: Vec<(String, String)> = imported.metadata;
+    contract.retain(|(key, _)| key.starts_with(crate::contract::METADATA_PREFIX));
+    let mut unrecognised = None;
+    if contract.is_empty() {
+        let ports = |borders: &[Border]| borders.iter().map(|border| border.port.clone()).collect::<Vec<_>>();
+        let (inputs, outputs) = (ports(&imported.graph.inputs), ports(&imported.graph.outputs));
+        match Contract::recognise(&inputs, &outputs, &imported.clues, imported.cut.as_ref()) {
+            Ok(recognised) => contract = recognised.to_metadata(),
+            Err(reason) => unrecognised = Some(reason),
+        }
+    }
+    // With the plan, the contract outlives what it was recognised by.
+    let contract = if contract.is_empty() { String::new() } else { serde_json::json!(contract).to_string() };
     let mut graph = imported.graph;
     let plan_options = PlanOptions {
         kernel_set: options.kernel_set.unwrap_or_else(KernelSet::best),
@@ -124,7 +137,7 @@ fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
         .collect::<Result<Vec<_>, _>>()
         .map_err(fail)?;
     let inner = checked(AlignedBytes::copy_of(&planned.bytes), path, options)?;
-    Ok(Model { inner: Arc::new(Inner { fallbacks, report: planned.report, ..inner }) })
+    Ok(Model { inner: Arc::new(Inner { fallbacks, report: planned.report, unrecognised, cut: imported.cut, ..inner }) })
 }
 
 #[cfg(not(feature = "onnx"))]

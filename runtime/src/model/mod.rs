@@ -17,7 +17,8 @@ use retort_core::kernels::{Arithmetic, KernelSet, Kernels};
 use retort_core::plan::{self, Plan};
 
 use crate::Error;
-use crate::contract::Contract;
+use crate::contract::{Contract, Unrecognised};
+use crate::graph::Cut;
 use crate::tensor::{ElementType, Port, Quantisation};
 use aligned::AlignedBytes;
 use retort_threads::Pool;
@@ -95,6 +96,8 @@ struct Inner {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     contract: Option<Contract>,
+    unrecognised: Option<Unrecognised>,
+    cut: Option<Cut>,
     fallbacks: Vec<fallback::Step>,
     report: Vec<(&'static str, usize)>,
     threads: usize,
@@ -141,9 +144,28 @@ impl Model {
         &self.inner.outputs
     }
 
-    /// The contract the file carries in its metadata, if any.
+    /// The contract that the file carries in its metadata, or else that of the well-known network that it was
+    /// [recognised](Contract::recognise) as, if any.
     pub fn contract(&self) -> Option<&Contract> {
         self.inner.contract.as_ref()
+    }
+
+    /// The contract to run it by, as [`Contract::find`] finds it.
+    ///
+    /// # Errors
+    /// As there; [`Error::NoContract`] says why the model was not recognised.
+    pub fn find_contract(&self, sidecar: Option<&Path>) -> Result<Contract, Error> {
+        Contract::find(self.path(), sidecar, self.contract()).map_err(|error| match error {
+            Error::NoContract { model, sidecar, .. } => {
+                Error::NoContract { model, sidecar, why: self.inner.unrecognised.clone() }
+            }
+            error => error,
+        })
+    }
+
+    /// Where the graph was cut, if its file ends in a suppression of overlapping boxes. A `.plan` does not say.
+    pub fn cut(&self) -> Option<&Cut> {
+        self.inner.cut.as_ref()
     }
 
     /// A new session with an arena and threads of its own.

@@ -30,7 +30,7 @@ impl Embedder {
     pub fn open(path: &Path) -> Result<Embedder, Error> {
         let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
         let model = Model::open(path, &options)?;
-        let contract = Contract::find(path, None, model.contract())?;
+        let contract = model.find_contract(None)?;
         Ok(Embedder { model, contract })
     }
 

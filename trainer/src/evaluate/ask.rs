@@ -39,7 +39,7 @@ impl Respondent {
     pub fn open(path: &Path, contract: Option<&Path>) -> Result<Respondent, Error> {
         let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
         let model = Model::open(path, &options)?;
-        let contract = Contract::find(path, contract, model.contract())?;
+        let contract = model.find_contract(contract)?;
         Ok(Respondent { model, contract })
     }
 

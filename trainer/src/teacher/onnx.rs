@@ -37,7 +37,7 @@ impl OnnxTeacher {
     pub fn open(path: &Path, student: &Network, classes: &[String]) -> Result<OnnxTeacher, TeacherError> {
         let fail = |source| TeacherError::Model { path: path.to_owned(), source: Box::new(source) };
         let model = Model::open(path, &LoadOptions::default()).map_err(fail)?;
-        let mut contract = Contract::find(path, None, model.contract()).map_err(fail)?;
+        let mut contract = model.find_contract(None).map_err(fail)?;
         let detects = !student.levels().is_empty();
         let (finds, names) = ("finds objects", "says what a picture shows");
         if detects != (contract.task == Task::Detect) {

@@ -31,7 +31,7 @@ impl OwnTeacher {
     pub fn open(path: &Path) -> Result<OwnTeacher, TeacherError> {
         let fail = |source| TeacherError::Model { path: path.to_owned(), source: Box::new(source) };
         let model = Model::open(path, &LoadOptions::default()).map_err(fail)?;
-        let contract = Contract::find(path, None, model.contract()).map_err(fail)?;
+        let contract = model.find_contract(None).map_err(fail)?;
         Ok(OwnTeacher { path: path.to_owned(), model, contract, crc32: crc32_of(path)? })
     }
 
