@@ -18,6 +18,7 @@ use super::threads::Threads;
 use super::watch::Watch;
 use crate::Error;
 use crate::contract::Task;
+use crate::model::Fit;
 use crate::sink::{Album, Findings, Kept, Report};
 use crate::vision::classifier::Classifier;
 use crate::vision::convert::Converter;
@@ -89,7 +90,13 @@ pub struct Collect {
 impl Collect {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
-        let model = ModelArguments { model: self.model.clone(), shapes: Vec::new(), isa: None, strict: false };
+        let model = ModelArguments {
+            model: self.model.clone(),
+            shapes: Vec::new(),
+            side: Some(Fit::LONGEST),
+            isa: None,
+            strict: false,
+        };
         let mut loaded = Loaded::open(&model, &self.threads, self.contract.as_deref())?;
         let coverage = loaded.contract.coverage.is_some();
         if !coverage {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::contract::{Contract, Task};
+use crate::model::Fit;
 use crate::sink::Findings;
 use crate::vision::detector::Detector;
 use crate::vision::frame::Frame;
@@ -43,7 +44,9 @@ pub struct Detect {
 
 impl Detect {
     /// Runs the command.
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(mut self) -> anyhow::Result<()> {
+        // Frames of any shape are letterboxed into a square, whatever comes first.
+        self.look.model.side.get_or_insert(Fit::LONGEST);
         let mut loaded = self.look.load(Task::Detect)?;
         self.override_limits(&mut loaded.contract);
         let detector = Detector::new(&loaded.model, &loaded.contract)?;
@@ -79,7 +82,7 @@ impl Looker for Finder {
 /// Detects on the sample picture with the model that comes with the program.
 pub fn sample() -> anyhow::Result<()> {
     let look = Look {
-        model: ModelArguments { model: samples::model()?, shapes: Vec::new(), isa: None, strict: false },
+        model: ModelArguments { model: samples::model()?, shapes: Vec::new(), side: None, isa: None, strict: false },
         source: Some(samples::picture()?.display().to_string()),
         json: false,
         coverage: false,

@@ -7,7 +7,7 @@ use retort_core::kernels::KernelSet;
 
 use super::threads::Threads;
 use crate::Error;
-use crate::model::{InputKind, LoadOptions, Model};
+use crate::model::{Fit, InputKind, LoadOptions, Model};
 
 /// The model and how to load it.
 #[derive(Clone, Debug, Args)]
@@ -17,6 +17,9 @@ pub struct ModelArguments {
     /// Fix the shape of an input with dynamic axes, as NAME=1,3,320,320 (may be repeated).
     #[arg(long = "shape", value_name = "NAME=N,C,H,W", value_parser = shape)]
     pub shapes: Vec<(String, Vec<usize>)>,
+    /// Where the model leaves the height and width of its input open, give it S × S pixels. `detect` takes 640.
+    #[arg(long, value_name = "S", value_parser = side)]
+    pub side: Option<usize>,
     /// Use this set of kernels instead of the best that the processor has.
     #[arg(long, value_name = "SET", value_parser = kernel_set)]
     pub isa: Option<KernelSet>,
@@ -53,6 +56,7 @@ impl ModelArguments {
     fn options(&self, input: InputKind) -> LoadOptions {
         LoadOptions {
             shapes: self.shapes.clone(),
+            fit: self.side.map(Fit::square),
             input,
             strict: self.strict,
             kernel_set: self.isa,
@@ -74,6 +78,12 @@ pub fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
     }
 }
 
+/// Reads the side of an input.
+fn side(text: &str) -> Result<usize, String> {
+    let side = text.parse().ok().filter(|side| (32..=8192).contains(side));
+    side.ok_or_else(|| "must be a number of pixels from 32 to 8192".into())
+}
+
 /// Reads the name of a set of kernels.
 pub fn kernel_set(text: &str) -> Result<KernelSet, String> {
     KernelSet::ALL.iter().copied().find(|set| set.name() == text).ok_or_else(|| {
@@ -92,5 +102,7 @@ mod tests {
         for wrong in ["a", "=1", "a=", "a=1,,2", "a=0", "a=-1", "a=x"] {
             assert!(shape(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(side("416"), Ok(416));
+        assert!(["31", "8193", "-1", "x", ""].iter().all(|wrong| side(wrong).is_err()));
     }
 }

@@ -26,6 +26,7 @@ pub use guard::guarded;
 
 use crate::contract::Clues;
 use crate::graph::{Cut, Graph};
+use crate::model::Fit;
 use lineage::Lineage;
 use literal::Literal;
 use node::{Call, Value};
@@ -74,8 +75,9 @@ pub struct Imported {
     pub clues: Clues,
 }
 
-/// Imports the bytes of an ONNX file. `shapes` fixes inputs with dynamic axes, by name, in ONNX order.
-pub fn import(bytes: &[u8], shapes: &[(String, Vec<usize>)]) -> Result<Imported, ImportError> {
+/// Imports the bytes of an ONNX file. `shapes` fixes inputs with dynamic axes, by name, in ONNX order; `fit` fixes height and
+/// width of other images.
+pub fn import(bytes: &[u8], shapes: &[(String, Vec<usize>)], fit: Option<Fit>) -> Result<Imported, ImportError> {
     let model = evaluate::decode(bytes)?;
     let graph = model.graph.as_ref().ok_or_else(|| ImportError::model("no graph in the file: is it an ONNX model?"))?;
     if graph.node.len() > MAX_NODES {
@@ -84,7 +86,7 @@ pub fn import(bytes: &[u8], shapes: &[(String, Vec<usize>)]) -> Result<Imported,
     let mut importer =
         Importer { model: &model, graph: Graph::default(), values: HashMap::new(), fallbacks: Vec::new() };
     importer.initialisers(graph)?;
-    importer.inputs(graph, shapes)?;
+    importer.inputs(graph, shapes, fit)?;
     let (outputs, cut) = importer.nodes(graph)?;
     importer.outputs(&outputs)?;
     importer.graph.remove_dead_nodes();

@@ -11,11 +11,17 @@ use super::node::Value;
 use super::suppression::Output;
 use super::{ImportError, Importer, Refusal};
 use crate::graph::{Border, Op};
+use crate::model::Fit;
 use crate::tensor::{ElementType, Port};
 
 impl Importer<'_> {
     /// Makes a tensor of every graph input that no initialiser fills.
-    pub(super) fn inputs(&mut self, graph: &GraphProto, shapes: &[(String, Vec<usize>)]) -> Result<(), ImportError> {
+    pub(super) fn inputs(
+        &mut self,
+        graph: &GraphProto,
+        shapes: &[(String, Vec<usize>)],
+        fit: Option<Fit>,
+    ) -> Result<(), ImportError> {
         for (name, _) in shapes {
             if !graph.input.iter().any(|input| input.name == *name) {
                 let names: Vec<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
@@ -30,7 +36,7 @@ impl Importer<'_> {
                 continue;
             }
             let wanted = shapes.iter().find(|(name, _)| *name == input.name).map(|(_, shape)| &shape[..]);
-            let (element, shape) = declared(input, wanted)
+            let (element, shape) = declared(input, wanted, fit)
                 .map_err(|problem| ImportError::model(format!("input `{}`: {problem}", input.name)))?;
             // Images are kept channels-last from the start: whoever fills an input does so in memory order.
             let order = if shape.len() == 4 { channels_last(4) } else { row_major(shape.len()) };
@@ -102,7 +108,11 @@ pub(super) fn sign_flip() -> crate::graph::Table {
 }
 
 /// Element type and fixed shape of an input.
-fn declared(input: &ValueInfoProto, wanted: Option<&[usize]>) -> Result<(ElementType, Vec<usize>), String> {
+fn declared(
+    input: &ValueInfoProto,
+    wanted: Option<&[usize]>,
+    fit: Option<Fit>,
+) -> Result<(ElementType, Vec<usize>), String> {
     let Some(Type::TensorType(tensor)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
         return Err("is no tensor".into());
     };
@@ -132,6 +142,12 @@ fn declared(input: &ValueInfoProto, wanted: Option<&[usize]>) -> Result<(Element
         _ => "?".into(),
     };
     let rank = if dims.is_empty() { wanted.map_or(0, <[usize]>::len) } else { dims.len() };
+    // A picture is `[batch, channels, height, width]`.
+    let fitted = |axis: usize| match (rank, axis, fit) {
+        (4, 2, Some(fit)) => Some(fit.height),
+        (4, 3, Some(fit)) => Some(fit.width),
+        _ => None,
+    };
     let mut shape = Vec::with_capacity(rank);
     for axis in 0..rank {
         let fixed = match dims.get(axis).and_then(|dim| dim.value.as_ref()) {
@@ -145,10 +161,11 @@ fn declared(input: &ValueInfoProto, wanted: Option<&[usize]>) -> Result<(Element
             (_, Some(0)) => return Err(format!("the given shape has length 0 on axis {axis}")),
             (Some(length), _) | (None, Some(length)) => length,
             (None, None) if axis == 0 => 1,
+            (None, None) if let Some(length) = fitted(axis) => length,
             (None, None) => {
                 let axes: Vec<String> = dims.iter().map(|dim| text(&dim.value)).collect();
                 return Err(format!(
-                    "axis {axis} of [{}] is dynamic; fix it with --shape, for example --shape {}=1,3,320,320",
+                    "axis {axis} of [{}] is dynamic; fix it with --shape, for example --shape {}=1,3,320,320, or with --side 320",
                     axes.join(", "),
                     input.name
                 ));

@@ -104,7 +104,8 @@ fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
     use retort_core::kernels::KernelSet;
 
     let fail = |problem: String| Error::Model { path: path.into(), problem };
-    let imported = crate::import::import(bytes, &options.shapes).map_err(|error| fail(error.to_string()))?;
+    let imported =
+        crate::import::import(bytes, &options.shapes, options.fit).map_err(|error| fail(error.to_string()))?;
     if let Some(first) = imported.fallbacks.first().filter(|_| options.strict) {
         return Err(Error::Fallback {
             path: path.into(),

@@ -3,6 +3,7 @@
 mod aligned;
 #[cfg_attr(not(feature = "onnx"), path = "no_fallback.rs")]
 mod fallback;
+mod fit;
 pub mod golden;
 mod load;
 mod session;
@@ -23,6 +24,7 @@ use crate::tensor::{ElementType, Port, Quantisation};
 use aligned::AlignedBytes;
 use retort_threads::Pool;
 
+pub use fit::Fit;
 pub use retort_threads::MAX_THREADS;
 pub use session::Session;
 
@@ -42,6 +44,8 @@ pub enum InputKind {
 pub struct LoadOptions {
     /// Shapes for inputs with dynamic axes, by input name (ONNX order). A dynamic batch is 1 where none is given.
     pub shapes: Vec<(String, Vec<usize>)>,
+    /// Height and width of image inputs that leave them open and that no shape is given for.
+    pub fit: Option<Fit>,
     /// What image inputs hold.
     pub input: InputKind,
     /// Refuse a model of which any part would run as a fallback step.

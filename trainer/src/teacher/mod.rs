@@ -14,6 +14,7 @@ mod told;
 use std::path::{Path, PathBuf};
 
 use retort::contract::ImageSpec;
+use retort::model::{Fit, LoadOptions};
 
 use crate::data::{Label, Sample};
 use crate::evaluate::exchange::ExchangeError;
@@ -204,6 +205,11 @@ fn together<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> Opinion {
 /// Logits, up to a constant that softmax does not see, of probabilities, none of which is taken for less than `least`.
 fn logits_of(probabilities: &[f32], least: f32) -> Vec<f32> {
     probabilities.iter().map(|p| p.max(least).ln()).collect()
+}
+
+/// How a teacher's file is loaded: one for pictures of any size gets them letterboxed into a square.
+fn options() -> LoadOptions {
+    LoadOptions { fit: Some(Fit::square(Fit::LONGEST)), ..LoadOptions::default() }
 }
 
 fn crc32_of(path: &Path) -> Result<u32, TeacherError> {

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use retort::contract::{Contract, ImageSpec, Task};
-use retort::model::{LoadOptions, Model};
+use retort::model::Model;
 use retort::vision::classifier::Classifier;
 use retort::vision::detector::Detector;
 
-use super::{Opinion, TeacherError, crc32_of, logits_of};
+use super::{Opinion, TeacherError, crc32_of, logits_of, options};
 use crate::data::{Label, Sample};
 use crate::nets::{Answer, Network};
 
@@ -33,10 +33,11 @@ impl std::fmt::Debug for OnnxTeacher {
 }
 
 impl OnnxTeacher {
-    /// Opens a file that is to teach a student with these classes. The file has a contract within, or beside it.
+    /// Opens a file that is to teach a student with these classes. The file has a contract within
+    /// or beside it, or is of a well-known network.
     pub fn open(path: &Path, student: &Network, classes: &[String]) -> Result<OnnxTeacher, TeacherError> {
         let fail = |source| TeacherError::Model { path: path.to_owned(), source: Box::new(source) };
-        let model = Model::open(path, &LoadOptions::default()).map_err(fail)?;
+        let model = Model::open(path, &options()).map_err(fail)?;
         let mut contract = model.find_contract(None).map_err(fail)?;
         let detects = !student.levels().is_empty();
         let (finds, names) = ("finds objects", "says what a picture shows");

@@ -251,13 +251,12 @@ fn unread(seen: &Seen<'_>) -> Option<Result<Found, Unrecognised>> {
     let cells = seen.all_cells(&[8, 16, 32]);
     match seen.outputs {
         [one] => match one.shape[..] {
-            [1, candidates, 6..=usize::MAX] if candidates == 3 * cells => no(
-                "YOLOv5 or YOLOv7",
-                "boxes, objectness and scores share one output; export it with a suppression in it",
-            ),
+            [1, candidates, 6..=usize::MAX] if candidates == 3 * cells => {
+                no("YOLOv5 or YOLOv7", "boxes, objectness and scores share one output")
+            }
             [1, 5..=usize::MAX, candidates] if candidates == cells => no(
                 "YOLOv8 or YOLO11",
-                "boxes and scores share one output; export it with a suppression in it (nms=True)",
+                "boxes and scores share one output; split them in two, [1, N, 4] and [1, N, C], and write a contract",
             ),
             _ => None,
         },
@@ -266,7 +265,7 @@ fn unread(seen: &Seen<'_>) -> Option<Result<Found, Unrecognised>> {
             let small = queries(a).is_some_and(|count| count <= 900);
             let boxes = [a, b].iter().any(|port| port.shape.get(2) == Some(&4));
             if queries(a) == queries(b) && small && boxes && seen.has("MatMul") && seen.has("Softmax") {
-                no("DETR", "no head takes the softmax of its logits; export the scores after it, and write a contract")
+                no("DETR", "no head takes the softmax of its logits; export it with the softmax, and write a contract")
             } else {
                 None
             }

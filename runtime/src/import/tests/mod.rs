@@ -7,6 +7,7 @@ mod elementwise;
 mod image;
 mod matrix;
 mod movement;
+mod open_sides;
 mod suppression;
 
 use std::path::Path;
