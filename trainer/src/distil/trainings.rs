@@ -83,6 +83,7 @@ impl Task<'_> {
             patience: o.patience,
             keep_best: o.keep_best,
             place,
+            scales: None,
         }
     }
 }
