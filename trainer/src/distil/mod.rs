@@ -12,6 +12,7 @@ mod lessons;
 mod live;
 mod measure;
 mod pictures;
+mod refine;
 pub mod repair;
 mod results;
 mod teaching;

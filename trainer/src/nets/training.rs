@@ -231,7 +231,7 @@ fn product(conv: &Convolution, x: &Tensor<4>) -> Option<[usize; 2]> {
     let [_, height, width, _] = x.dims();
     let whole = conv.kernel == [height, width];
     let product = !conv.depthwise && conv.stride == [1, 1] && conv.padding == [0, 0];
-    (product && (conv.kernel == [1, 1] || whole)).then(|| if whole { [1, 1] } else { [height, width] })
+    (product && (conv.kernel == [1, 1] || whole)).then_some(if whole { [1, 1] } else { [height, width] })
 }
 
 fn multiply(
