@@ -132,6 +132,38 @@ fn recipe_with_seed_two(recipe: &Recipe) -> Recipe {
     Recipe { seeds: vec![2], ..recipe.clone() }
 }
 
+/// Students that were trained on in the board's integers: both files are of those weights, and what was stopped goes on.
+#[test]
+fn students_are_trained_on_in_integers() {
+    let binding = "distil.bindings=[{loss=\"pkd\", student=\"neck.level16.pointwise\"}]";
+    let changes = ["seeds=[1]", "learning.steps=20", "quantise.steps=12", "quantise.warmup=2", "learning.validate=6"];
+    let recipe = recipe(&[&changes[..], &[binding]].concat());
+    let place = tempfile::tempdir().expect("a folder");
+    let (whole, folder) = run(&recipe, place.path(), Options::default());
+    let table = folder.read("training.csv").expect("a table");
+    let rows = |name: &str| table.lines().filter(|row| row.starts_with(&format!("{name},"))).count();
+    assert_eq!((rows("distilled.qat"), rows("control.qat")), (3, 3), "a row of a step, two of validations");
+
+    let [trained, refined] =
+        ["distilled-1.ckpt", "distilled-1.qat.ckpt"].map(|name| load(&folder.file(name)).expect("a checkpoint"));
+    let (before, after) = (Folded::new(&trained), Folded::new(&refined));
+    assert!(refined.moments.is_empty() && before != after);
+    let sample = &Dataset::draw(recipe.data.seed, Split::Test, 1, [64, 64], || ()).samples[0];
+    let expected = &predict(&after, &[sample], |_| ())[0];
+    let outputs = floats(&folder.file("student-f32.onnx"), sample);
+    for (a, b) in outputs[0].iter().chain(&outputs[2]).zip(&expected.classes) {
+        assert!((a - b).abs() < 1e-4, "{a} {b}");
+    }
+
+    let student = std::fs::read(folder.file("student.onnx")).expect("written");
+    for name in ["distilled-1.qat.ckpt", "student.onnx"] {
+        std::fs::remove_file(folder.file(name)).expect("there");
+    }
+    let (resumed, folder) = run(&recipe, place.path(), Options { resume: true, ..Options::default() });
+    assert_eq!(std::fs::read(folder.file("student.onnx")).expect("written"), student);
+    assert_eq!(format!("{:?}", resumed.students), format!("{:?}", whole.students));
+}
+
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let recipe = recipe(&["seeds=[1]"]);

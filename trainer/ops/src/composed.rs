@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::module::{avg_pool2d, conv2d as burn_conv2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 
-use crate::{Activation, Window};
+use crate::{Activation, Sum, Window};
 
 fn nchw(x: Tensor<4>) -> Tensor<4> {
     x.permute([0, 3, 1, 2])
@@ -66,6 +66,25 @@ pub fn activation<const D: usize>(x: Tensor<D>, activation: Activation) -> Tenso
 /// See [`scale_shift`](crate::scale_shift).
 pub fn scale_shift(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, activation: Activation) -> Tensor<4> {
     self::activation(x * scale.unsqueeze::<4>() + shift.unsqueeze::<4>(), activation)
+}
+
+/// See [`requantise`](crate::requantise).
+pub fn requantise(x: Tensor<4>, bias: Tensor<1>, multiplier: Tensor<1>, bounds: (f32, f32)) -> Tensor<4> {
+    rounded(((x + bias.unsqueeze::<4>()) * multiplier.unsqueeze::<4>().detach()).clamp(bounds.0, bounds.1))
+}
+
+/// See [`requantised_sum`](crate::requantised_sum).
+pub fn requantised_sum(a: Tensor<4>, b: Tensor<4>, sum: Sum<f32>) -> Tensor<4> {
+    let ([fa, fb], [za, zb]) = (sum.factors, sum.zeros);
+    let z = (b + zb) * fb + ((a + za) * fa + sum.offset);
+    rounded(z.clamp(sum.bounds.0, sum.bounds.1)) - sum.zero
+}
+
+/// The nearest whole numbers, with the gradient of `x` itself: the difference of a number and a whole one at most a half from
+/// it is exact, so that adding it gives the whole number exactly.
+fn rounded(x: Tensor<4>) -> Tensor<4> {
+    let step = (x.clone().round() - x.clone()).detach();
+    x + step
 }
 
 /// See [`max_pool`](crate::max_pool).

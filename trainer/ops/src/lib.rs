@@ -26,10 +26,11 @@ mod simd;
 mod window;
 
 pub use kernels::optimiser::{AdamW, Sgd, sum_of_squares};
+pub use kernels::requantise::Sum;
 pub use memory::release_memory;
 pub use operators::{
-    activation, add, average_pool, batch_norm, conv2d, depthwise, global_average_pool, linear, max_pool, scale_shift,
-    upsample2, upsample2_add,
+    activation, add, average_pool, batch_norm, conv2d, depthwise, global_average_pool, linear, max_pool, requantise,
+    requantised_sum, scale_shift, upsample2, upsample2_add,
 };
 pub use real::Real;
 pub use simd::Isa;

@@ -3,8 +3,8 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use retort_train_ops::Activation::{None as Plain, Relu, Relu6};
 use retort_train_ops::{
-    Window, activation, add, average_pool, batch_norm, composed, conv2d, depthwise, global_average_pool, linear,
-    max_pool, scale_shift, upsample2, upsample2_add,
+    Sum, Window, activation, add, average_pool, batch_norm, composed, conv2d, depthwise, global_average_pool, linear,
+    max_pool, requantise, requantised_sum, scale_shift, upsample2, upsample2_add,
 };
 
 /// An operator on flat tensors, which it gives their shapes.
@@ -221,6 +221,36 @@ fn upsampling() {
         &|t| flat(upsample2_add(t[0].clone().reshape(fine), t[1].clone().reshape(coarse))),
         &|t| flat(t[0].clone().reshape(fine) + composed::upsample2(t[1].clone().reshape(coarse))),
     );
+}
+
+/// Rounding has no slope to compare with, so gradients are compared with those of burn's operators alone. Whole numbers go in.
+#[test]
+fn requantisation() {
+    let shape = [2, 3, 5, 7];
+    let whole = |len: usize, step: f64, size: f64| wave(len, step, size).into_iter().map(f64::round).collect();
+    let multiplier = wave(7, 0.9, 0.02).iter().map(|v| v.abs() + 0.01).collect();
+    let inputs: [Vec<f64>; 3] = [whole(210, 0.37, 9000.0), whole(7, 0.8, 500.0), multiplier];
+    let sums: [Vec<f64>; 2] = [whole(210, 0.37, 120.0), whole(210, 0.5, 120.0)];
+    let sum = Sum { factors: [0.83, 0.61], zeros: [100.0, 120.0], offset: -31.5, bounds: (0.0, 255.0), zero: 97.0 };
+    type Requantise = fn(Tensor<4>, Tensor<1>, Tensor<1>, (f32, f32)) -> Tensor<4>;
+    let of = |t: &[Tensor<1>], f: Requantise| {
+        flat(f(t[0].clone().reshape(shape), t[1].clone(), t[2].clone().detach(), (-100.0, 155.0)))
+    };
+    let added = |t: &[Tensor<1>], f: fn(Tensor<4>, Tensor<4>, Sum<f32>) -> Tensor<4>| {
+        flat(f(t[0].clone().reshape(shape), t[1].clone().reshape(shape), sum))
+    };
+    for kind in [DType::F32, DType::F64] {
+        // The multiplier takes part so that there is a gradient for every input.
+        let (a, da) = run(&|t| of(t, requantise) + t[2].clone().sum() * 0.0, &inputs, kind);
+        let (b, db) = run(&|t| of(t, composed::requantise) + t[2].clone().sum() * 0.0, &inputs, kind);
+        same(&a, &b, 1e-12, "requantise");
+        assert!(a.iter().all(|v| v.fract() == 0.0) && a.contains(&-100.0) && a.contains(&155.0));
+        da.iter().zip(&db).for_each(|(a, b)| same(a, b, 1e-5, "requantise, gradient"));
+        let (a, da) = run(&|t| added(t, requantised_sum), &sums, kind);
+        let (b, db) = run(&|t| added(t, composed::requantised_sum), &sums, kind);
+        same(&a, &b, 1e-12, "requantised_sum");
+        da.iter().zip(&db).for_each(|(a, b)| same(a, b, 1e-5, "requantised_sum, gradient"));
+    }
 }
 
 /// Gradients that several users of a tensor share must not be changed in place.

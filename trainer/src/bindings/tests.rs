@@ -78,7 +78,7 @@ fn learn(network: &Network, binding: &Binding, hard: f32, steps: usize) -> Vec<f
     let options =
         OptimiserOptions { rule: Rule::AdamW, decay: 0.0, clip: 10.0, momentum: 0.9, max_norm: f32::INFINITY };
     let mut optimiser = Optimiser::new(&weights, options);
-    let teaching = Teaching { assigner: Assigner::new(network, 9), parts: parts(hard), ties: vec![tie] };
+    let teaching = Teaching { assigner: Assigner::new(network, 9), parts: parts(hard), ties: vec![tie], scales: None };
     let device = Device::flex();
     let step = |step: usize| {
         let moment = Moment { done: 1.0, seed: &[1, step as u64 % 3], device: &device };

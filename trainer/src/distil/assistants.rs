@@ -185,6 +185,8 @@ fn probe(bench: &Bench<'_>, teacher: &Arc<Teacher>, student: &Network, resume: b
     };
     let mut brief = Recipe::clone(recipe);
     brief.learning = short(&recipe.learning);
+    // Students are compared as they are in floats.
+    (brief.quantise.epochs, brief.quantise.steps) = (0, 0);
     let brief = Arc::new(brief);
     let folder = bench.within("probe", resume)?;
     // Choosing by test pictures would flatter what is chosen.

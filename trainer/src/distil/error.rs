@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use super::pictures::PictureError;
 use crate::bindings::TieError;
-use crate::export::{MissingRange, WriteError};
+use crate::export::WriteError;
 use crate::nets::ShapeError;
+use crate::quantise::MissingRange;
 use crate::report::{FolderError, PageError};
 use crate::teacher::{CacheError, TeacherError};
 use crate::train::{CheckpointError, TrainError};

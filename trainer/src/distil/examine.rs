@@ -165,7 +165,7 @@ impl Examination<'_> {
             return Ok((self.file("teacher.onnx")?, f64::from(self.recipe.detection.score)));
         }
         let student = network(self.recipe, "student", self.classes.len())?;
-        let teacher = Teacher::open(&files, &student, self.classes)?;
+        let teacher = Teacher::open(&files, &student, self.classes, self.test.set.size())?;
         let bar = self.bars.start("examining the teacher", self.test.seen.len());
         let ask = |seen: &[Seen]| {
             let samples: Vec<Sample> = seen

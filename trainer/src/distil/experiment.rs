@@ -13,8 +13,8 @@ use super::error::ExperimentError;
 use super::examine::examine;
 use super::lessons::Signals;
 use super::measure::{Figures, measure};
-use super::pictures::{PictureError, Pictures, Set};
-use super::repair::{Repaired, chosen, repair};
+use super::pictures::Pictures;
+use super::refine::Finished;
 use super::results::{Arm, Results, Student};
 use super::teaching::{hear, judge, measured_teacher};
 use super::trainings::{Bench, HEADINGS, TRAINING, Task};
@@ -22,8 +22,7 @@ use super::verdict::{Verdict, standing};
 use crate::data::{Label, Sample};
 use crate::evaluate::{Found, Respondent};
 use crate::export::{Description, contract, float_model, quantised_model, with_embedding, write};
-use crate::nets::{Folded, Network, Shape, Weights};
-use crate::quantise::{Ranges, calibrate};
+use crate::nets::{Network, Shape};
 use crate::recipe::Recipe;
 use crate::report::{Bars, RunFolder, annotated, card, curves, environment, write_page};
 use crate::train::Place;
@@ -167,8 +166,8 @@ pub(super) fn learn(
                 signals,
             };
             let weights = match &pool {
-                Ok(pool) => pool.install(|| bench.train(&task)),
-                Err(_) => bench.train(&task),
+                Ok(pool) => pool.install(|| bench.learned(&task)),
+                Err(_) => bench.learned(&task),
             };
             done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(((arm, seed), weights));
         }
@@ -184,8 +183,7 @@ pub(super) fn learn(
 
     let mut students = Vec::new();
     for ((arm, seed), weights) in trained {
-        let (weights, repair) = bench.repaired(weights?)?;
-        let (folded, ranges) = bench.quantised(&weights);
+        let Finished { folded, ranges, repair } = bench.finished(weights?)?;
         let measured = |model: ModelProto, file: &str| -> Result<Figures, ExperimentError> {
             let path = bench.folder.file(&format!("{}-{seed}-{file}.onnx", arm.name()));
             bench.write(model, network, Description::default(), &path)?;
@@ -199,36 +197,6 @@ pub(super) fn learn(
 }
 
 impl Bench<'_> {
-    /// The weights with the biases of missing classes repaired, if the recipe wants that.
-    fn repaired(&self, mut weights: Weights) -> Result<(Weights, Option<Repaired>), ExperimentError> {
-        let (wanted, pictures) = (&self.recipe.repair, self.pictures);
-        let free = chosen(wanted, &pictures.classes).map_err(|class| {
-            let (key, known) = ("repair.classes", pictures.classes.join(", "));
-            PictureError::Class { key, class, known }
-        })?;
-        if free.is_empty() {
-            return Ok((weights, None));
-        }
-        let fitted = |set: &Set, count: usize| -> Vec<Sample> {
-            (0..count.min(set.len())).filter_map(|index| set.fitted(self.recipe, index).ok()).collect()
-        };
-        let unlabelled = if pictures.validation.is_empty() { &pictures.labelled } else { &pictures.validation };
-        let (seen, test) = (fitted(unlabelled, wanted.pictures), fitted(&pictures.test, usize::MAX));
-        let (seen, test): (Vec<&Sample>, Vec<&Sample>) = (seen.iter().collect(), test.iter().collect());
-        let repaired = repair(&mut weights, &free, &wanted.priors, &seen, &test);
-        Ok((weights, Some(repaired)))
-    }
-
-    /// Folds a network and finds the ranges of its values on pictures that it learned from.
-    fn quantised(&self, weights: &Weights) -> (Folded, Ranges) {
-        let folded = Folded::new(weights);
-        let set = if self.pictures.transfer.is_empty() { &self.pictures.labelled } else { &self.pictures.transfer };
-        let count = self.recipe.quantise.pictures.min(set.len());
-        let samples: Vec<Sample> = (0..count).filter_map(|index| set.fitted(self.recipe, index).ok()).collect();
-        let ranges = calibrate(&folded, &samples.iter().collect::<Vec<_>>(), self.recipe.quantise.percentile);
-        (folded, ranges)
-    }
-
     pub(super) fn write(
         &self,
         model: ModelProto,
@@ -264,9 +232,8 @@ impl Bench<'_> {
 fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), ExperimentError> {
     let Some(kept) = results.students.iter().find(|student| student.arm == arm) else { return Ok(()) };
     let (recipe, folder) = (bench.recipe, bench.folder);
-    let weights = crate::train::load(&folder.file(&Task::checkpoint(arm.name(), kept.seed)))?;
-    let (weights, _) = bench.repaired(weights)?;
-    let (folded, ranges) = bench.quantised(&weights);
+    let Finished { folded, ranges, .. } = bench.finished(bench.kept(arm, kept.seed)?)?;
+    let network = &folded.network;
     let files = [
         ("student-f32.onnx", float_model(&folded, &recipe.name), &kept.float),
         (STUDENT, quantised_model(&folded, &ranges, &recipe.name)?, &kept.int8),
@@ -274,7 +241,7 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
     for (name, mut model, figures) in files {
         let path = folder.file(name);
         if recipe.coverage.prototypes > 0 {
-            model = with_embedding(model, &weights.network, (name == STUDENT).then_some(&ranges))?;
+            model = with_embedding(model, network, (name == STUDENT).then_some(&ranges))?;
         }
         let rounded = |(key, value): (&str, f64)| (key.to_owned(), (10.0 * value).round() / 10.0);
         let metrics: BTreeMap<String, f64> = figures.metrics().into_iter().map(rounded).collect();
@@ -286,11 +253,11 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
         };
         // The checksums are those of the file itself, so it is written once without them. Floats have none: only
         // integers come out the same on every processor.
-        bench.write(model.clone(), &weights.network, describe(None, None), &path)?;
+        bench.write(model.clone(), network, describe(None, None), &path)?;
         if name == STUDENT {
             let golden = Respondent::open(&path, None)?.golden(GOLDEN_SEED)?;
             let coverage = taught(bench, arm, &path)?;
-            bench.write(model, &weights.network, describe(Some(golden), coverage), &path)?;
+            bench.write(model, network, describe(Some(golden), coverage), &path)?;
         }
     }
     // A run of less than ten steps has no rows to draw.
@@ -302,9 +269,15 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
         draw(bench, &student)?;
     }
     let bytes = std::fs::metadata(&student).map_or(0, |metadata| metadata.len() as usize);
-    folder.write("card.md", card(recipe, &weights.network, bench.pictures, results, bytes))?;
+    folder.write("card.md", card(recipe, network, bench.pictures, results, bytes))?;
     if let Some(words) = results.verdict.as_ref().map(|verdict| &verdict.words).or(results.standing.as_ref()) {
-        folder.write("verdict.txt", format!("{words}\n"))?;
+        folder.write(
+            "verdict.txt",
+            format!(
+                "{words}
+"
+            ),
+        )?;
     }
     folder.write("results.json", serde_json::to_string_pretty(results).unwrap_or_default())?;
     examine(recipe, folder, bench.bars, bench.pictures, arm, results)?;

@@ -13,6 +13,7 @@ mod live;
 mod measure;
 mod pace;
 mod pictures;
+mod refine;
 pub mod repair;
 mod results;
 mod teaching;

@@ -35,7 +35,8 @@ pub fn seconds_a_step(recipe: &Recipe) -> Result<f64, ExperimentError> {
         temperature: one,
         smoothing: 0.0,
     };
-    let teaching = Teaching { assigner: Assigner::new(&network, recipe.learning.cells), parts, ties: Vec::new() };
+    let teaching =
+        Teaching { assigner: Assigner::new(&network, recipe.learning.cells), parts, ties: Vec::new(), scales: None };
     let (batch, shape, device) = (recipe.learning.batch, network.input(), Device::flex());
     let mut quickest = f64::INFINITY;
     for step in 0..2 * STEPS {

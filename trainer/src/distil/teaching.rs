@@ -53,7 +53,9 @@ fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<Path
     }
     let files: Vec<PathBuf> = recipe.teacher.models.iter().map(PathBuf::from).collect();
     if !files.is_empty() {
-        let teacher = Teacher::open(&files, student, &bench.pictures.classes)?;
+        let pictures = bench.pictures;
+        let size = [&pictures.transfer, &pictures.labelled].into_iter().find_map(Set::size);
+        let teacher = Teacher::open(&files, student, &pictures.classes, size)?;
         return Ok((teacher, None));
     }
     let network = network(recipe, "teacher", bench.pictures.classes.len())?;

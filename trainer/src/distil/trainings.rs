@@ -9,8 +9,9 @@ use super::lessons::{Course, Signals};
 use super::measure::measure;
 use super::pictures::{Pictures, Set};
 use crate::evaluate::Respondent;
-use crate::export::{contract, encode, float_model};
+use crate::export::{contract, encode, float_model, quantised_model};
 use crate::nets::{Folded, Network, Weights};
+use crate::quantise::{Ranges, Scales};
 use crate::recipe::{Optimisation, Recipe};
 use crate::report::{Bar, Bars, FolderError, RunFolder};
 use crate::train::{Follower, LossWeights, Place, Progress, Saving, TrainError, Training, load, save, train};
@@ -37,7 +38,21 @@ pub struct Bench<'a> {
     pub place: Place,
 }
 
+/// Seeds of trainings in integers are those of the trainings before them plus this.
+const REFINED: u64 = 1 << 32;
+
+/// Where a training begins.
+struct Stage<'a> {
+    /// Names all that is random in it.
+    seed: u64,
+    /// The weights at first.
+    start: Weights,
+    /// The ranges of all values, if it is one in integers.
+    ranges: Option<&'a Ranges>,
+}
+
 /// One network to train.
+#[derive(Clone, Copy)]
 pub struct Task<'a> {
     /// Its name in files and tables, such as `teacher` or `control`.
     pub name: &'a str,
@@ -57,6 +72,11 @@ impl Task<'_> {
     /// The file that its weights are kept in.
     pub fn checkpoint(name: &str, seed: u64) -> String {
         format!("{name}-{seed}.ckpt")
+    }
+
+    /// The file of those that it was refined to.
+    pub fn refined_checkpoint(name: &str, seed: u64) -> String {
+        format!("{name}-{seed}.qat.ckpt")
     }
 
     fn training(&self, recipe: &Recipe, steps: usize, transfer: usize, place: Place) -> Training {
@@ -83,6 +103,7 @@ impl Task<'_> {
             patience: o.patience,
             keep_best: o.keep_best,
             place,
+            scales: None,
         }
     }
 }
@@ -104,21 +125,45 @@ impl Bench<'_> {
 
     /// Trains a network, or goes on where its training stopped, or reads the weights that it left in the folder.
     pub fn train(&self, task: &Task<'_>) -> Result<Weights, ExperimentError> {
-        let path = self.folder.file(&Task::checkpoint(task.name, task.seed));
+        let start = || Stage { seed: task.seed, start: Weights::random(task.network, task.seed), ranges: None };
+        self.carry_out(task, &format!("{}-{}", task.name, task.seed), start)
+    }
+
+    /// Trains on in the board's integers from a network without normalisations, with these ranges of its values; or goes on
+    /// where that stopped, or reads what it left. Lessons are others than before.
+    pub fn refine(&self, task: &Task<'_>, start: Weights, ranges: &Ranges) -> Result<Weights, ExperimentError> {
+        let name = format!("{}.qat", task.name);
+        let refined = Task { name: &name, network: &start.network.clone(), ..*task };
+        let stage = || Stage { seed: task.seed.wrapping_add(REFINED), start, ranges: Some(ranges) };
+        self.carry_out(&refined, &format!("{}-{}.qat", task.name, task.seed), stage)
+    }
+
+    fn carry_out<'r>(
+        &self,
+        task: &Task<'_>,
+        file: &str,
+        stage: impl FnOnce() -> Stage<'r>,
+    ) -> Result<Weights, ExperimentError> {
+        let path = self.folder.file(&format!("{file}.ckpt"));
         if path.exists() {
             return Ok(load(&path)?);
         }
+        let Stage { seed, start, ranges } = stage();
         let empty = Set::default();
         let transfer = if task.signals.is_some() { &self.pictures.transfer } else { &empty };
         let o = task.optimisation;
         let steps = o.steps(if transfer.is_empty() { task.labelled.len() } else { transfer.len() });
-        let course = Course::new(self.recipe, task.network, o, steps, task.seed, task.labelled, transfer, task.signals);
-        let state = self.folder.file(&format!("{}-{}.state", task.name, task.seed));
+        let course = Course::new(self.recipe, task.network, o, steps, seed, task.labelled, transfer, task.signals);
+        let state = self.folder.file(&format!("{file}.state"));
         let saving = Saving { path: state.clone(), every: Duration::from_secs(o.save) };
         let bar = self.bars.start(format!("training {}, seed {}", task.name, task.seed), steps);
-        let mut log = Log { bench: self, task, bar: &bar, loss: f32::NAN, replaced: 0, validation: None };
-        let training = task.training(self.recipe, steps, transfer.len(), self.place);
-        let start = Weights::random(task.network, task.seed);
+        let mut log = Log { bench: self, task, bar: &bar, loss: f32::NAN, replaced: 0, validation: None, ranges };
+        let mut training = Training { seed, ..task.training(self.recipe, steps, transfer.len(), self.place) };
+        if let Some(ranges) = ranges {
+            training.scales = Some(Scales::new(task.network, ranges)?);
+            // What helped a loss was left behind with the first training; fresh, it would only lead the student astray.
+            training.ties.retain(|tie| tie.aids(seed).is_empty());
+        }
         let trained = train(start, &training, move |step| course.lesson(step), Some(&saving), &mut log);
         let words = log.words();
         let weights = trained.map_err(|source| ExperimentError::Training {
@@ -142,6 +187,7 @@ struct Log<'a> {
     loss: f32,
     replaced: usize,
     validation: Option<f64>,
+    ranges: Option<&'a Ranges>,
 }
 
 impl Log<'_> {
@@ -189,7 +235,11 @@ impl Follower for Log<'_> {
     }
 
     fn validate(&mut self, step: usize, average: &Weights) -> Result<f64, TrainError> {
-        let model = float_model(&Folded::new(average), self.task.name);
+        let folded = Folded::new(average);
+        let model = match self.ranges {
+            Some(ranges) => quantised_model(&folded, ranges, self.task.name).map_err(follower)?,
+            None => float_model(&folded, self.task.name),
+        };
         let contract = contract(self.bench.recipe, &average.network, &self.bench.pictures.classes, Default::default());
         let bytes = encode(model, contract.to_metadata());
         let options = retort::model::LoadOptions::default();

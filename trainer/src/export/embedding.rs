@@ -3,9 +3,8 @@
 use tract_onnx::pb::ModelProto;
 
 use super::onnx::{GraphBuilder, int};
-use super::qdq::MissingRange;
 use crate::nets::{EMBEDDING, Network, embedding};
-use crate::quantise::Ranges;
+use crate::quantise::{MissingRange, Ranges};
 
 /// Adds the output [`EMBEDDING`], `[1, channels]`, after the others: the means over rows and columns of the network's
 /// [embedding](crate::nets::embedding). With `ranges`, those of the int8 graph, the means are quantised as well, all on one

@@ -17,7 +17,7 @@ use crate::whole;
 pub use contract::{Description, contract};
 pub use embedding::with_embedding;
 pub use float::float_model;
-pub use qdq::{MissingRange, quantised_model};
+pub use qdq::quantised_model;
 
 /// Name of the picture input, `[1, channels, height, width]` f32: red, green and blue, or grey, from 0 to 1.
 pub const INPUT: &str = "image";

@@ -9,12 +9,7 @@ use tract_onnx::pb::ModelProto;
 use super::onnx::{GraphBuilder, int, onnx_weights};
 use super::{INPUT, declare_answers};
 use crate::nets::{Folded, FoldedLayer, Node, Op, Wire};
-use crate::quantise::{Ranges, Scale, quantise_weights};
-
-/// No range was found for a value.
-#[derive(Debug, thiserror::Error)]
-#[error("no range was found for `{0}`; calibrate the same network that is exported")]
-pub struct MissingRange(pub(super) String);
+use crate::quantise::{MissingRange, Ranges, Scale, Scales, quantise_weights};
 
 /// A dequantised tensor and the scale it came from.
 #[derive(Clone)]
@@ -26,18 +21,10 @@ struct Value {
 struct QdqWire<'a> {
     graph: GraphBuilder,
     folded: &'a Folded,
-    ranges: &'a Ranges,
-    missing: Option<String>,
+    scales: Scales,
 }
 
 impl QdqWire<'_> {
-    fn range(&mut self, name: &str) -> Scale {
-        self.ranges.of(name).unwrap_or_else(|| {
-            self.missing.get_or_insert_with(|| name.to_owned());
-            Scale::PICTURE
-        })
-    }
-
     /// Quantises `x` and dequantises it again under the name `result`.
     fn pair(&mut self, name: &str, x: &str, scale: Scale, result: &str) -> Value {
         Value { tensor: self.graph.pair(name, x, scale, result), scale }
@@ -45,7 +32,7 @@ impl QdqWire<'_> {
 }
 
 impl QdqWire<'_> {
-    fn convolve(&mut self, folded: &FoldedLayer, x: &Value) -> Value {
+    fn convolve(&mut self, folded: &FoldedLayer, x: &Value, scale: Scale) -> Value {
         let (name, conv) = (&folded.name, &folded.convolution);
         let outputs = conv.outputs;
         let integers = quantise_weights(folded, x.scale);
@@ -66,13 +53,11 @@ impl QdqWire<'_> {
         let bias = g.node("DequantizeLinear", &format!("{name}.bias"), &inputs, vec![int("axis", 0)]);
 
         let z = g.conv(&format!("{name}.conv"), conv, &[&x.tensor, &weight, &bias]);
-        let scale = self.range(name);
         self.pair(name, &z, scale, name)
     }
 
-    fn add(&mut self, name: &str, a: &Value, b: &Value) -> Value {
+    fn add(&mut self, name: &str, a: &Value, b: &Value, scale: Scale) -> Value {
         let sum = self.graph.node("Add", &format!("{name}.add"), &[&a.tensor, &b.tensor], Vec::new());
-        let scale = self.range(name);
         self.pair(name, &sum, scale, name)
     }
 }
@@ -81,46 +66,46 @@ impl Wire for QdqWire<'_> {
     type Value = Value;
 
     fn node(&mut self, node: &Node, inputs: &[&Value]) -> Value {
-        let (name, x) = (&node.name, inputs[0]);
+        let (name, x, scale) = (&node.name, inputs[0], self.scales.of(node));
         match &node.op {
             Op::Picture | Op::Dropout(_) => x.clone(),
             Op::Convolve(_) => match self.folded.layer(name) {
-                Some(folded) => self.convolve(folded, x),
+                Some(folded) => self.convolve(folded, x, scale),
                 None => x.clone(),
             },
             Op::MaxPool(size) => {
                 // The largest of some bytes is one of them, so the scale is the same.
                 let largest = self.graph.max_pool(&format!("{name}.pool"), *size, &x.tensor);
-                self.pair(name, &largest, x.scale, name)
+                self.pair(name, &largest, scale, name)
             }
             Op::GlobalAverage => {
                 let mean = self.graph.node("GlobalAveragePool", &format!("{name}.pool"), &[&x.tensor], Vec::new());
-                let scale = self.range(name);
                 self.pair(name, &mean, scale, name)
             }
-            Op::Add(_) => self.add(name, x, inputs[1]),
+            Op::Add(_) => self.add(name, x, inputs[1], scale),
             Op::Merge => {
                 let (up, coarse) = (format!("{name}.upsample"), inputs[1]);
                 let repeated = self.graph.upsample(&format!("{up}.resize"), &coarse.tensor);
                 // Repeating makes no new values, so the scale is the same.
                 let repeated = self.pair(&up, &repeated, coarse.scale, &up);
-                self.add(name, x, &repeated)
+                self.add(name, x, &repeated, scale)
             }
         }
     }
 }
 
 /// The graph in int8.
+///
+/// # Errors
+/// [`MissingRange`] where the ranges are of another network.
 pub fn quantised_model(folded: &Folded, ranges: &Ranges, name: &str) -> Result<ModelProto, MissingRange> {
-    let mut wire = QdqWire { graph: GraphBuilder::default(), folded, ranges, missing: None };
+    let scales = Scales::new(&folded.network, ranges)?;
+    let mut wire = QdqWire { graph: GraphBuilder::default(), folded, scales };
     let shape = folded.network.input();
     wire.graph.input(INPUT, &[1, shape.channels, shape.height, shape.width]);
     let picture = wire.pair(INPUT, INPUT, Scale::PICTURE, &format!("{INPUT}.dequantised"));
     let values = folded.network.walk(&mut wire, picture);
     let values: Vec<String> = values.into_iter().map(|value| value.tensor).collect();
     declare_answers(&mut wire.graph, &folded.network, &values);
-    match wire.missing {
-        Some(name) => Err(MissingRange(name)),
-        None => Ok(wire.graph.finish(name)),
-    }
+    Ok(wire.graph.finish(name))
 }

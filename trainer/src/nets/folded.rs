@@ -1,7 +1,7 @@
 //! Batch normalisation folded into the convolution before it, branches into one: what is left to run on a board.
 
-use super::network::{Bias, Convolution, Network};
-use super::weights::{EPSILON, Role, Weights, parts};
+use super::network::{Bias, Convolution, Network, Op};
+use super::weights::{EPSILON, Parameter, Role, Weights, parts};
 
 /// A convolution with a bias.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +59,29 @@ impl Folded {
             layers.push(folded);
         }
         Folded { network: weights.network.clone(), layers }
+    }
+
+    /// The same as weights to train on: convolutions with trained biases, no branches, no normalisation.
+    pub fn weights(&self) -> Weights {
+        let mut network = self.network.clone();
+        for node in &mut network.nodes {
+            if let (Op::Convolve(conv), Some(layer)) = (&mut node.op, self.layer(&node.name)) {
+                *conv = layer.convolution.clone();
+            }
+        }
+        let parameters = self.layers.iter().flat_map(|layer| {
+            let parameter = |role, shape, values: &[f32]| Parameter {
+                layer: layer.name.clone(),
+                role,
+                shape,
+                values: values.to_vec(),
+            };
+            [
+                parameter(Role::Weight, layer.convolution.weight_shape(), &layer.weight),
+                parameter(Role::Bias, [1, layer.bias.len()], &layer.bias),
+            ]
+        });
+        Weights { network, parameters: parameters.collect(), moments: Vec::new() }
     }
 
     /// The layer of a name.

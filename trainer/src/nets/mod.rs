@@ -15,6 +15,7 @@ pub use float::{FloatPass, predict, run};
 pub use folded::{Folded, FoldedLayer};
 pub use maps::{Answer, cells, decode, split};
 pub use network::{Activation, Bias, Builder, Convolution, Head, Level, Network, Node, Op, Shape, ShapeError, Wire};
+pub(crate) use training::sums;
 pub use training::{Gradients, TrainingPass};
 pub use weights::{EPSILON, Moments, Parameter, Role, Weights};
 

@@ -1,13 +1,15 @@
 //! The walk that trains: burn tensors with gradients, batch statistics in every normalisation.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use retort_train_ops as ops;
 
 use super::network::{Activation, Convolution, Network, Node, Op, Wire};
-use super::weights::{EPSILON, Moments, Part, Role, Weights, parts};
+use super::weights::{EPSILON, Moments, Parameter, Part, Role, Weights, parts};
 use crate::data::Rng;
+use crate::quantise::{Scales, Simulation};
 
 /// Gradients of all parameters, in the order of [`Weights::parameters`].
 pub type Gradients = Vec<Vec<f32>>;
@@ -25,27 +27,46 @@ pub struct TrainingPass {
     pub moments: Vec<(Moments, usize)>,
     /// What names the values that are dropped; none if none are.
     dropout: Option<Vec<u64>>,
+    /// The integers that the leaves are, and how to go on with them; none in floats.
+    simulation: Option<Arc<Simulation>>,
 }
 
 impl TrainingPass {
     /// Makes every parameter a leaf on a device with gradients. `dropout` names the values that are dropped.
     pub fn new(weights: &mut Weights, device: &Device, dropout: Option<&[u64]>) -> TrainingPass {
-        let mut leaves = Vec::with_capacity(weights.parameters.len());
-        let mut index = HashMap::new();
         let elsewhere = *device != Device::flex();
         let kept = elsewhere.then(|| weights.parameters.iter().map(|parameter| parameter.values.clone()).collect());
-        for parameter in &mut weights.parameters {
-            index.insert((parameter.layer.clone(), parameter.role), leaves.len());
-            let data = TensorData::new(std::mem::take(&mut parameter.values), parameter.shape);
-            let leaf = Tensor::from_data(data, device);
-            leaves.push(if device.is_autodiff() { leaf.require_grad() } else { leaf });
-        }
-        TrainingPass { leaves, kept, index, moments: Vec::new(), dropout: dropout.map(<[u64]>::to_vec) }
+        let values = |parameter: &mut Parameter| std::mem::take(&mut parameter.values);
+        let (leaves, index) = leaves(weights, device, values);
+        let dropout = dropout.map(<[u64]>::to_vec);
+        TrainingPass { leaves, kept, index, moments: Vec::new(), dropout, simulation: None }
+    }
+
+    /// The same in the integers of the board: every parameter of the network is a leaf as the integer that it becomes, and
+    /// the gradients are again those of the parameters. Nothing is dropped.
+    ///
+    /// # Panics
+    /// If the network has normalisations, or the scales are of another one.
+    pub fn simulated(weights: &mut Weights, scales: &Scales, device: &Device) -> TrainingPass {
+        let mut simulation = Simulation::new(weights, scales, *device == Device::flex());
+        let integers: Vec<_> = weights.parameters.iter().map(|parameter| simulation.integers(parameter)).collect();
+        let mut integers = integers.into_iter();
+        let mut kept = Vec::with_capacity(weights.parameters.len());
+        let values = |parameter: &mut Parameter| {
+            kept.push(std::mem::take(&mut parameter.values));
+            integers.next().flatten().unwrap_or_else(|| kept.last().cloned().unwrap_or_default())
+        };
+        let (leaves, index) = leaves(weights, device, values);
+        let simulation = Some(Arc::new(simulation));
+        TrainingPass { leaves, kept: Some(kept), index, moments: Vec::new(), dropout: None, simulation }
     }
 
     /// Runs the network; the values of all nodes.
     pub fn run(&mut self, network: &Network, picture: Tensor<4>) -> Vec<Tensor<4>> {
-        network.walk(self, picture)
+        match self.simulation.clone() {
+            None => network.walk(self, picture),
+            Some(simulation) => simulation.reals(network.walk(self, simulation.picture(picture))),
+        }
     }
 
     /// Differentiates the loss with respect to every parameter, and gives the weights their values back; also what the
@@ -57,7 +78,11 @@ impl TrainingPass {
             let gradient = leaf.grad_remove(&mut gradients).and_then(values);
             gradient.unwrap_or_else(|| vec![0.0; leaf.shape().num_elements()])
         };
-        let all = self.leaves.iter().map(gradient).collect();
+        let mut all: Gradients = self.leaves.iter().map(gradient).collect();
+        if let Some(simulation) = &self.simulation {
+            let parameters = weights.parameters.iter().zip(&mut all);
+            parameters.for_each(|(parameter, gradient)| simulation.gradient(parameter, gradient));
+        }
         (all, self.finish(weights))
     }
 
@@ -128,6 +153,23 @@ impl TrainingPass {
     }
 }
 
+/// A leaf of each parameter, and which of them is whose.
+fn leaves(
+    weights: &mut Weights,
+    device: &Device,
+    mut values: impl FnMut(&mut Parameter) -> Vec<f32>,
+) -> (Vec<Tensor<2>>, HashMap<(String, Role), usize>) {
+    let mut leaves = Vec::with_capacity(weights.parameters.len());
+    let mut index = HashMap::new();
+    for parameter in &mut weights.parameters {
+        index.insert((parameter.layer.clone(), parameter.role), leaves.len());
+        let data = TensorData::new(values(parameter), parameter.shape);
+        let leaf = Tensor::from_data(data, device);
+        leaves.push(if device.is_autodiff() { leaf.require_grad() } else { leaf });
+    }
+    (leaves, index)
+}
+
 /// A tensor's values, moved out of it where nobody else holds it.
 fn values(tensor: Tensor<2>) -> Option<Vec<f32>> {
     tensor.into_data().try_into_vec().ok()
@@ -138,6 +180,9 @@ impl Wire for TrainingPass {
 
     fn node(&mut self, node: &Node, inputs: &[&Tensor<4>]) -> Tensor<4> {
         let x = inputs[0];
+        if let Some(simulation) = &self.simulation {
+            return simulation.node(node, inputs, |role| self.leaf(&node.name, role));
+        }
         match &node.op {
             Op::Convolve(conv) => {
                 let parts = parts(node);
@@ -152,7 +197,7 @@ impl Wire for TrainingPass {
     }
 }
 
-/// A convolution's sums.
+/// A convolution's sums by a sliding window.
 fn convolve(conv: &Convolution, x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
     let window = ops::Window { kernel: conv.kernel, stride: conv.stride, padding: conv.padding };
     if conv.depthwise { ops::depthwise(x, weight, window) } else { ops::conv2d(x, weight, window) }
@@ -166,17 +211,41 @@ pub(super) fn biased(
     weight: Tensor<2>,
     bias: Tensor<1>,
 ) -> Tensor<4> {
-    let [batch, height, width, channels] = x.dims();
-    let whole = conv.kernel == [height, width];
-    let product = !conv.depthwise && conv.stride == [1, 1] && conv.padding == [0, 0];
-    if product && (conv.kernel == [1, 1] || whole) {
-        let (rows, columns) = if whole { (1, 1) } else { (height, width) };
-        let x = x.reshape([batch * rows * columns, height * width * channels / (rows * columns)]);
-        let y = ops::linear(x, weight, Some(bias), activation.into());
-        return y.reshape([batch, rows, columns, conv.outputs]);
+    if let Some(size) = product(conv, &x) {
+        return multiply(size, conv, x, weight, Some(bias), activation);
     }
     let ones = Tensor::ones(bias.shape(), &bias.device());
     ops::scale_shift(convolve(conv, x, weight), ones, bias, activation.into())
+}
+
+/// A convolution's sums.
+pub fn sums(conv: &Convolution, x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
+    match product(conv, &x) {
+        Some(size) => multiply(size, conv, x, weight, None, Activation::None),
+        None => convolve(conv, x, weight),
+    }
+}
+
+/// Rows and columns of the result where the sums are one matrix product.
+fn product(conv: &Convolution, x: &Tensor<4>) -> Option<[usize; 2]> {
+    let [_, height, width, _] = x.dims();
+    let whole = conv.kernel == [height, width];
+    let product = !conv.depthwise && conv.stride == [1, 1] && conv.padding == [0, 0];
+    (product && (conv.kernel == [1, 1] || whole)).then_some(if whole { [1, 1] } else { [height, width] })
+}
+
+fn multiply(
+    [rows, columns]: [usize; 2],
+    conv: &Convolution,
+    x: Tensor<4>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    activation: Activation,
+) -> Tensor<4> {
+    let [batch, height, width, channels] = x.dims();
+    let x = x.reshape([batch * rows * columns, height * width * channels / (rows * columns)]);
+    let y = ops::linear(x, weight, bias, activation.into());
+    y.reshape([batch, rows, columns, conv.outputs])
 }
 
 /// The nodes that have no parameters and are the same in training and out of it.

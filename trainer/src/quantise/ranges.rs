@@ -48,8 +48,14 @@ impl Scale {
 }
 
 /// Scales by the name of the layer or merge.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ranges(HashMap<String, Scale>);
+
+impl FromIterator<(String, Scale)> for Ranges {
+    fn from_iter<I: IntoIterator<Item = (String, Scale)>>(scales: I) -> Ranges {
+        Ranges(scales.into_iter().collect())
+    }
+}
 
 impl Ranges {
     /// The scale of what a layer or merge puts out.

@@ -102,6 +102,9 @@ impl Recipe {
         if !(self.quantise.percentile > 0.5 && self.quantise.percentile <= 1.0) {
             return refuse("quantise.percentile", "must be above 0.5 and at most 1");
         }
+        if !(self.quantise.rate > 0.0 && self.quantise.rate.is_finite()) {
+            return refuse("quantise.rate", "must be positive; set quantise.steps to 0 for no training in int8");
+        }
         self.coverage.check().or_else(|(key, reason)| refuse(key, reason))
     }
 }

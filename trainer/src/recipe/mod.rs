@@ -152,6 +152,14 @@ mod tests {
     }
 
     #[test]
+    fn students_are_refined_only_where_the_recipe_says_for_how_long() {
+        assert_eq!(resolve("", &[]).expect("valid").refining(), None);
+        let recipe = resolve("", &["quantise.epochs=2", "learning.batch=4", "learning.decay=0.5"]).expect("valid");
+        let refining = recipe.refining().expect("two epochs");
+        assert_eq!((refining.steps(10), refining.batch, refining.decay), (5, 4, 0.0));
+    }
+
+    #[test]
     fn bindings_are_completed_by_what_is_usual_for_their_loss() {
         let recipe =
             resolve("[[distil.bindings]]\nloss = \"pkd\"\nstudent = \"stage2.0.dense\"\n", &[]).expect("valid");
@@ -182,6 +190,8 @@ mod tests {
         assert!(typed.contains("learning.steps") && typed.contains("integer"), "{typed}");
         let ranged = text(resolve("", &["data.width=100"]));
         assert!(ranged.contains("data.width") && ranged.contains("32"), "{ranged}");
+        let refining = text(resolve("", &["quantise.steps=5", "quantise.rate=0"]));
+        assert!(refining.contains("quantise.rate") && refining.contains("quantise.steps"), "{refining}");
         assert!(text(resolve("seeds = [", &[])).contains("recipe.toml"));
         assert!(text(resolve("", &["steps"])).contains("key=value"));
     }

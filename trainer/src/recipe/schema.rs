@@ -215,13 +215,22 @@ pub enum Assistant {
     Auto,
 }
 
-/// How ranges of int8 values are found.
+/// How ranges of int8 values are found, and how a student goes on learning within them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quantise {
     /// Pictures to watch the activations on.
     pub pictures: usize,
     /// Share of the values that a range must hold, at most 1, which is the whole range.
     pub percentile: f64,
+    /// Times that every picture is seen in a training in the board's integers, which goes on from the trained student; if 0,
+    /// `steps` counts.
+    pub epochs: usize,
+    /// Steps of that training; 0 (as well as `epochs`) for none.
+    pub steps: usize,
+    /// Its highest learning rate. It falls along a cosine, nothing decays, and all else is as in `learning`.
+    pub rate: f32,
+    /// Steps over which the rate rises at first.
+    pub warmup: usize,
 }
 
 /// How boxes are read off the outputs.
@@ -321,7 +330,7 @@ impl Default for Recipe {
                 bindings: Vec::new(),
             },
             repair: Repair { classes: Vec::new(), priors: Vec::new(), pictures: 1000 },
-            quantise: Quantise { pictures: 64, percentile: 1.0 },
+            quantise: Quantise { pictures: 64, percentile: 1.0, epochs: 0, steps: 0, rate: 3e-4, warmup: 20 },
             detection: Detection { score: 0.4, overlap: 0.6 },
             coverage: Coverage::default(),
         }
@@ -370,6 +379,23 @@ impl Recipe {
     /// Whether who teaches is not trained here, so that the recipe needs no labels.
     pub fn has_foreign_teacher(&self) -> bool {
         !self.teacher.models.is_empty() || !self.teacher.answers.is_empty()
+    }
+
+    /// How students are trained on in the board's integers, if they are.
+    pub fn refining(&self) -> Option<Optimisation> {
+        let Quantise { epochs, steps, rate, warmup, .. } = self.quantise;
+        (epochs > 0 || steps > 0).then(|| Optimisation {
+            epochs,
+            steps,
+            rate,
+            warmup,
+            decline: Decline::Cosine,
+            decay: 0.0,
+            max_norm: f32::INFINITY,
+            // There are no batch statistics any more.
+            measured: 0,
+            ..self.learning.clone()
+        })
     }
 
     /// Whether the student finds objects rather than says what a picture shows.

@@ -141,6 +141,14 @@ fn distillation(text: &mut String, recipe: &Recipe, pictures: &Pictures, results
         words = verdict.words,
         loss = results.int8_loss,
     );
+    if let Some(o) = recipe.refining() {
+        let length = if o.epochs > 0 { format!("{} epochs", o.epochs) } else { format!("{} steps", o.steps) };
+        let _ = writeln!(
+            text,
+            "After that schedule every student learned for another {length} in the board's integers; all figures are of the \
+             weights after that."
+        );
+    }
 }
 
 /// What the figures themselves say is hard: a size and a class.

@@ -124,12 +124,18 @@ pub enum Teacher {
 }
 
 impl Teacher {
-    /// Opens files that are to teach a student with these classes.
+    /// Opens files that are to teach a student with these classes. `pictures` is the width and height of all pictures that they
+    /// will see, where those are known to be alike.
     ///
     /// # Errors
     /// A [`TeacherError`] that names the file.
-    pub fn open(files: &[PathBuf], student: &Network, classes: &[String]) -> Result<Teacher, TeacherError> {
-        let open = |path: &PathBuf| OnnxTeacher::open(path, student, classes);
+    pub fn open(
+        files: &[PathBuf],
+        student: &Network,
+        classes: &[String],
+        pictures: Option<[usize; 2]>,
+    ) -> Result<Teacher, TeacherError> {
+        let open = |path: &PathBuf| OnnxTeacher::open(path, student, classes, pictures);
         Ok(Teacher::Files(files.iter().map(open).collect::<Result<_, _>>()?))
     }
 
@@ -207,9 +213,11 @@ fn logits_of(probabilities: &[f32], least: f32) -> Vec<f32> {
     probabilities.iter().map(|p| p.max(least).ln()).collect()
 }
 
-/// How a teacher's file is loaded: one for pictures of any size gets them letterboxed into a square.
-fn options() -> LoadOptions {
-    LoadOptions { fit: Some(Fit::square(Fit::LONGEST)), ..LoadOptions::default() }
+/// How a teacher's file is loaded: one that leaves the size of its input open gets it in the shape of the `pictures`, of which width
+/// and height are given, or as a square where they have no one shape.
+fn options(pictures: Option<[usize; 2]>) -> LoadOptions {
+    let fit = pictures.map_or(Fit::square(Fit::LONGEST), |[width, height]| Fit::new(width, height, Fit::LONGEST));
+    LoadOptions { fit: Some(fit), ..LoadOptions::default() }
 }
 
 fn crc32_of(path: &Path) -> Result<u32, TeacherError> {

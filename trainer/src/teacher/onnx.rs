@@ -33,11 +33,16 @@ impl std::fmt::Debug for OnnxTeacher {
 }
 
 impl OnnxTeacher {
-    /// Opens a file that is to teach a student with these classes. The file has a contract within
-    /// or beside it, or is of a well-known network.
-    pub fn open(path: &Path, student: &Network, classes: &[String]) -> Result<OnnxTeacher, TeacherError> {
+    /// Opens a file that is to teach a student with these classes, about `pictures` of one width and height where they have one.
+    /// The file has a contract within or beside it, or is of a well-known network.
+    pub fn open(
+        path: &Path,
+        student: &Network,
+        classes: &[String],
+        pictures: Option<[usize; 2]>,
+    ) -> Result<OnnxTeacher, TeacherError> {
         let fail = |source| TeacherError::Model { path: path.to_owned(), source: Box::new(source) };
-        let model = Model::open(path, &options()).map_err(fail)?;
+        let model = Model::open(path, &options(pictures)).map_err(fail)?;
         let mut contract = model.find_contract(None).map_err(fail)?;
         let detects = !student.levels().is_empty();
         let (finds, names) = ("finds objects", "says what a picture shows");

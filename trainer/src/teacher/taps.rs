@@ -61,7 +61,7 @@ pub fn list(bytes: &[u8]) -> Vec<Tap> {
     let mut names: Vec<String> = graph.node.iter().flat_map(|node| node.output.iter().cloned()).collect();
     names.retain(|name| !name.is_empty());
     let Some(all) = with_outputs(bytes, &names) else { return Vec::new() };
-    let Ok(Ok(imported)) = guarded(|| Ok(import(&all, &[], options().fit))) else { return Vec::new() };
+    let Ok(Ok(imported)) = guarded(|| Ok(import(&all, &[], options(None).fit))) else { return Vec::new() };
     let ports = imported.graph.outputs.iter().map(|border| &border.port);
     let floats = ports.filter(|port| port.element == ElementType::F32);
     floats.filter_map(|port| Some(Tap { name: port.name.clone(), shape: map_shape(&port.shape)? })).collect()
@@ -91,7 +91,7 @@ impl Tapped {
     fn model(bytes: &[u8], path: &Path, names: &[String]) -> Result<(Model, Vec<Tap>), retort::Error> {
         let wrong = |problem: String| retort::Error::Model { path: path.to_owned(), problem };
         let tapped = with_outputs(bytes, names).ok_or_else(|| wrong("is no ONNX file".into()))?;
-        let model = Model::from_bytes(&tapped, path, &options())?;
+        let model = Model::from_bytes(&tapped, path, &options(None))?;
         let tap = |port: &Port| {
             let shape = map_shape(&port.shape).filter(|_| port.element == ElementType::F32);
             let shape = shape.ok_or_else(|| wrong(format!("has `{}`, which is no map of features", port.name)))?;

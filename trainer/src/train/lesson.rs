@@ -7,6 +7,7 @@ use crate::data::Label;
 use crate::losses::response::{Kd, kd};
 use crate::losses::{Assigner, LossError, Outputs, cross_entropy, detection_loss, hard_targets, soft_targets, softmax};
 use crate::nets::{Answer, Gradients, Head, Moments, Network, TrainingPass, Weights};
+use crate::quantise::Scales;
 use crate::teacher::Feature;
 
 /// How much each part of the loss counts.
@@ -35,9 +36,19 @@ pub struct Teaching {
     pub parts: LossWeights,
     /// Whatever else ties the student to its teacher, or to itself.
     pub ties: Vec<Tie>,
+    /// The scales of all values where the student computes in the board's integers; none in floats.
+    pub scales: Option<Scales>,
 }
 
 impl Teaching {
+    /// A pass of the arithmetic that is taught.
+    fn pass(&self, weights: &mut Weights, device: &Device, dropout: Option<&[u64]>) -> TrainingPass {
+        match &self.scales {
+            Some(scales) => TrainingPass::simulated(weights, scales, device),
+            None => TrainingPass::new(weights, device, dropout),
+        }
+    }
+
     /// Whether some tie is of this loss.
     pub fn has(&self, loss: Loss) -> bool {
         self.ties.iter().any(|tie| tie.binding.loss == loss)
@@ -148,13 +159,13 @@ impl Lesson {
         let shape = [self.count(), shape.height, shape.width, shape.channels];
         let averaged = teaching.has(Loss::MeanTeacher).then(|| {
             let pictures = Tensor::from_data(TensorData::new(self.pictures.clone(), shape), moment.device);
-            let mut pass = TrainingPass::new(average, moment.device, None);
+            let mut pass = teaching.pass(average, moment.device, None);
             let logits = logits(network, &pass.run(network, pictures));
             pass.finish(average);
             logits.map(|logits| Tensor::from_data(logits.into_data(), &device))
         });
         let pictures = Tensor::from_data(TensorData::new(self.pictures, shape), &device);
-        let mut pass = TrainingPass::new(weights, &device, Some(moment.seed));
+        let mut pass = teaching.pass(weights, &device, Some(moment.seed));
         let values = pass.run(network, pictures);
         let told = (&self.labels[..], &self.teacher[..]);
         let terms = match logits(network, &values) {

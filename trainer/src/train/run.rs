@@ -16,6 +16,7 @@ use crate::bindings::{Loss, Tie};
 use crate::data::Prefetch;
 use crate::losses::{Assigner, LossError};
 use crate::nets::Weights;
+use crate::quantise::Scales;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +47,9 @@ pub struct Training {
     pub keep_best: bool,
     /// Where it is computed.
     pub place: Place,
+    /// The scales of all values where the network computes in the board's integers, which it then does from the first step
+    /// on; none in floats. Such a network has no normalisations ([`Folded::weights`](crate::nets::Folded::weights)).
+    pub scales: Option<Scales>,
 }
 
 /// Where a training's state lies between steps.
@@ -136,6 +140,7 @@ pub fn train(
         assigner: Assigner::new(&state.weights.network, training.top),
         parts: training.loss,
         ties: training.ties.clone(),
+        scales: training.scales.clone(),
     };
     let mut saved = Instant::now();
     let steps = state.position.step..training.schedule.steps;
@@ -266,6 +271,7 @@ mod tests {
             patience: 0,
             keep_best: true,
             place: Place::Cpu,
+            scales: None,
         }
     }
 

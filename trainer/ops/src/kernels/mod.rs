@@ -10,5 +10,6 @@ pub mod norm;
 pub mod optimiser;
 pub mod pool;
 pub mod product;
+pub mod requantise;
 pub mod resample;
 pub mod sweep;

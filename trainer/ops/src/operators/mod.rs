@@ -10,6 +10,7 @@ mod dense;
 mod elementwise;
 mod norm;
 mod pool;
+mod requantise;
 mod resample;
 
 pub use convolution::{conv2d, depthwise};
@@ -17,6 +18,7 @@ pub use dense::linear;
 pub use elementwise::{activation, add, scale_shift};
 pub use norm::batch_norm;
 pub use pool::{average_pool, global_average_pool, max_pool};
+pub use requantise::{requantise, requantised_sum};
 pub use resample::{upsample2, upsample2_add};
 
 use std::fmt::Debug;

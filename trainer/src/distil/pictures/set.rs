@@ -122,6 +122,11 @@ impl Set {
         self.items.get(index).and_then(|item| item.size().ok().flatten())
     }
 
+    /// Width and height of all pictures as they are, where they are frames of one video.
+    pub fn size(&self) -> Option<[usize; 2]> {
+        if self.is_film() { self.original_size(0) } else { None }
+    }
+
     /// A picture brought to the student's size, as the runtime will bring it there.
     pub fn fitted(&self, recipe: &Recipe, index: usize) -> Result<Sample, DataError> {
         recipe.target().fit(&*self.load(index)?)
