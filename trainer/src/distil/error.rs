@@ -51,6 +51,21 @@ pub enum ExperimentError {
         /// What the narrowest costs.
         least: String,
     },
+    /// The teacher sees nothing in the pictures that nobody labelled.
+    #[error(
+        "the teacher is sure of nothing in {pictures} pictures: no box of {classes} has a score of {least} or more (the highest \
+         is {surest:.2}). Show it other pictures, take another teacher, or lower distil.score"
+    )]
+    Mute {
+        /// Pictures that it was asked about.
+        pictures: usize,
+        /// What it was to find.
+        classes: String,
+        /// Its highest score.
+        surest: f32,
+        /// The score that was wanted.
+        least: f32,
+    },
     /// A binding does not fit the student or the teacher.
     #[error(transparent)]
     Tie(#[from] TieError),

@@ -19,7 +19,9 @@ use crate::losses::pseudo_labels;
 use crate::nets::{Folded, Network};
 use crate::recipe::Recipe;
 use crate::report::{Bars, RunFolder};
-use crate::teacher::{Cache, Opinion, OwnTeacher, Tapped, Teacher, TeacherError, Told, taps_of};
+use crate::teacher::{
+    Cache, Calibration, Opinion, OwnTeacher, Tapped, Teacher, TeacherError, Told, persisting, taps_of,
+};
 use crate::train::Place;
 
 /// Where the teacher's answers are kept.
@@ -129,12 +131,39 @@ pub(super) fn judge(bench: &Bench<'_>) -> Result<Set, ExperimentError> {
     let student = network(bench.recipe, "student", bench.pictures.classes.len())?;
     let (teacher, _) = teacher(bench, &student)?;
     let test = &bench.pictures.test;
-    let opinions = match &teacher {
+    let mut opinions = match &teacher {
         Teacher::Told(told) => told.about(test.names())?,
         _ => fill(bench, &teacher, "test", test, [0, 1])?.load().unwrap_or_default(),
     };
+    persist(&mut opinions, test, bench.recipe);
     let boxes = opinions.into_iter().map(|opinion| sure(&opinion, bench.recipe));
     Ok(test.relabelled(boxes.collect()))
+}
+
+/// Lets what persists along a film decide which boxes are objects, if the recipe wants that.
+fn persist(opinions: &mut Vec<Opinion>, set: &Set, recipe: &Recipe) -> Option<Calibration> {
+    let frames = set.frames().filter(|_| recipe.distil.tracks)?;
+    let boxes = |opinion: &Opinion| if let Opinion::Boxes(found) = opinion { Some(found.clone()) } else { None };
+    let pictures: Vec<Vec<Label>> = opinions.iter().map(boxes).collect::<Option<_>>()?;
+    let (sorted, calibration) = persisting(&frames, &pictures, recipe.distil.band())?;
+    *opinions = sorted.into_iter().map(Opinion::Boxes).collect();
+    Some(calibration)
+}
+
+/// Refuses a teacher whose boxes are all that there is to learn from, and who is sure of none.
+fn check_voice(opinions: &[Opinion], bench: &Bench<'_>) -> Result<(), ExperimentError> {
+    let (mut boxes, mut surest) = (false, 0f32);
+    for opinion in opinions {
+        let Opinion::Boxes(found) = opinion else { return Ok(()) };
+        boxes = true;
+        surest = found.iter().fold(surest, |surest, label| surest.max(label.score));
+    }
+    let least = bench.recipe.distil.score;
+    if !boxes || surest >= least || !bench.pictures.labelled.is_empty() {
+        return Ok(());
+    }
+    let classes = bench.pictures.classes.join(", ");
+    Err(ExperimentError::Mute { pictures: opinions.len(), classes, surest, least })
 }
 
 /// The boxes that a teacher is sure of, and those to be ignored.
@@ -204,6 +233,16 @@ pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) 
         };
         signals.labelled = load("labelled", &pictures.labelled)?;
         signals.transfer = load("transfer", &pictures.transfer)?;
+        check_voice(&signals.transfer, bench)?;
+        let calibration = persist(&mut signals.transfer, &pictures.transfer, bench.recipe);
+        if let Some(calibration) = calibration {
+            bench.bars.say(&format!(
+                "What persists: {} tracks; {} boxes of low scores are objects after all, {} of high ones are left open.",
+                calibration.tracks, calibration.changed[0], calibration.changed[1]
+            ));
+            bench.folder.write("calibration.txt", calibration.table())?;
+            bench.folder.write("calibration.json", serde_json::to_string_pretty(&calibration).unwrap_or_default())?;
+        }
     }
     if asked || tapped.is_some() {
         signals.live = Some(Arc::new(Live { teacher: asked.then_some(teacher), tapped }));

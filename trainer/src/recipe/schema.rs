@@ -186,6 +186,10 @@ pub struct Distil {
     pub score: f32,
     /// Scores from which on, up to `score`, its boxes are ignored: neither object nor ground. Below they are ground.
     pub ignore: f32,
+    /// Whether the boxes of a teacher of a film are taken for labels by what persists along it rather than by their scores alone:
+    /// what is on a track that lasts and is mostly sure is an object from `ignore` on, all else is ignored. Pictures that lie
+    /// too far apart to be linked go by their scores.
+    pub tracks: bool,
     /// Views of each picture that the teacher speaks about, each augmented in its own way; 0 for the picture as it is.
     pub views: usize,
     /// Whether the teacher is asked in every step about the very pictures that the student sees, rather than beforehand; always
@@ -322,6 +326,7 @@ impl Default for Recipe {
                 labelled: 1,
                 score: 0.5,
                 ignore: 0.1,
+                tracks: false,
                 views: 0,
                 live: false,
                 assistant: Assistant::None,

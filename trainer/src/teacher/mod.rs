@@ -8,6 +8,7 @@ mod cache;
 mod fusion;
 mod onnx;
 mod own;
+mod persistence;
 mod taps;
 mod told;
 
@@ -24,6 +25,7 @@ pub use cache::{Cache, CacheError, Progress};
 pub use fusion::{fuse_boxes, mean_logits};
 pub use onnx::OnnxTeacher;
 pub use own::OwnTeacher;
+pub use persistence::{Calibration, persisting};
 pub use taps::{Feature, Tap, Tapped, list as taps_of};
 pub use told::Told;
 
