@@ -26,11 +26,8 @@ fn film(path: &Path, frames: impl Iterator<Item = Vec<u8>>) {
             let sum: f32 = pixel.iter().zip(weights).map(|(&byte, weight)| f32::from(byte) * weight).sum();
             (sum + offset).round().clamp(0.0, 255.0) as u8
         };
-        let planes = [
-            ([0.299, 0.587, 0.114], 0.0, 1),
-            ([-0.1687, -0.3313, 0.5], 128.0, 2),
-            ([0.5, -0.4187, -0.0813], 128.0, 2),
-        ];
+        let planes =
+            [([0.299, 0.587, 0.114], 0.0, 1), ([-0.1687, -0.3313, 0.5], 128.0, 2), ([0.5, -0.4187, -0.0813], 128.0, 2)];
         for (weights, offset, step) in planes {
             for y in (0..height).step_by(step) {
                 bytes.extend((0..width).step_by(step).map(|x| at(x, y, weights, offset)));

@@ -18,6 +18,9 @@ const USUAL: u64 = 60_000_000;
 /// Share of the time that was asked for that is spent on teaching; the rest goes to decoding, the teacher and measuring.
 const TEACHING: f64 = 0.8;
 
+/// By how much a student is taught on for a shorter time than it was taught at first.
+const AGAIN: usize = 3;
+
 #[derive(clap::Args)]
 pub(super) struct CameraArguments {
     /// A video of the camera, or a folder of its pictures, to distil a student for it without any labels
@@ -50,6 +53,12 @@ pub(super) struct CameraArguments {
     /// Minutes that the whole run may take on this machine: the schedule is made to fit
     #[arg(long, value_name = "N", requires = "video")]
     minutes: Option<f64>,
+    /// The folder of an earlier run, whose student is taught on
+    #[arg(long = "continue", value_name = "RUN", conflicts_with_all = ["recipe", "video"], requires = "add")]
+    from: Option<PathBuf>,
+    /// Pictures for that, such as the folder of `retort collect`; may be given again
+    #[arg(long, value_name = "DIR", requires = "from")]
+    add: Vec<PathBuf>,
     /// Where to put the student, beside the run folder
     #[arg(long, value_name = "STUDENT.onnx")]
     pub(super) out: Option<PathBuf>,
@@ -58,6 +67,9 @@ pub(super) struct CameraArguments {
 impl CameraArguments {
     /// The recipe, with `overrides` laid over what the options say; none without `--video`.
     pub(super) fn recipe(&self, overrides: &[String]) -> Result<Option<Recipe>> {
+        if let Some(from) = &self.from {
+            return self.again(from, overrides).map(Some);
+        }
         let Some(video) = &self.video else { return Ok(None) };
         ensure!(!self.teachers.is_empty(), "who teaches? Give --teacher MODEL.onnx");
         ensure!(!self.classes.is_empty(), "what is the student to find? Give --classes, such as --classes person");
@@ -98,6 +110,27 @@ impl CameraArguments {
             self.pace(&mut recipe, minutes)?;
         }
         Ok(Some(recipe))
+    }
+
+    /// The recipe of an earlier run, with more pictures, and a third of its length at half the rate.
+    fn again(&self, from: &Path, overrides: &[String]) -> Result<Recipe> {
+        let file = from.join("recipe.toml");
+        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let before = Recipe::from_text(&file.display().to_string(), &text, &[])?;
+        let learning = &before.learning;
+        let add: Vec<&str> = self.add.iter().map(|folder| path(folder)).collect::<Result<_>>()?;
+        let add: Vec<String> = before.again.add.iter().cloned().chain(add.into_iter().map(str::to_owned)).collect();
+        let mut all = vec![
+            format!("name={}", quoted(&format!("{}-again", before.name))),
+            format!("seeds=[{}]", before.seeds[0]),
+            format!("again.from={}", quoted(path(from)?)),
+            format!("again.add={}", list(&add)),
+            format!("learning.epochs={}", learning.epochs.div_ceil(AGAIN)),
+            format!("learning.steps={}", learning.steps.div_ceil(AGAIN)),
+            format!("learning.rate={}", learning.rate / 2.0),
+        ];
+        all.extend_from_slice(overrides);
+        Ok(Recipe::from_text(&file.display().to_string(), &text, &all)?)
     }
 
     fn budget(&self) -> Result<Budget> {

@@ -4,12 +4,13 @@ use anyhow::{Context, Result};
 
 use super::camera::CameraArguments;
 use super::recipe::RunArguments;
-use crate::distil::experiment;
+use crate::distil::{changes_table, experiment};
 use crate::recipe::Recipe;
 use crate::report::{Bars, Look, PAGE};
 
 pub(super) const EXAMPLES: &str = "Examples:
   retort-train distill --video front-door.avi --teacher yolox_nano.onnx --classes person --macs 60M --out student.onnx
+  retort-train distill --continue runs/front-door --add collected
   retort-train distill --video yard.mp4 --teacher rtmdet_nano.onnx --classes cat,dog --board pi4 --ms 15 --minutes 10
   retort-train distill models/recipes/shapes.toml
   retort-train distill models/recipes/shapes.toml --run runs/wider --set student.neck=64
@@ -61,6 +62,9 @@ fn carry_out(arguments: &RunArguments, recipe: &Recipe, labels_only: bool) -> Re
     }
     if let Some(words) = &results.standing {
         bars.say(words);
+    }
+    if !results.changes.is_empty() {
+        print!("{}", changes_table(&results.changes).render(Look::of_stdout()));
     }
     if let Some(verdict) = &results.assistance {
         bars.say(&verdict.words);

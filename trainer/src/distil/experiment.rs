@@ -99,6 +99,7 @@ pub fn experiment(
         classes: pictures.classes.clone(),
         assistants,
         students,
+        changes: bench.changes()?,
     };
     conclude(&bench, kept_arm, &results)?;
     Ok(results)

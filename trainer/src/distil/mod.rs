@@ -1,5 +1,6 @@
 //! The experiment: a teacher, students with and without it, and what the figures allow one to say.
 
+mod again;
 mod assistants;
 mod compare;
 mod cost;
@@ -20,6 +21,7 @@ mod teaching;
 mod trainings;
 mod verdict;
 
+pub use again::{Change, table as changes_table};
 pub use assistants::{Assistants, Assisting, Probe};
 pub use compare::{Compared, Comparison, compare};
 pub use cost::cost;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::again::Change;
 use super::assistants::Assistants;
 use super::measure::Figures;
 use super::repair::Repaired;
@@ -64,6 +65,9 @@ pub struct Results {
     /// How the students stand to their teacher, in words, where there is no control arm.
     #[serde(default)]
     pub standing: Option<String>,
+    /// What teaching on has changed; empty where no run was gone on from.
+    #[serde(default)]
+    pub changes: Vec<Change>,
     /// What the kept student loses from f32 to int8, from 0 to 100.
     pub int8_loss: f64,
     /// Names of the classes.

@@ -128,16 +128,23 @@ fn measured_files(bench: &Bench<'_>, teacher: &Teacher) -> Result<Figures, Exper
 /// # Errors
 /// Those of the teacher; of a teacher that says nothing but about pictures to learn from, too.
 pub(super) fn judge(bench: &Bench<'_>) -> Result<Set, ExperimentError> {
+    judged(bench, "test", &bench.pictures.test)
+}
+
+/// Pictures with the boxes of the teacher.
+///
+/// # Errors
+/// As for [`judge`].
+pub(super) fn judged(bench: &Bench<'_>, name: &str, set: &Set) -> Result<Set, ExperimentError> {
     let student = network(bench.recipe, "student", bench.pictures.classes.len())?;
     let (teacher, _) = teacher(bench, &student)?;
-    let test = &bench.pictures.test;
     let mut opinions = match &teacher {
-        Teacher::Told(told) => told.about(test.names())?,
-        _ => fill(bench, &teacher, "test", test, [0, 1])?.load().unwrap_or_default(),
+        Teacher::Told(told) => told.about(set.names())?,
+        _ => fill(bench, &teacher, name, set, [0, 1])?.load().unwrap_or_default(),
     };
-    persist(&mut opinions, test, bench.recipe);
+    persist(&mut opinions, set, bench.recipe);
     let boxes = opinions.into_iter().map(|opinion| sure(&opinion, bench.recipe));
-    Ok(test.relabelled(boxes.collect()))
+    Ok(set.relabelled(boxes.collect()))
 }
 
 /// Lets what persists along a film decide which boxes are objects, if the recipe wants that.

@@ -8,6 +8,7 @@ use super::experiment::{RESULTS, results_headings};
 use super::lessons::{Course, Signals};
 use super::measure::measure;
 use super::pictures::{Pictures, Set};
+use super::results::Arm;
 use crate::evaluate::Respondent;
 use crate::export::{contract, encode, float_model, quantised_model};
 use crate::nets::{Folded, Network, Weights};
@@ -125,7 +126,12 @@ impl Bench<'_> {
 
     /// Trains a network, or goes on where its training stopped, or reads the weights that it left in the folder.
     pub fn train(&self, task: &Task<'_>) -> Result<Weights, ExperimentError> {
-        let start = || Stage { seed: task.seed, start: Weights::random(task.network, task.seed), ranges: None };
+        let begun = if task.name == Arm::Distilled.name() { self.begun(task.network)? } else { None };
+        let start = || Stage {
+            seed: task.seed,
+            start: begun.unwrap_or_else(|| Weights::random(task.network, task.seed)),
+            ranges: None,
+        };
         self.carry_out(task, &format!("{}-{}", task.name, task.seed), start)
     }
 

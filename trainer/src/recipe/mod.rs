@@ -1,6 +1,7 @@
 //! One TOML file is one experiment: every key has a default, and a key that is unknown or ill-typed is an error that
 //! names it.
 
+mod again;
 mod bindings;
 mod check;
 mod coverage;
@@ -13,6 +14,7 @@ use retort::contract::{Align, Resize};
 
 use crate::data::Target;
 
+pub use again::Again;
 pub use coverage::Coverage;
 pub use merge::{KeyError, merge, parse_override};
 pub use schema::{Assistant, Data, Detection, Distil, Optimisation, Quantise, Recipe, Scenes, Teacher};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::again::Again;
 use super::coverage::Coverage;
 use crate::bindings::Binding;
 use crate::data::Augmentation;
@@ -41,6 +42,8 @@ pub struct Recipe {
     pub detection: Detection,
     /// What the student remembers of what it was taught.
     pub coverage: Coverage,
+    /// Which student is taught on, if one is.
+    pub again: Again,
 }
 
 /// Which pictures there are.
@@ -338,6 +341,7 @@ impl Default for Recipe {
             quantise: Quantise { pictures: 64, percentile: 1.0, epochs: 0, steps: 0, rate: 3e-4, warmup: 20 },
             detection: Detection { score: 0.4, overlap: 0.6 },
             coverage: Coverage::default(),
+            again: Again::default(),
         }
     }
 }

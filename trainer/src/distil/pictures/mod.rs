@@ -28,6 +28,8 @@ pub struct Pictures {
     pub validation: Set,
     /// To measure on.
     pub test: Set,
+    /// Of the pictures that a student is taught on with, those to measure on; empty without any.
+    pub added: Set,
     /// Whether nobody has said what is in the pictures to measure on, so that the teacher has the last word.
     pub unjudged: bool,
     /// Where they come from, in words.
@@ -59,6 +61,7 @@ fn draw(recipe: &Recipe, bars: &Bars) -> Pictures {
         transfer: set(Split::Transfer, scenes.transfer),
         validation: set(Split::Validation, scenes.validation),
         test: set(Split::Test, scenes.test),
+        added: Set::default(),
         unjudged: false,
         words: format!("synthetic scenes, seed {seed}"),
     };

@@ -11,6 +11,8 @@ use crate::report::Bars;
 
 /// How much larger than the student's input pictures to learn from are kept, on each side: zooming in shows no more than that.
 const REACH: usize = 2;
+/// Share of added pictures that is measured on.
+const ADDED: f64 = 0.2;
 /// Longer side of what is measured on, at most.
 const LARGEST: usize = 1280;
 
@@ -125,6 +127,16 @@ pub(super) fn open(recipe: &Recipe, bars: &Bars) -> Result<Pictures, PictureErro
     let mut test = if apart { Some(other(&test_wanted, Need::Labels)?) } else { None };
     let validation = named("data.validation", &data.validation, Need::Labels)?;
     let transfer = named("data.transfer", &data.transfer, Need::Pictures)?;
+    // What is added is learned from but for a part, which shows what that has changed.
+    let (mut added_learned, mut added) = (Vec::new(), Vec::new());
+    for path in &recipe.again.add {
+        let all = other(&Wanted::new("again.add", path, data, "", &Frames::default()), Need::Pictures)?;
+        let shares = Shares { validation: 0.0, test: ADDED, gap: 1 };
+        let fail = |source| PictureError::Data { key: "again.add", source };
+        let divided = all.divide(&shares, data.seed).map_err(fail)?;
+        added_learned.extend(divided.part(Part::Train).items);
+        added.extend(divided.part(Part::Test).items);
+    }
     let source = parted(source, data.holdout, data.seed, validation.is_none() && !unlabelled, test.is_none())?;
     if !apart && !data.test_labels.is_empty() {
         // Labels of what is kept of the source to measure on.
@@ -164,13 +176,18 @@ pub(super) fn open(recipe: &Recipe, bars: &Bars) -> Result<Pictures, PictureErro
     let unjudged = test.task == Task::Unlabelled;
     let nobody = source.filtered(|_| false);
     let (labelled, transfer) = if unlabelled {
-        let both = transfer.map_or(Vec::new(), |transfer| transfer.items);
-        let learned = Collection { items: learned.items.into_iter().chain(both).collect(), ..nobody.clone() };
-        (nobody.clone(), Some(varied(learned)?))
+        // Of many frames those that are least alike; what somebody chose to add is taken whole.
+        let chosen = varied(learned)?;
+        let others = transfer.map_or(Vec::new(), |transfer| transfer.items);
+        let items = chosen.items.into_iter().chain(others).chain(added_learned);
+        (nobody.clone(), Some(Collection { items: items.collect(), ..nobody.clone() }))
     } else {
-        (some(learned, data.labelled, data.seed), transfer)
+        let others = transfer.into_iter().flat_map(|transfer| transfer.items).chain(added_learned);
+        let others = Collection { items: others.collect(), ..nobody.clone() };
+        (some(learned, data.labelled, data.seed), (!others.is_empty()).then_some(others))
     };
-    let teacher = if unlabelled { nobody } else { source.part(Part::Train) };
+    let added = Collection { items: added, ..nobody.clone() };
+    let teacher = if unlabelled { nobody.clone() } else { source.part(Part::Train) };
     let pictures = Pictures {
         classes,
         // A teacher that is trained has the student's pictures.
@@ -179,6 +196,7 @@ pub(super) fn open(recipe: &Recipe, bars: &Bars) -> Result<Pictures, PictureErro
         transfer: transfer.map(|transfer| stored(transfer, small)).unwrap_or_default(),
         validation: judged(validation.unwrap_or_else(|| source.part(Part::Validation))),
         test: judged(evenly(test, data.test_most)),
+        added: judged(added),
         unjudged,
         words: format!("{} ({})", data.source, source.format),
     };

@@ -37,6 +37,7 @@ fn run(folder: &RunFolder, detects: bool) {
     let student = |arm, seed| Student { arm, seed, float: figures.clone(), int8: figures.clone(), repair: None };
     let results = Results {
         standing: None,
+        changes: Vec::new(),
         assistants: Default::default(),
         assistance: None,
         teacher: Some(figures.clone()),

@@ -1,0 +1,94 @@
+//! Teaching a student on: from the weights that a run left, with pictures that its camera has kept since; and what that changed,
+//! there and where it was taught at first.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ExperimentError;
+use super::measure::{Figures, measure};
+use super::pictures::Set;
+use super::results::Arm;
+use super::teaching::judged;
+use super::trainings::{Bench, Task};
+use crate::evaluate::Respondent;
+use crate::nets::{Network, Weights};
+use crate::report::Table;
+use crate::train::{CheckpointError, load};
+
+/// The student before it was taught on, and after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Which pictures they were measured on.
+    pub pictures: String,
+    /// How many.
+    pub count: usize,
+    /// Whether the teacher was the judge.
+    pub unjudged: bool,
+    /// The student of the run that was gone on from.
+    pub before: Figures,
+    /// The student now, of the first seed.
+    pub after: Figures,
+}
+
+/// A line for each set of pictures.
+pub fn table(changes: &[Change]) -> Table {
+    let name = changes.first().map_or("AP", |change| change.before.name());
+    let mut table = Table::new(["pictures", "judged by", "before", "after", name]);
+    for change in changes {
+        let judge = if change.unjudged { "the teacher" } else { "labels" };
+        let gain = format!("{:+.1}", change.after.main() - change.before.main());
+        let name = format!("{} {}", change.count, change.pictures);
+        table.row([name, judge.to_owned(), change.before.words(), change.after.words(), gain]);
+    }
+    table
+}
+
+impl Bench<'_> {
+    /// The weights that a training of the student begins with, if they are those of another run.
+    ///
+    /// # Errors
+    /// Where that run has no such student, or one of another network.
+    pub(super) fn begun(&self, network: &Network) -> Result<Option<Weights>, ExperimentError> {
+        let again = &self.recipe.again;
+        if again.from.is_empty() {
+            return Ok(None);
+        }
+        let path = Path::new(&again.from).join(Task::checkpoint(Arm::Distilled.name(), self.recipe.seeds[0]));
+        let weights = load(&path)?;
+        if weights.network != *network {
+            return Err(CheckpointError::OtherNetwork(path).into());
+        }
+        Ok(Some(weights))
+    }
+
+    /// What teaching on has changed: on the pictures that were measured on before, and on the added ones; nothing where no run was
+    /// gone on from.
+    ///
+    /// # Errors
+    /// Those of the teacher and of measuring.
+    pub(super) fn changes(&self) -> Result<Vec<Change>, ExperimentError> {
+        let again = &self.recipe.again;
+        if again.from.is_empty() {
+            return Ok(Vec::new());
+        }
+        let before = Respondent::open(&Path::new(&again.from).join("student.onnx"), None)?;
+        let name = format!("{}-{}-int8.onnx", Arm::Distilled.name(), self.recipe.seeds[0]);
+        let after = Respondent::open(&self.folder.file(&name), None)?;
+        let mut changes = Vec::new();
+        let mut compare = |pictures: &str, set: &Set, unjudged: bool| -> Result<(), ExperimentError> {
+            if !set.is_empty() {
+                let [before, after] = [&before, &after].map(|student| measure(student, set, |_| ()));
+                let (pictures, count) = (pictures.to_owned(), set.len());
+                changes.push(Change { pictures, count, unjudged, before: before?, after: after? });
+            }
+            Ok(())
+        };
+        compare("of the first run", &self.pictures.test, self.pictures.unjudged)?;
+        if !self.pictures.added.is_empty() {
+            let added = judged(self, "added", &self.pictures.added)?;
+            compare("that were added", &added, true)?;
+        }
+        Ok(changes)
+    }
+}
