@@ -119,3 +119,45 @@ fn what_is_missing_is_named() {
     assert!(refused(&video, &[]).contains("--classes"));
     assert!(refused(&folder.path().join("none.avi"), &["--classes", "circle"]).contains("none.avi"));
 }
+
+#[test]
+fn a_student_is_taught_on_with_what_its_camera_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [video, run, added, again] = ["film.y4m", "run", "added", "again"].map(|name| folder.path().join(name));
+    passing(&video, 60);
+    let classes = "circle,ring,square,triangle,star,cross";
+    let output = distil(
+        &video,
+        &run,
+        &["--classes", classes, "--set", "learning.epochs=0", "--set", "learning.steps=6", "--set", "quantise.steps=0"],
+    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::create_dir(&added).expect("made");
+    for index in 0..10 {
+        let scene = Scene::random(&[7, 5, 60 + index], 1.25).render(128);
+        image::save_buffer(
+            added.join(format!("{index:03}.png")),
+            &scene.pixels,
+            scene.width as u32,
+            scene.height as u32,
+            image::ExtendedColorType::Rgb8,
+        )
+        .expect("written");
+    }
+    let go_on = |from: &Path, run: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_retort-train"));
+        command.args(["distill", "--threads", "2", "--continue"]).arg(from).arg("--add").arg(&added);
+        command.arg("--run").arg(run).output().expect("it runs")
+    };
+    let output = go_on(&run, &again);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(table.contains("before") && table.contains("2 that were added"), "{table}");
+    let recipe: toml::Table =
+        std::fs::read_to_string(again.join("recipe.toml")).expect("written").parse().expect("TOML");
+    assert_eq!(recipe["learning"]["steps"].as_integer(), Some(2), "a third of the first time");
+    // What is no run has nothing to go on from.
+    let output = go_on(&added, &again);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("recipe.toml"));
+}

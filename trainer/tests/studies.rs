@@ -6,6 +6,7 @@ use std::path::Path;
 
 use retort_trainer::bindings::Loss;
 use retort_trainer::distil::{Arm, Budget, Options, compare, experiment, family};
+use retort_trainer::recipe::Recipe;
 use retort_trainer::report::{Bars, RunFolder};
 use tiny::recipe;
 
@@ -65,4 +66,14 @@ fn assistants_stand_in_between_and_are_judged() {
     assert_eq!((probe.direct.len(), probe.assisted.len()), (2, 2));
     assert_eq!(probe.helps, !wide.assistants.chain.is_empty());
     assert!(probe.scale > 1.0 && probe.words.contains("validation"), "{}", probe.words);
+}
+
+#[test]
+fn sides_that_are_distributions_are_learned_from_a_teacher_of_the_same() {
+    let place = tempfile::tempdir().expect("a folder");
+    let changes = ["teacher.reg_max=4", "student.reg_max=4", "distil.sides=0.05", "seeds=[1]", "learning.steps=3"];
+    let results = experiment(&recipe(&changes), &folder(place.path()), &Bars::default(), Options::default());
+    assert_eq!(results.expect("taught").students.len(), 2);
+    let other = Recipe::resolve(None, &["student.reg_max=4".to_owned(), "distil.sides=1.0".to_owned()]);
+    assert!(format!("{:#}", anyhow::Error::from(other.expect_err("other bins"))).contains("distil.sides"));
 }

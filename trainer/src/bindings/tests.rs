@@ -35,6 +35,7 @@ fn parts(hard: f32) -> LossWeights {
         hard_boxes: hard,
         soft_classes: 0.0,
         soft_boxes: 0.0,
+        sides: 0.0,
         temperature: 1.0,
         smoothing: 0.0,
     }

@@ -32,6 +32,7 @@ pub fn seconds_a_step(recipe: &Recipe) -> Result<f64, ExperimentError> {
         hard_boxes: one,
         soft_classes: 0.0,
         soft_boxes: 0.0,
+        sides: 0.0,
         temperature: one,
         smoothing: 0.0,
     };

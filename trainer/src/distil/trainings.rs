@@ -92,6 +92,7 @@ impl Task<'_> {
                 hard_boxes: o.boxes * labels,
                 soft_classes: recipe.distil.classes,
                 soft_boxes: recipe.distil.boxes,
+                sides: recipe.distil.sides,
                 temperature: recipe.distil.temperature,
                 smoothing: o.smoothing,
             },

@@ -181,6 +181,9 @@ pub struct Distil {
     pub classes: f32,
     /// Weight of the loss on the teacher's boxes.
     pub boxes: f32,
+    /// Weight of the loss on where the teacher sees the sides of its boxes, as distributions (LD, Zheng et al. 2022); for a
+    /// teacher that the recipe trains with the student's `reg_max`.
+    pub sides: f32,
     /// Weight of the labels beside the teacher.
     pub labels: f32,
     /// Labelled pictures in each batch where there are others without labels.
@@ -325,6 +328,7 @@ impl Default for Recipe {
                 temperature: 1.5,
                 classes: 1.0,
                 boxes: 2.0,
+                sides: 0.0,
                 labels: 1.0,
                 labelled: 1,
                 score: 0.5,

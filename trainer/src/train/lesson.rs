@@ -5,10 +5,15 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::bindings::{Loss, Scene, Tie};
 use crate::data::Label;
 use crate::losses::response::{Kd, kd};
-use crate::losses::{Assigner, LossError, Outputs, cross_entropy, detection_loss, hard_targets, soft_targets, softmax};
+use crate::losses::{
+    Assigner, LossError, Outputs, cross_entropy, detection_loss, hard_targets, localisation, soft_targets, softmax,
+};
 use crate::nets::{Answer, Gradients, Head, Moments, Network, TrainingPass, Weights};
 use crate::quantise::Scales;
 use crate::teacher::Feature;
+
+/// Temperature of the distributions over the distances of a box's sides (Zheng et al. 2022).
+const SIDES_TEMPERATURE: f32 = 10.0;
 
 /// How much each part of the loss counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +26,8 @@ pub struct LossWeights {
     pub soft_classes: f32,
     /// Teacher: boxes.
     pub soft_boxes: f32,
+    /// Teacher: where the sides of its boxes are, as distributions.
+    pub sides: f32,
     /// Temperature of the teacher's classes.
     pub temperature: f32,
     /// Share of a classifier's labels that is spread over all classes (Szegedy et al. 2016, section 7).
@@ -170,7 +177,7 @@ impl Lesson {
         let told = (&self.labels[..], &self.teacher[..]);
         let terms = match logits(network, &values) {
             Some(logits) => classifier_loss(logits, told, &teaching.parts),
-            None => Ok(detector_loss(network, &values, told, teaching)),
+            None => detector_loss(network, &values, told, teaching),
         };
         let mut terms = match terms {
             Ok(terms) => terms,
@@ -298,7 +305,7 @@ fn detector_loss(
     values: &[Tensor<4>],
     (labels, teacher): Told<'_>,
     teaching: &Teaching,
-) -> Vec<Tensor<1>> {
+) -> Result<Vec<Tensor<1>>, LossError> {
     let parts = &teaching.parts;
     let outputs = Outputs::new(network, values);
     let mut terms = Vec::new();
@@ -316,6 +323,32 @@ fn detector_loss(
         let targets = soft_targets(network, teacher, parts.temperature);
         let soft = detection_loss(&outputs, &targets, parts.temperature);
         terms.push(soft.classes * parts.soft_classes + soft.boxes * parts.soft_boxes);
+        let chosen = targets.chosen();
+        if parts.sides != 0.0 && !chosen.is_empty() {
+            terms.push(sides_loss(&outputs, teacher, &chosen, &targets.box_weights)? * parts.sides);
+        }
     }
-    terms
+    Ok(terms)
+}
+
+/// How far the distributions over the distances of the sides are from the teacher's, in the cells where that sees something.
+fn sides_loss(
+    outputs: &Outputs,
+    teacher: &[Answer],
+    chosen: &[usize],
+    weights: &[f32],
+) -> Result<Tensor<1>, LossError> {
+    let (numbers, device) = (4 * outputs.bins.max(1), outputs.sides.device());
+    let shape = [1, chosen.len(), 4, outputs.bins.max(1)];
+    let said: Vec<f32> = chosen
+        .iter()
+        .flat_map(|place| {
+            let (picture, cell) = (place / outputs.cells.len(), place % outputs.cells.len());
+            teacher[picture].boxes[cell * numbers..][..numbers].iter().copied()
+        })
+        .collect();
+    let said = Tensor::from_data(TensorData::new(said, shape), &device);
+    let weights: Vec<f32> = chosen.iter().map(|&place| weights[place]).collect();
+    let weights = Tensor::from_data(TensorData::new(weights, [1, chosen.len()]), &device);
+    localisation(outputs.chosen(chosen).reshape(shape), said, weights, SIDES_TEMPERATURE)
 }

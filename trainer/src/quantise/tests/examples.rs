@@ -142,6 +142,7 @@ pub fn training(network: &Network, ranges: &Ranges, steps: usize) -> Training {
             hard_boxes: 1.0,
             soft_classes: 1.0,
             soft_boxes: 1.0,
+            sides: 0.0,
             temperature: 1.0,
             smoothing: 0.0,
         },
