@@ -6,7 +6,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use retort::Error;
 use retort::contract::{Contract, Golden, Task};
-use retort::model::{InputKind, LoadOptions, Model};
+use retort::model::{Fit, InputKind, LoadOptions, Model};
 use retort::vision::classifier::Classifier;
 use retort::vision::detector::Detector;
 
@@ -32,12 +32,14 @@ pub struct Answers<T> {
 }
 
 impl Respondent {
-    /// Opens a model with the contract that it carries, that lies beside it, or that is given.
+    /// Opens a model with the contract that it carries, that lies beside it, that is given, or that is known of it.
     ///
     /// # Errors
     /// What the runtime says of a model or contract that it cannot use.
     pub fn open(path: &Path, contract: Option<&Path>) -> Result<Respondent, Error> {
-        let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
+        // A model for pictures of any size gets them letterboxed into a square.
+        let fit = Some(Fit::square(Fit::LONGEST));
+        let options = LoadOptions { input: InputKind::Quantised, fit, ..LoadOptions::default() };
         let model = Model::open(path, &options)?;
         let contract = model.find_contract(contract)?;
         Ok(Respondent { model, contract })
