@@ -133,6 +133,11 @@ impl CameraArguments {
         Ok(Recipe::from_text(&file.display().to_string(), &text, &all)?)
     }
 
+    /// Whether the schedule was made to fit a time.
+    pub(super) fn paced(&self) -> bool {
+        self.minutes.is_some()
+    }
+
     fn budget(&self) -> Result<Budget> {
         if let Some(ms) = self.ms {
             let boards: Vec<&str> = BOARDS.iter().map(|board| board.key).collect();

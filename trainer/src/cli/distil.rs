@@ -32,7 +32,15 @@ pub(super) fn run_distil(arguments: &Arguments) -> Result<()> {
     let run = &arguments.run;
     let of_camera = || arguments.camera.recipe(run.recipe.overrides());
     let recipe = match run.recipe.on_threads(of_camera)? {
-        Some(recipe) => recipe,
+        Some(mut recipe) => {
+            // Another time, another pace: what was begun goes on as it was planned.
+            let before =
+                run.recipe.folder(&recipe)?.read("recipe.toml").filter(|_| run.resume && arguments.camera.paced());
+            if let Some(before) = before {
+                recipe.learning = Recipe::from_text("the recipe of the run", &before, &[])?.learning;
+            }
+            recipe
+        }
         None => run.recipe.recipe()?,
     };
     carry_out(run, &recipe, false)?;

@@ -34,7 +34,7 @@ pub(super) struct RunArguments {
     pub(super) recipe: RecipeArguments,
     /// Go on with an interrupted run: what lies in the folder is kept, and the result is the same
     #[arg(long)]
-    resume: bool,
+    pub(super) resume: bool,
     /// Print the results as one JSON object
     #[arg(long)]
     pub(super) json: bool,

@@ -133,7 +133,12 @@ pub fn examine(
             }
         }
     }
-    if let Some(mistakes) = &mistakes {
+    // Without a control arm nobody knows which of the teacher's mistakes a student would make anyway.
+    let controlled = results.students.iter().any(|student| student.arm == Arm::Control);
+    if !controlled {
+        folder.remove(INHERITANCE)?;
+    }
+    if let Some(mistakes) = mistakes.as_ref().filter(|_| controlled) {
         let mistakes = match mistakes {
             Mistakes::Classes(mistakes) => mistakes.mistakes(),
             Mistakes::Objects(mistakes) => mistakes.mistakes(),

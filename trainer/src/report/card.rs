@@ -1,6 +1,7 @@
 //! The card that goes with a student: what it is, what it learned from, how good it is and what it is bad at.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::table::percent;
 use crate::distil::{Arm, Figures, Pictures, Results, Student};
@@ -99,9 +100,20 @@ fn head(text: &mut String, recipe: &Recipe, network: &Network, results: &Results
 
 /// Both arms, seed by seed.
 fn distillation(text: &mut String, recipe: &Recipe, pictures: &Pictures, results: &Results) {
-    let Some(verdict) = &results.verdict else { return };
     let o = &recipe.learning;
     let length = if o.epochs > 0 { format!("{} epochs", o.epochs) } else { format!("{} steps", o.steps) };
+    if let Some(words) = &results.standing {
+        let _ = write!(
+            text,
+            "\n## What it learned from\n\nFor {length} of {} pictures a step it saw {} pictures that nobody labelled, with what its \
+             teacher ({}) found in them. {words} From f32 to int8 this student loses {:.2} points.\n",
+            o.batch,
+            pictures.transfer.len(),
+            teachers(recipe),
+            results.int8_loss,
+        );
+    }
+    let Some(verdict) = &results.verdict else { return };
     let _ = write!(
         text,
         "\n## What distillation gave\n\nBoth arms start from the same weights and learn for {length} of {batch} pictures a \
@@ -149,6 +161,14 @@ fn distillation(text: &mut String, recipe: &Recipe, pictures: &Pictures, results
              weights after that."
         );
     }
+}
+
+/// The teacher's files without their folders.
+fn teachers(recipe: &Recipe) -> String {
+    let file =
+        |path: &String| Path::new(path).file_name().map_or(path.clone(), |name| name.to_string_lossy().into_owned());
+    let files: Vec<String> = recipe.teacher.models.iter().chain([&recipe.teacher.answers]).map(file).collect();
+    files.into_iter().filter(|file| !file.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// What the figures themselves say is hard: a size and a class.

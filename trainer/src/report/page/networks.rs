@@ -50,7 +50,7 @@ fn rows<'a>(run: &'a Run, results: &'a Results) -> Vec<Row<'a>> {
     let kept = run.kept();
     rows.push(of_seeds("student, f32", "student", of(kept, true)));
     rows.push(of_seeds("student, int8", "student", of(kept, false)));
-    if kept == Arm::Distilled {
+    if run.controlled() {
         rows.push(of_seeds("control, f32", "control", of(Arm::Control, true)));
         rows.push(of_seeds("control, int8", "control", of(Arm::Control, false)));
     }
@@ -176,7 +176,7 @@ pub fn classes(run: &Run, m: &mut Markup) {
     };
     let of_class = |class: usize| {
         let teacher = results.teacher.as_ref().and_then(|teacher| by_class(teacher).get(class).copied().flatten());
-        let control = mean(Arm::Control, class).filter(|_| run.kept() == Arm::Distilled);
+        let control = mean(Arm::Control, class).filter(|_| run.controlled());
         Some((class, mean(run.kept(), class)?, teacher, control))
     };
     let mut lines: Vec<_> = (0..results.classes.len()).filter_map(of_class).collect();
@@ -188,7 +188,7 @@ pub fn classes(run: &Run, m: &mut Markup) {
     lines.truncate(CLASSES);
     let values = lines.iter().flat_map(|line| [Some(line.1), line.2, line.3]).flatten();
     let span = Span::of(values, [0.0, 100.0]);
-    let (taught, controlled) = (results.teacher.is_some(), run.kept() == Arm::Distilled);
+    let (taught, controlled) = (results.teacher.is_some(), run.controlled());
     let figure = first.map_or("AP", |student| student.int8.name());
     m.element("h3", &[], &format!("By class: {figure}, %"));
     m.with("div", &[("class", "scroll")], |m| {
@@ -271,9 +271,9 @@ pub fn costs(run: &Run, m: &mut Markup) {
         format!(" † Measured on {processor}, {threads}, median of up to {} inferences.", latency.runs)
     });
     let note = format!(
-        "* Predicted for one inference on all cores, without reading and drawing pictures; arithmetic, not a measurement.{} \
-         The control is the same network as the student and costs the same.",
-        measured.unwrap_or_default()
+        "* Predicted for one inference on all cores, without reading and drawing pictures; arithmetic, not a measurement.{}{}",
+        measured.unwrap_or_default(),
+        if run.controlled() { " The control is the same network as the student and costs the same." } else { "" }
     );
     m.element("p", &[("class", "note")], &note);
 }

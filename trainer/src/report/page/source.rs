@@ -101,7 +101,7 @@ impl Run {
         if run.distilled() {
             note(run.verdict.is_some(), "verdict.txt");
             note(run.audit.is_some(), AUDIT);
-            note(run.inheritance.is_some(), INHERITANCE);
+            note(run.inheritance.is_some() || !run.controlled(), INHERITANCE);
         }
         run.missing = missing.into_iter().map(str::to_owned).collect();
         for hard in run.comparison.iter().flat_map(|comparison| &comparison.hardest) {
@@ -120,6 +120,12 @@ impl Run {
     pub fn distilled(&self) -> bool {
         let with_teacher = |results: &Results| results.students.iter().any(|student| student.arm == Arm::Distilled);
         self.results.as_ref().is_none_or(with_teacher)
+    }
+
+    /// Whether students without the teacher stand beside those with it.
+    pub fn controlled(&self) -> bool {
+        let control = |results: &Results| results.students.iter().any(|student| student.arm == Arm::Control);
+        self.distilled() && self.results.as_ref().is_none_or(control)
     }
 
     /// Whether the student finds objects.
