@@ -16,7 +16,7 @@ use super::measure::{Figures, measure};
 use super::pictures::Pictures;
 use super::refine::Finished;
 use super::results::{Arm, Results, Student};
-use super::teaching::{hear, judge, measured_teacher};
+use super::teaching::{hear, judged, measured_teacher};
 use super::trainings::{Bench, HEADINGS, TRAINING, Task};
 use super::verdict::{Verdict, standing};
 use crate::data::{Label, Sample};
@@ -57,7 +57,12 @@ pub fn experiment(
     let mut pictures = prepare(recipe, folder, bars, options.resume)?;
     let recipe = &Arc::new(recipe.clone());
     if pictures.unjudged {
-        pictures.test = judge(&Bench { recipe, folder, bars, pictures: &pictures, place: options.place })?;
+        let bench = Bench { recipe, folder, bars, pictures: &pictures, place: options.place };
+        pictures.test = judged(&bench, "test", &pictures.test)?;
+    }
+    if pictures.labelled.is_empty() && !pictures.validation.is_empty() && recipe.data.validation.is_empty() {
+        let bench = Bench { recipe, folder, bars, pictures: &pictures, place: options.place };
+        pictures.validation = judged(&bench, "validation", &pictures.validation)?;
     }
     let bench = Bench { recipe, folder, bars, pictures: &pictures, place: options.place };
     let student = network(recipe, "student", pictures.classes.len())?;

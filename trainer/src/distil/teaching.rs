@@ -122,19 +122,10 @@ fn measured_files(bench: &Bench<'_>, teacher: &Teacher) -> Result<Figures, Exper
     Ok(Figures::Detector(summarise(&judged, bench.pictures.classes.len())))
 }
 
-/// The pictures to measure on with the boxes of the teacher, for want of others: those that it is sure of, and those that are to
-/// be ignored.
+/// Pictures with the boxes of the teacher, for want of others: those that it is sure of, and those that are to be ignored.
 ///
 /// # Errors
 /// Those of the teacher; of a teacher that says nothing but about pictures to learn from, too.
-pub(super) fn judge(bench: &Bench<'_>) -> Result<Set, ExperimentError> {
-    judged(bench, "test", &bench.pictures.test)
-}
-
-/// Pictures with the boxes of the teacher.
-///
-/// # Errors
-/// As for [`judge`].
 pub(super) fn judged(bench: &Bench<'_>, name: &str, set: &Set) -> Result<Set, ExperimentError> {
     let student = network(bench.recipe, "student", bench.pictures.classes.len())?;
     let (teacher, _) = teacher(bench, &student)?;

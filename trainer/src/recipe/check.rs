@@ -62,11 +62,12 @@ impl Recipe {
         if !(0.0..=1.0).contains(&self.distil.score) || !(0.0..=self.distil.score).contains(&self.distil.ignore) {
             return refuse("distil.score", "must be from 0 to 1, and distil.ignore from 0 to distil.score");
         }
-        let bins = [self.teacher.network.reg_max, self.student.reg_max];
-        if self.distil.sides != 0.0 && (self.has_foreign_teacher() || bins[0] != bins[1] || bins[0] == 0) {
+        let (own, assisted) = (!self.has_foreign_teacher(), self.distil.assistant != Assistant::None);
+        let alike = !own || self.teacher.network.reg_max == self.student.reg_max;
+        if self.distil.sides != 0.0 && (self.student.reg_max == 0 || !alike || !(own || assisted)) {
             return refuse(
                 "distil.sides",
-                "compares distributions: it wants a teacher that the recipe trains, with the student's reg_max, not 0",
+                "compares distributions: it wants a teacher or an assistant that the recipe trains, with the student's reg_max, not 0",
             );
         }
         if self.distil.assistants.iter().any(|scale| !(0.1..=32.0).contains(scale)) {

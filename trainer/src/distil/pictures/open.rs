@@ -6,7 +6,7 @@ use super::choose::{evenly, some, varied};
 use super::error::PictureError;
 use super::{Pictures, Set};
 use crate::data::{CLASSES, Collection, Frames, Item, Look, Need, OpenOptions, Part, Shares, Task};
-use crate::recipe::{Data, Recipe, SHAPES};
+use crate::recipe::{Assistant, Data, Recipe, SHAPES};
 use crate::report::Bars;
 
 /// How much larger than the student's input pictures to learn from are kept, on each side: zooming in shows no more than that.
@@ -137,7 +137,9 @@ pub(super) fn open(recipe: &Recipe, bars: &Bars) -> Result<Pictures, PictureErro
         added_learned.extend(divided.part(Part::Train).items);
         added.extend(divided.part(Part::Test).items);
     }
-    let source = parted(source, data.holdout, data.seed, validation.is_none() && !unlabelled, test.is_none())?;
+    // Without labels only who chooses wants to see some pictures more, which the teacher then judges.
+    let chooses = !unlabelled || recipe.learning.validate > 0 || recipe.distil.assistant == Assistant::Auto;
+    let source = parted(source, data.holdout, data.seed, validation.is_none() && chooses, test.is_none())?;
     if !apart && !data.test_labels.is_empty() {
         // Labels of what is kept of the source to measure on.
         let kept = source.part(Part::Test);
