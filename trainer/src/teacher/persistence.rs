@@ -214,7 +214,7 @@ mod tests {
             if frame != 9 {
                 boxes.push(label(4.0 * frame as f32, if (5..8).contains(&frame) { 0.4 } else { 0.8 }));
             }
-            if frame % 4 == 0 {
+            if frame.is_multiple_of(4) {
                 boxes.push(label(300.0 + 40.0 * frame as f32, 0.7));
             }
             boxes.push(label(900.0, 0.36));
@@ -234,7 +234,7 @@ mod tests {
             assert_eq!(certain.len(), usize::from(*frame != 9), "frame {frame}");
             assert!(certain.iter().all(|label| label.score == 1.0 && label.bounds[0] == 4.0 * *frame as f32));
             // The flickering alarm and the standing one teach nothing; the least sure of all is ground.
-            assert_eq!(boxes.len() - certain.len(), 1 + usize::from(frame % 4 == 0));
+            assert_eq!(boxes.len() - certain.len(), 1 + usize::from(frame.is_multiple_of(4)));
         }
         assert_eq!(calibration.changed, [3, 5]);
     }
