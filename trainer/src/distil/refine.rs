@@ -1,7 +1,7 @@
 //! From trained weights to what is exported: trained on in the board's integers, repaired, folded, with ranges.
 //!
-//! The ranges are those of the student as it was trained in floats. A training in integers happens within them and leaves
-//! them as they are, so that what it has learned is what the file computes.
+//! The ranges are those of the student as it was trained in floats, with room for its answers. A training in integers
+//! happens within them and leaves them as they are, so that what it has learned is what the file computes.
 
 use super::error::ExperimentError;
 use super::pictures::{PictureError, Set};
@@ -86,6 +86,7 @@ impl Bench<'_> {
         let count = self.recipe.quantise.pictures.min(set.len());
         let samples: Vec<Sample> = (0..count).filter_map(|index| set.fitted(self.recipe, index).ok()).collect();
         let ranges = calibrate(&folded, &samples.iter().collect::<Vec<_>>(), self.recipe.quantise.percentile);
+        let ranges = if self.recipe.refining().is_some() { ranges.with_room(&folded.network) } else { ranges };
         (folded, ranges)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::observer::Observer;
 use crate::data::Sample;
-use crate::nets::{EMBEDDING, FloatPass, Folded, FoldedLayer, Level, channel_means, embedding, run};
+use crate::nets::{EMBEDDING, FloatPass, Folded, FoldedLayer, Head, Level, Network, channel_means, embedding, run};
 
 /// Class logits below this are all the same to anyone: σ(−8) is 0.0003.
 const LOGIT_FLOOR: f32 = -8.0;
@@ -16,6 +16,10 @@ const BOX_LIMIT: f32 = 4.0;
 /// How much further than was seen the range of the embedding goes: what is unlike anything seen must not look the same at
 /// the edge of the bytes.
 const HEADROOM: f32 = 1.5;
+/// As far as this at least a detector's class logits reach where they are still learned: σ(4) is 0.98.
+const LOGIT_CEILING: f32 = 4.0;
+/// How much further than was seen other answers may go where they are still learned.
+const ANSWER_ROOM: f32 = 1.25;
 /// Scenes watched at once.
 const BATCH: usize = 8;
 
@@ -45,6 +49,12 @@ impl Scale {
         }
         Scale { scale, zero: (-low / scale).round().clamp(0.0, 255.0) as u8 }
     }
+
+    /// The reals that bytes 0 and 255 stand for.
+    pub fn span(self) -> (f32, f32) {
+        let zero = f32::from(self.zero);
+        (-self.scale * zero, self.scale * (255.0 - zero))
+    }
 }
 
 /// Scales by the name of the layer or merge.
@@ -61,6 +71,27 @@ impl Ranges {
     /// The scale of what a layer or merge puts out.
     pub fn of(&self, name: &str) -> Option<Scale> {
         self.0.get(name).copied()
+    }
+
+    /// The same with room for answers that are still learned. Hidden values can shrink into their ranges, while an answer
+    /// means what it says: a logit that had never been above 0 would stay at 0, without a gradient, however sure of it the
+    /// network became.
+    pub fn with_room(mut self, network: &Network) -> Ranges {
+        let mut widen = |place: usize, wider: &dyn Fn(f32, f32) -> (f32, f32)| {
+            if let Some(scale) = self.0.get_mut(&network.nodes[place].name) {
+                let (low, high) = scale.span();
+                let (low, high) = wider(low, high);
+                *scale = Scale::spanning(low, high);
+            }
+        };
+        for level in network.levels() {
+            widen(level.classes, &|low, high| ((ANSWER_ROOM * low).max(LOGIT_FLOOR), high.max(LOGIT_CEILING)));
+            widen(level.boxes, &|low, high| ((ANSWER_ROOM * low).max(-BOX_LIMIT), (ANSWER_ROOM * high).min(BOX_LIMIT)));
+        }
+        if let Head::Classes { logits, .. } = network.head {
+            widen(logits, &|low, high| (ANSWER_ROOM * low, ANSWER_ROOM * high));
+        }
+        self
     }
 }
 
@@ -160,6 +191,20 @@ mod tests {
                 prop_assert!(real(255) <= high || low < 0.0);
             }
         }
+    }
+
+    #[test]
+    fn answers_that_are_still_learned_have_room() {
+        let network = crate::nets::examples::detector(32, 1);
+        let level = &network.levels()[0];
+        let [classes, boxes] = [level.classes, level.boxes].map(|place| network.nodes[place].name.clone());
+        let seen = [(classes.clone(), -8.0, -0.5), (boxes.clone(), -1.0, 3.9), ("stem".into(), 0.0, 3.0)];
+        let ranges = Ranges(seen.map(|(name, low, high)| (name, Scale::spanning(low, high))).into());
+        let roomy = ranges.clone().with_room(&network);
+        let span = |name: &str| roomy.of(name).expect("there").span();
+        let near = |(a, b): (f32, f32), (c, d): (f32, f32)| (a - c).abs() < 0.05 && (b - d).abs() < 0.05;
+        assert!(near(span(&classes), (-8.0, 4.0)) && near(span(&boxes), (-1.25, 4.0)));
+        assert_eq!(roomy.of("stem"), ranges.of("stem"));
     }
 
     #[test]
