@@ -1,6 +1,7 @@
 //! The networks: one description, walked by whoever trains, runs, calibrates or exports them.
 
 mod architecture;
+mod builder;
 mod embedding;
 mod float;
 mod folded;
@@ -10,11 +11,12 @@ mod training;
 mod weights;
 
 pub use architecture::{Architecture, Block, Family};
+pub use builder::{Builder, ShapeError};
 pub use embedding::{EMBEDDING, channel_means, embedding};
 pub use float::{FloatPass, predict, run};
 pub use folded::{Folded, FoldedLayer};
 pub use maps::{Answer, cells, decode, split};
-pub use network::{Activation, Bias, Builder, Convolution, Head, Level, Network, Node, Op, Shape, ShapeError, Wire};
+pub use network::{Activation, Bias, Convolution, Head, Level, Network, Node, Op, Shape, Wire};
 pub(crate) use training::sums;
 pub use training::{Gradients, TrainingPass};
 pub use weights::{EPSILON, Moments, Parameter, Role, Weights};

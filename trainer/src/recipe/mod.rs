@@ -5,6 +5,7 @@ mod again;
 mod bindings;
 mod check;
 mod coverage;
+mod defaults;
 mod merge;
 mod schema;
 

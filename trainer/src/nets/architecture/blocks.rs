@@ -1,7 +1,8 @@
 //! The blocks that chains are made of.
 
 use super::{Architecture, Block};
-use crate::nets::network::{Activation, Bias, Builder, Convolution, Op, ShapeError};
+use crate::nets::builder::{Builder, ShapeError};
+use crate::nets::network::{Activation, Bias, Convolution, Op};
 
 /// A square convolution with the architecture's normalisation and activation.
 pub(super) fn convolution(

@@ -2,7 +2,8 @@
 
 use super::Architecture;
 use super::blocks::{answer, chain};
-use crate::nets::network::{Builder, Head, Network, Op, Shape, ShapeError};
+use crate::nets::builder::{Builder, ShapeError};
+use crate::nets::network::{Head, Network, Op, Shape};
 
 pub(super) fn build(a: &Architecture, picture: Shape, classes: usize) -> Result<Network, ShapeError> {
     if !matches!(a.stem, 1 | 2) {

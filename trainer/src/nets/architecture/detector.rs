@@ -5,7 +5,8 @@
 
 use super::Architecture;
 use super::blocks::{answer, block, chain, convolution};
-use crate::nets::network::{Builder, Head, Level, Network, Op, Shape, ShapeError};
+use crate::nets::builder::{Builder, ShapeError};
+use crate::nets::network::{Head, Level, Network, Op, Shape};
 
 pub(super) fn build(a: &Architecture, picture: Shape, classes: usize) -> Result<Network, ShapeError> {
     let refuse = |reason: &str| Err(ShapeError { name: "picture".into(), reason: reason.into() });

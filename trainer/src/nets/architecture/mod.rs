@@ -11,7 +11,8 @@ mod perceptron;
 
 use serde::{Deserialize, Serialize};
 
-use super::network::{Activation, Network, Shape, ShapeError};
+use super::builder::ShapeError;
+use super::network::{Activation, Network, Shape};
 
 /// The families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

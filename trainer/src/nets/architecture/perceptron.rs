@@ -2,7 +2,8 @@
 
 use super::Architecture;
 use super::blocks::{answer, convolution};
-use crate::nets::network::{Bias, Builder, Convolution, Head, Network, Op, Shape, ShapeError};
+use crate::nets::builder::{Builder, ShapeError};
+use crate::nets::network::{Bias, Convolution, Head, Network, Op, Shape};
 
 pub(super) fn build(a: &Architecture, picture: Shape, classes: usize) -> Result<Network, ShapeError> {
     let mut builder = Builder::new(picture);
