@@ -49,6 +49,17 @@ pub enum Head {
         /// What they are measured in.
         units: BoxUnits,
     },
+    /// Kind `detr`. Queries: class logits `[1, N, C]`, or `[1, N, C + 1]`, and boxes `[1, N, 4]` as centre x, centre y, width
+    /// and height in fractions of the input. The queries suppress each other by themselves: `limits.iou` is best 1 (Carion et
+    /// al., DETR, 2020).
+    Detr {
+        /// The name of the output with the class logits.
+        logits: String,
+        /// The name of the output with the boxes.
+        boxes: String,
+        /// What the logits mean.
+        scores: QueryScores,
+    },
     /// Kind `detections`. What came out of a suppression within the model: `[1, N, 5]` (left, top, right, bottom,
     /// score) and class ids `[1, N]` in an output of their own, or `[1, N, 6]` with the class id as the sixth number.
     Detections {
@@ -163,6 +174,20 @@ impl Named for ScoreColumns {
         &[("all", ScoreColumns::All), ("after-background", ScoreColumns::AfterBackground)];
 }
 
+/// What a query's logits mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryScores {
+    /// Each class is on its own, as in Deformable DETR and RT-DETR.
+    Sigmoid,
+    /// The classes and, in a last column, that there is nothing share one, as in DETR itself.
+    Softmax,
+}
+
+impl Named for QueryScores {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("sigmoid", QueryScores::Sigmoid), ("softmax", QueryScores::Softmax)];
+}
+
 /// What the four numbers of a box are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoxForm {
@@ -227,6 +252,9 @@ impl Head {
             }
             Head::Ssd { scores, boxes, .. } | Head::Boxes { scores, boxes, .. } => {
                 vec![("head.scores".into(), scores), ("head.boxes".into(), boxes)]
+            }
+            Head::Detr { logits, boxes, .. } => {
+                vec![("head.scores".into(), logits), ("head.boxes".into(), boxes)]
             }
             Head::Detections { detections, labels, .. } => {
                 let mut names = vec![("head.detections".into(), detections.as_str())];

@@ -52,7 +52,8 @@ pub(crate) use check::output_index;
 pub use coverage::Coverage;
 pub use golden::{Golden, golden_picture};
 pub use head::{
-    AnchorPoint, BoxForm, BoxUnits, Head, Labels, Level, PointCoding, PointHead, Priors, ScoreColumns, ScoreForm,
+    AnchorPoint, BoxForm, BoxUnits, Head, Labels, Level, PointCoding, PointHead, Priors, QueryScores, ScoreColumns,
+    ScoreForm,
 };
 pub use recognise::{Clues, Unrecognised};
 

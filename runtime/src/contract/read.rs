@@ -4,7 +4,7 @@ use super::coverage;
 use super::fields::{Fields, error, unknown_name};
 use super::{
     Align, AnchorPoint, BoxForm, BoxUnits, Colour, Contract, Golden, Head, ImageSpec, Interpolation, Labels, Level,
-    Limits, PointCoding, PointHead, Priors, Resize, ScoreColumns, ScoreForm, Task, VERSION,
+    Limits, PointCoding, PointHead, Priors, QueryScores, Resize, ScoreColumns, ScoreForm, Task, VERSION,
 };
 use crate::error::Error;
 
@@ -13,7 +13,7 @@ const LARGEST_IMAGE: u32 = 1 << 16;
 /// Detections are kept in storage made at load.
 const MOST_DETECTIONS: u32 = 10_000;
 
-const KINDS: &[&str] = &["retort", "dfl", "yolox", "fastestdet", "ssd", "boxes", "detections", "logits"];
+const KINDS: &[&str] = &["retort", "dfl", "yolox", "fastestdet", "ssd", "boxes", "detr", "detections", "logits"];
 const RESIZES: &[&str] = &["letterbox", "stretch", "centre-crop"];
 
 /// Reads every field; nothing may be left over.
@@ -119,6 +119,11 @@ fn head(fields: &mut Fields) -> Result<Head, Error> {
             columns: fields.named("head.columns")?.unwrap_or(ScoreColumns::All),
             form: fields.named("head.form")?.unwrap_or(BoxForm::Corners),
             units: fields.named("head.units")?.unwrap_or(BoxUnits::Pixels),
+        },
+        "detr" => Head::Detr {
+            logits: output(fields, "head.scores")?,
+            boxes: output(fields, "head.boxes")?,
+            scores: fields.named("head.query_scores")?.unwrap_or(QueryScores::Sigmoid),
         },
         "detections" => Head::Detections {
             detections: output(fields, "head.detections")?,

@@ -211,6 +211,8 @@ fn any_detect_head() -> impl Strategy<Value = Head> {
         }),
         (any_name(), any_name(), any_columns(), form, any_units())
             .prop_map(|(scores, boxes, columns, form, units)| Head::Boxes { scores, boxes, columns, form, units }),
+        (any_name(), any_name(), prop_oneof![Just(QueryScores::Sigmoid), Just(QueryScores::Softmax)])
+            .prop_map(|(logits, boxes, scores)| Head::Detr { logits, boxes, scores }),
         (any_name(), prop::option::of(any_name()), any_units())
             .prop_map(|(detections, labels, units)| Head::Detections { detections, labels, units }),
     ]

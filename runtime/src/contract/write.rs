@@ -123,6 +123,12 @@ fn head(head: &Head, pairs: &mut Pairs) {
             pairs.add("head.form", form.name());
             pairs.add("head.units", units.name());
         }
+        Head::Detr { logits, boxes, scores } => {
+            pairs.add("head.kind", "detr");
+            pairs.add("head.scores", logits);
+            pairs.add("head.boxes", boxes);
+            pairs.add("head.query_scores", scores.name());
+        }
         Head::Detections { detections, labels, units } => {
             pairs.add("head.kind", "detections");
             pairs.add("head.detections", detections);

@@ -6,6 +6,7 @@
 //! decoded.
 
 mod boxes;
+mod detr;
 mod fastestdet;
 mod matrix;
 mod points;
@@ -48,6 +49,7 @@ enum Family {
     FastestDet(fastestdet::FastestDet),
     Ssd(ssd::Ssd),
     Boxes(boxes::Boxes),
+    Detr(detr::Detr),
     Detections(boxes::Detections),
 }
 
@@ -78,6 +80,7 @@ impl Decoder {
             Head::Boxes { scores, boxes, columns, form, units } => {
                 Family::Boxes(boxes::Boxes::new(scores, boxes, *columns, *form, *units, &plan)?)
             }
+            Head::Detr { logits, boxes, scores } => Family::Detr(detr::Detr::new(logits, boxes, *scores, &plan)?),
             Head::Detections { detections, labels, units } => {
                 Family::Detections(boxes::Detections::new(detections, labels.as_deref(), *units, &plan)?)
             }
@@ -94,6 +97,7 @@ impl Decoder {
             Family::FastestDet(head) => head.decode(outputs, candidates),
             Family::Ssd(head) => head.decode(outputs, candidates),
             Family::Boxes(head) => head.decode(outputs, candidates),
+            Family::Detr(head) => head.decode(outputs, candidates),
             Family::Detections(head) => head.decode(outputs, candidates),
         }
     }

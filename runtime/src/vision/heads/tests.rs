@@ -196,6 +196,31 @@ fn ready_boxes_in_every_form() {
 }
 
 #[test]
+fn queries_find_something_or_say_that_there_is_nothing() {
+    let boxes = [0.3, 0.3, 0.4, 0.2, 0.5, 0.5, 1.0, 1.0];
+    let ports = |columns| [plain("s", &[1, 2, columns]), plain("b", &[1, 2, 4])];
+    let head = |scores: &str| {
+        let head = format!("kind = 'detr'\nscores = 's'\nboxes = 'b'\nquery_scores = '{scores}'");
+        contract("[\"a\", \"b\"]", &head)
+    };
+    // The first query: e² of e⁰ + e² + e¹; the second is surest that there is nothing.
+    let logits = [0.0, 2.0, 1.0, 1.0, 0.0, 9.0];
+    let outputs = [TensorRef::F32(&logits), TensorRef::F32(&boxes)];
+    let found = decoded(&head("softmax"), [100, 50], &ports(3), &outputs, 0.3);
+    assert_eq!(found.len(), 1);
+    let e = std::f32::consts::E;
+    assert_found(&found[0], 1, e * e / (1.0 + e * e + e), [10.0, 10.0, 50.0, 20.0]);
+    // Classes on their own: both of the first query, none of the second.
+    let outputs = [TensorRef::F32(&[0.0, 2.0, -3.0, -9.0]), TensorRef::F32(&boxes)];
+    let found = decoded(&head("sigmoid"), [100, 50], &ports(2), &outputs, 0.4);
+    assert_eq!(found.len(), 2);
+    assert_found(&found[0], 1, sigmoid(2.0), [10.0, 10.0, 50.0, 20.0]);
+    assert_found(&found[1], 0, 0.5, [10.0, 10.0, 50.0, 20.0]);
+    // A softmax wants a column for nothing.
+    assert!(Decoder::new(&head("softmax"), [9, 9], &ports(2), 0.5).is_err());
+}
+
+#[test]
 fn ready_detections_with_and_without_an_output_of_labels() {
     let rows = [1.0, 2.0, 3.0, 4.0, 0.9, 5.0, 6.0, 7.0, 8.0, 0.2, 0.0, 0.0, 1.0, 1.0, 0.8];
     let contract =
