@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use retort::predict::BOARDS;
 
-use super::count::count;
+use super::budget::{count, known_board};
 use crate::data::{Collection, Frames, OpenOptions};
 use crate::distil::{Budget, fit, seconds_a_step};
 use crate::recipe::{CAMERA_RECIPE, Recipe};
@@ -140,10 +139,7 @@ impl CameraArguments {
 
     fn budget(&self) -> Result<Budget> {
         if let Some(ms) = self.ms {
-            let boards: Vec<&str> = BOARDS.iter().map(|board| board.key).collect();
-            let board = self.board.as_str();
-            ensure!(boards.contains(&board), "there is no board `{board}`; there are {}", boards.join(", "));
-            return Ok(Budget::Milliseconds(board.to_owned(), ms));
+            return Ok(Budget::Milliseconds(known_board(&self.board)?.to_owned(), ms));
         }
         Ok(Budget::Macs(self.macs.as_deref().map(count).transpose()?.unwrap_or(USUAL)))
     }

@@ -34,9 +34,10 @@ pub(super) fn run_distil(arguments: &Arguments) -> Result<()> {
     let recipe = match run.recipe.on_threads(of_camera)? {
         Some(mut recipe) => {
             // Another time, another pace: what was begun goes on as it was planned.
-            let before =
-                run.recipe.folder(&recipe)?.read("recipe.toml").filter(|_| run.resume && arguments.camera.paced());
-            if let Some(before) = before {
+            if run.resume
+                && arguments.camera.paced()
+                && let Some(before) = run.recipe.folder(&recipe)?.read("recipe.toml")
+            {
                 recipe.learning = Recipe::from_text("the recipe of the run", &before, &[])?.learning;
             }
             recipe

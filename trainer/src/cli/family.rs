@@ -1,9 +1,8 @@
 //! `retort-train family`: one teacher, and a student for each budget.
 
-use anyhow::{Result, bail, ensure};
-use retort::predict::BOARDS;
+use anyhow::{Result, bail};
 
-use super::count::count;
+use super::budget::{count, known_board};
 use super::recipe::RunArguments;
 use crate::distil::{Budget, family};
 use crate::report::{Bars, Look};
@@ -32,9 +31,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let recipe = arguments.run.recipe.recipe()?;
-    let boards: Vec<&str> = BOARDS.iter().map(|board| board.key).collect();
-    let board = arguments.board.as_str();
-    ensure!(boards.contains(&board), "there is no board `{board}`; there are {}", boards.join(", "));
+    let board = known_board(&arguments.board)?;
     let mut budgets = Vec::new();
     for text in &arguments.macs {
         budgets.push(Budget::Macs(count(text)?));

@@ -1,8 +1,8 @@
 //! The command line: what `retort-train` can be asked to do.
 
+mod budget;
 mod camera;
 mod compare;
-mod count;
 mod data;
 mod distil;
 mod evaluate;

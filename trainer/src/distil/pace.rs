@@ -26,14 +26,13 @@ pub fn seconds_a_step(recipe: &Recipe) -> Result<f64, ExperimentError> {
     let mut weights = Weights::random(&network, 1);
     let mut average = weights.clone();
     let mut optimiser = Optimiser::new(&weights, recipe.learning.optimiser());
-    let one = 1.0;
     let parts = LossWeights {
-        hard_classes: one,
-        hard_boxes: one,
+        hard_classes: 1.0,
+        hard_boxes: 1.0,
         soft_classes: 0.0,
         soft_boxes: 0.0,
         sides: 0.0,
-        temperature: one,
+        temperature: 1.0,
         smoothing: 0.0,
     };
     let teaching =

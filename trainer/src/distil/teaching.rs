@@ -8,7 +8,7 @@ use super::experiment::{network, prepare, provenance};
 use super::lessons::Signals;
 use super::live::Live;
 use super::measure::{Figures, truths};
-use super::pictures::Set;
+use super::pictures::{Set, kept};
 use super::trainings::{Bench, Task};
 use crate::bindings::{Binding, Kind, Loss, Tie};
 use crate::data::Label;
@@ -105,16 +105,13 @@ pub(super) fn measured_teacher(
 fn measured_files(bench: &Bench<'_>, teacher: &Teacher) -> Result<Figures, ExperimentError> {
     let test = &bench.pictures.test;
     let answers = fill(bench, teacher, "test", test, [0, 1])?.load().unwrap_or_default();
-    let size = |index: usize| test.original_size(index);
     let judged = answers.into_iter().enumerate().filter_map(|(index, opinion)| {
         let (Opinion::Boxes(found), Ok(sample)) = (opinion, test.load(index)) else { return None };
-        let scale = size(index).map_or([1.0; 2], |[width, height]| {
-            [sample.width as f32 / width as f32, sample.height as f32 / height as f32]
-        });
+        let original = test.original_size(index);
         let found = found.iter().map(|label| Found {
             class: label.class,
             score: f64::from(label.score),
-            bbox: from_edges(std::array::from_fn(|edge| label.bounds[edge] * scale[edge % 2])),
+            bbox: from_edges(kept(label.bounds, original, &sample)),
         });
         Some(Judged { found: found.collect(), truths: truths(&sample) })
     });

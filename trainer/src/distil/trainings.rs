@@ -127,11 +127,10 @@ impl Bench<'_> {
 
     /// Trains a network, or goes on where its training stopped, or reads the weights that it left in the folder.
     pub fn train(&self, task: &Task<'_>) -> Result<Weights, ExperimentError> {
-        let begun = if task.name == Arm::Distilled.name() { self.begun(task.network)? } else { None };
-        let start = || Stage {
-            seed: task.seed,
-            start: begun.unwrap_or_else(|| Weights::random(task.network, task.seed)),
-            ranges: None,
+        let start = || -> Result<Stage<'_>, ExperimentError> {
+            let begun = if task.name == Arm::Distilled.name() { self.begun(task.network)? } else { None };
+            let start = begun.unwrap_or_else(|| Weights::random(task.network, task.seed));
+            Ok(Stage { seed: task.seed, start, ranges: None })
         };
         self.carry_out(task, &format!("{}-{}", task.name, task.seed), start)
     }
@@ -141,7 +140,7 @@ impl Bench<'_> {
     pub fn refine(&self, task: &Task<'_>, start: Weights, ranges: &Ranges) -> Result<Weights, ExperimentError> {
         let name = format!("{}.qat", task.name);
         let refined = Task { name: &name, network: &start.network.clone(), ..*task };
-        let stage = || Stage { seed: task.seed.wrapping_add(REFINED), start, ranges: Some(ranges) };
+        let stage = || Ok(Stage { seed: task.seed.wrapping_add(REFINED), start, ranges: Some(ranges) });
         self.carry_out(&refined, &format!("{}-{}.qat", task.name, task.seed), stage)
     }
 
@@ -149,13 +148,13 @@ impl Bench<'_> {
         &self,
         task: &Task<'_>,
         file: &str,
-        stage: impl FnOnce() -> Stage<'r>,
+        stage: impl FnOnce() -> Result<Stage<'r>, ExperimentError>,
     ) -> Result<Weights, ExperimentError> {
         let path = self.folder.file(&format!("{file}.ckpt"));
         if path.exists() {
             return Ok(load(&path)?);
         }
-        let Stage { seed, start, ranges } = stage();
+        let Stage { seed, start, ranges } = stage()?;
         let empty = Set::default();
         let transfer = if task.signals.is_some() { &self.pictures.transfer } else { &empty };
         let o = task.optimisation;

@@ -12,6 +12,7 @@ use crate::report::Bars;
 pub use error::PictureError;
 pub use open::class_names;
 pub use set::Set;
+pub(super) use set::kept;
 
 /// All pictures of an experiment.
 #[derive(Clone, Debug, Default)]

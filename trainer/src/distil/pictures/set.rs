@@ -154,15 +154,24 @@ impl Set {
 
     /// The same pictures with the boxes that a teacher drew in them as they are on disk, one list a picture.
     pub fn relabelled(&self, boxes: Vec<Vec<Label>>) -> Set {
-        let (pictures, items) = (self.pictures.clone(), self.items.clone());
-        Set { pictures: Arc::new(Relabelled { pictures, items, boxes }), ..self.clone() }
+        // To ask for a size may be to read a file, which is not to be done whenever the picture is looked at.
+        let sizes = (0..self.items.len()).map(|index| self.original_size(index)).collect();
+        Set { pictures: Arc::new(Relabelled { pictures: self.pictures.clone(), sizes, boxes }), ..self.clone() }
     }
+}
+
+/// Edges in a picture of the `original` width and height, in the same picture as it is kept: smaller perhaps.
+pub(in crate::distil) fn kept(bounds: [f32; 4], original: Option<[usize; 2]>, sample: &Sample) -> [f32; 4] {
+    let Some([width, height]) = original else { return bounds };
+    let scale = [sample.width as f32 / width as f32, sample.height as f32 / height as f32];
+    std::array::from_fn(|edge| bounds[edge] * scale[edge % 2])
 }
 
 /// Pictures with others' boxes.
 struct Relabelled {
     pictures: Arc<dyn Source>,
-    items: Arc<[Item]>,
+    /// Width and height as they are on disk, where they are known.
+    sizes: Vec<Option<[usize; 2]>>,
     boxes: Vec<Vec<Label>>,
 }
 
@@ -174,14 +183,9 @@ impl data::Pictures for Relabelled {
     fn picture(&self, index: usize) -> Result<Arc<Sample>, DataError> {
         let sample = self.pictures.picture(index)?;
         let mut boxes = self.boxes.get(index).cloned().unwrap_or_default();
-        // What is kept may be smaller than what the teacher saw.
-        let size = self.items.get(index).and_then(|item| item.size().ok().flatten());
-        if let Some([width, height]) = size.filter(|&size| size != [sample.width, sample.height]) {
-            let scale = [sample.width as f32 / width as f32, sample.height as f32 / height as f32];
-            for label in &mut boxes {
-                label.bounds = std::array::from_fn(|edge| label.bounds[edge] * scale[edge % 2]);
-            }
-        }
+        boxes
+            .iter_mut()
+            .for_each(|label| label.bounds = kept(label.bounds, self.sizes.get(index).copied().flatten(), &sample));
         Ok(Arc::new(Sample { boxes, ..Sample::clone(&sample) }))
     }
 }

@@ -1,6 +1,14 @@
-//! Numbers with a letter behind them, such as 60M.
+//! What a student may cost, as it is said on the command line: numbers such as 60M, and boards by their keys.
 
 use anyhow::{Context, Result, ensure};
+use retort::predict::BOARDS;
+
+/// The key of a board whose milliseconds can be predicted.
+pub(super) fn known_board(key: &str) -> Result<&str> {
+    let boards: Vec<&str> = BOARDS.iter().map(|board| board.key).collect();
+    ensure!(boards.contains(&key), "there is no board `{key}`; there are {}", boards.join(", "));
+    Ok(key)
+}
 
 /// A number with k, M or G behind it.
 pub(super) fn count(text: &str) -> Result<u64> {
