@@ -20,7 +20,7 @@ use crate::nets::{Folded, Network};
 use crate::recipe::Recipe;
 use crate::report::{Bars, RunFolder};
 use crate::teacher::{
-    Cache, Calibration, Opinion, OwnTeacher, Tapped, Teacher, TeacherError, Told, persisting, taps_of,
+    Cache, Calibration, Opinion, OwnTeacher, Tapped, Teacher, TeacherError, Told, calibrate, taps_of,
 };
 use crate::train::Place;
 
@@ -135,13 +135,18 @@ pub(super) fn judged(bench: &Bench<'_>, name: &str, set: &Set) -> Result<Set, Ex
     Ok(set.relabelled(boxes.collect()))
 }
 
-/// Lets what persists along a film decide which boxes are objects, if the recipe wants that.
-fn persist(opinions: &mut Vec<Opinion>, set: &Set, recipe: &Recipe) -> Option<Calibration> {
+/// Lets what persists along a film say from which score on boxes are objects, if the recipe wants that: those are at least as
+/// sure as the recipe asks for then, and the others are gone.
+fn persist(opinions: &mut [Opinion], set: &Set, recipe: &Recipe) -> Option<Calibration> {
     let frames = set.frames().filter(|_| recipe.distil.tracks)?;
     let boxes = |opinion: &Opinion| if let Opinion::Boxes(found) = opinion { Some(found.clone()) } else { None };
     let pictures: Vec<Vec<Label>> = opinions.iter().map(boxes).collect::<Option<_>>()?;
-    let (sorted, calibration) = persisting(&frames, &pictures, recipe.distil.band())?;
-    *opinions = sorted.into_iter().map(Opinion::Boxes).collect();
+    let calibration = calibrate(&frames, &pictures, recipe.distil.score)?;
+    for opinion in opinions {
+        let Opinion::Boxes(found) = opinion else { continue };
+        found.retain(|label| label.ignored || label.score >= calibration.trusted);
+        found.iter_mut().for_each(|label| label.score = label.score.max(recipe.distil.score));
+    }
     Some(calibration)
 }
 
@@ -232,8 +237,8 @@ pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) 
         let calibration = persist(&mut signals.transfer, &pictures.transfer, bench.recipe);
         if let Some(calibration) = calibration {
             bench.bars.say(&format!(
-                "What persists: {} tracks; {} boxes of low scores are objects after all, {} of high ones are left open.",
-                calibration.tracks, calibration.changed[0], calibration.changed[1]
+                "What persists: {} tracks; boxes are taken for objects from score {:.2} on.",
+                calibration.tracks, calibration.trusted
             ));
             bench.folder.write("calibration.txt", calibration.table())?;
             bench.folder.write("calibration.json", serde_json::to_string_pretty(&calibration).unwrap_or_default())?;

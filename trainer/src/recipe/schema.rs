@@ -192,9 +192,9 @@ pub struct Distil {
     pub score: f32,
     /// Scores from which on, up to `score`, its boxes are ignored: neither object nor ground. Below they are ground.
     pub ignore: f32,
-    /// Whether the boxes of a teacher of a film are taken for labels by what persists along it rather than by their scores alone:
-    /// what is on a track that lasts and is mostly sure is an object from `ignore` on, all else is ignored. Pictures that lie
-    /// too far apart to be linked go by their scores.
+    /// Whether what persists along a film says from which score on a teacher's boxes are taken for labels, instead of `score` and `ignore`:
+    /// from where at least half of them lie on tracks that last and are mostly as sure as `score`. Pictures that lie too far apart to
+    /// be linked go by `score` and `ignore`.
     pub tracks: bool,
     /// Views of each picture that the teacher speaks about, each augmented in its own way; 0 for the picture as it is.
     pub views: usize,

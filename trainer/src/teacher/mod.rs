@@ -25,7 +25,7 @@ pub use cache::{Cache, CacheError, Progress};
 pub use fusion::{fuse_boxes, mean_logits};
 pub use onnx::OnnxTeacher;
 pub use own::OwnTeacher;
-pub use persistence::{Calibration, persisting};
+pub use persistence::{Calibration, calibrate};
 pub use taps::{Feature, Tap, Tapped, list as taps_of};
 pub use told::Told;
 

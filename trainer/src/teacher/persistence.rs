@@ -3,14 +3,14 @@
 //! A score is no probability: of one detector's boxes at 0.4 a quarter may be objects, of another's nearly all. But objects stay
 //! where they are or move on steadily, and are mostly seen well at some time, while false alarms flicker, or never get beyond
 //! middling scores. So boxes are linked along the film into tracks (greedily by overlap, each track where its velocity has brought
-//! it, as in SORT, Bewley et al. 2016, without its filter). A track that is long enough and often enough sure is *confirmed*: its
-//! boxes are objects even where the score is low for a while, and boxes on no such track are neither object nor ground. The share of
-//! the boxes of a score that lie on confirmed tracks is what that score is worth: its calibration.
+//! it, as in SORT, Bewley et al. 2016, without its filter). A track that is long enough and often enough sure is *confirmed*. The share of
+//! the boxes of a score that lie on confirmed tracks is what that score is worth: its calibration. From the score on from which
+//! most are, boxes are taken for objects; there is nothing at the others.
 
 use serde::{Deserialize, Serialize};
 
 use crate::data::Label;
-use crate::losses::{ScoreBand, iou};
+use crate::losses::iou;
 
 /// Boxes below this score are not linked.
 const LEAST: f32 = 0.2;
@@ -25,6 +25,8 @@ const STEADY: f32 = 0.3;
 /// Most frames from one box of a track to the next, and from one picture to the next for a film to be one: objects have to overlap
 /// themselves.
 const APART: usize = 12;
+/// Share of the boxes of a score that are confirmed, for it to be trusted.
+const TRUSTED: f32 = 0.5;
 /// Width of the bins of the calibration.
 const BIN: f32 = 0.05;
 
@@ -35,8 +37,8 @@ pub struct Calibration {
     pub bins: Vec<Bin>,
     /// Tracks that were confirmed.
     pub tracks: usize,
-    /// Boxes that became objects though their score was too low, and boxes that did not though it was high enough.
-    pub changed: [usize; 2],
+    /// The least score from which on boxes are taken for objects: of no score above it fewer than half are confirmed.
+    pub trusted: f32,
 }
 
 /// Boxes of about one score.
@@ -98,16 +100,11 @@ impl Track {
     }
 }
 
-/// The boxes of a film by what persists in it: those on confirmed tracks from the lower score of `band` on as certain objects, all
-/// others from there on, and what is on confirmed tracks below, as ignored, and the rest left out. `frames` are the pictures'
-/// numbers, rising.
+/// What scores are worth in a film, by what persists in it. A track is confirmed where enough of its boxes have at least the score
+/// `sure`. `frames` are the pictures' numbers, rising.
 ///
-/// `None` where the pictures lie too far apart to be linked, or nothing is confirmed.
-pub fn persisting(
-    frames: &[usize],
-    pictures: &[Vec<Label>],
-    band: ScoreBand,
-) -> Option<(Vec<Vec<Label>>, Calibration)> {
+/// `None` where the pictures lie too far apart to be linked, or too little is confirmed to trust any score.
+pub fn calibrate(frames: &[usize], pictures: &[Vec<Label>], sure: f32) -> Option<Calibration> {
     let near = frames.windows(2).filter(|pair| pair[1] > pair[0] && pair[1] - pair[0] <= APART).count();
     if frames.len() != pictures.len() || 2 * near < frames.len() {
         return None;
@@ -121,12 +118,9 @@ pub fn persisting(
     }
     let mut confirmed = vec![false; count];
     let mut calibration = Calibration::default();
-    for track in link(frames, pictures, &starts).iter().filter(|track| track.is_confirmed(band.high)) {
+    for track in link(frames, pictures, &starts).iter().filter(|track| track.is_confirmed(sure)) {
         calibration.tracks += 1;
         track.boxes.iter().for_each(|&(_, place)| confirmed[place] = true);
-    }
-    if calibration.tracks == 0 {
-        return None;
     }
     let mut bins = vec![(0usize, 0usize); (1.0 / BIN).ceil() as usize];
     let last = bins.len() - 1;
@@ -142,23 +136,8 @@ pub fn persisting(
         confirmed: confirmed as f32 / boxes as f32,
     };
     calibration.bins = filled.map(bin).collect();
-    let mut changed = [0, 0];
-    let sorted = pictures.iter().zip(starts).map(|(boxes, start)| {
-        let boxes = boxes.iter().enumerate().filter_map(|(place, label)| {
-            let confirmed = confirmed[start + place];
-            let certain = confirmed && label.score >= band.low && !label.ignored;
-            changed[0] += usize::from(certain && label.score < band.high);
-            changed[1] += usize::from(!certain && label.score >= band.high && !label.ignored);
-            match certain {
-                true => Some(Label { score: 1.0, ..*label }),
-                false => (confirmed || label.score >= band.low).then_some(Label { ignored: true, ..*label }),
-            }
-        });
-        boxes.collect()
-    });
-    let sorted = sorted.collect();
-    calibration.changed = changed;
-    Some((sorted, calibration))
+    calibration.trusted = calibration.bins.iter().rev().take_while(|bin| bin.confirmed >= TRUSTED).last()?.score;
+    Some(calibration)
 }
 
 /// Links boxes along a film.
@@ -201,8 +180,6 @@ fn link(frames: &[usize], pictures: &[Vec<Label>], starts: &[usize]) -> Vec<Trac
 mod tests {
     use super::*;
 
-    const BAND: ScoreBand = ScoreBand { low: 0.35, high: 0.5 };
-
     fn label(x: f32, score: f32) -> Label {
         Label { score, ..Label::new(0, [x, 10.0, x + 20.0, 60.0]) }
     }
@@ -215,7 +192,7 @@ mod tests {
                 boxes.push(label(4.0 * frame as f32, if (5..8).contains(&frame) { 0.4 } else { 0.8 }));
             }
             if frame.is_multiple_of(4) {
-                boxes.push(label(300.0 + 40.0 * frame as f32, 0.7));
+                boxes.push(label(300.0 + 40.0 * frame as f32, 0.6));
             }
             boxes.push(label(900.0, 0.36));
             boxes.push(label(950.0, 0.1));
@@ -225,41 +202,29 @@ mod tests {
     }
 
     #[test]
-    fn what_walks_is_an_object_even_where_it_is_seen_badly() {
-        let (frames, pictures) = film();
-        let (sorted, calibration) = persisting(&frames, &pictures, BAND).expect("one is confirmed");
-        assert_eq!(calibration.tracks, 1);
-        for (frame, boxes) in frames.iter().zip(&sorted) {
-            let certain: Vec<&Label> = boxes.iter().filter(|label| !label.ignored).collect();
-            assert_eq!(certain.len(), usize::from(*frame != 9), "frame {frame}");
-            assert!(certain.iter().all(|label| label.score == 1.0 && label.bounds[0] == 4.0 * *frame as f32));
-            // The flickering alarm and the standing one teach nothing; the least sure of all is ground.
-            assert_eq!(boxes.len() - certain.len(), 1 + usize::from(frame.is_multiple_of(4)));
-        }
-        assert_eq!(calibration.changed, [3, 5]);
-    }
-
-    #[test]
     fn scores_are_worth_what_persists() {
         let (frames, pictures) = film();
-        let (_, calibration) = persisting(&frames, &pictures, BAND).expect("one is confirmed");
+        let calibration = calibrate(&frames, &pictures, 0.5).expect("one is confirmed");
+        assert_eq!(calibration.tracks, 1);
         let worth: Vec<(usize, usize)> = calibration
             .bins
             .iter()
             .map(|bin| (bin.boxes, (bin.confirmed * bin.boxes as f32).round() as usize))
             .collect();
-        // 0.36 of the standing alarm, 0.4, 0.7 of the flickering one, and 0.8.
+        // 0.36 of the standing alarm, 0.4 of who is seen badly, 0.6 of the flickering alarm, and 0.8.
         assert_eq!(worth, [(20, 0), (3, 3), (5, 0), (16, 16)]);
         assert!(calibration.table().contains("0.40      3  100.0 %"), "{}", calibration.table());
+        // Below the alarms at 0.6 nothing is trusted, however good it looks.
+        assert!((calibration.trusted - 0.8).abs() < 1e-6);
     }
 
     #[test]
     fn pictures_far_apart_are_no_film() {
         let (_, pictures) = film();
         let frames: Vec<usize> = (1..=20).map(|frame| frame * 40).collect();
-        assert_eq!(persisting(&frames, &pictures, BAND), None);
-        assert_eq!(persisting(&[], &[], BAND), None);
+        assert_eq!(calibrate(&frames, &pictures, 0.5), None);
+        assert_eq!(calibrate(&[], &[], 0.5), None);
         let silent = vec![Vec::new(); 20];
-        assert_eq!(persisting(&(1..=20).collect::<Vec<_>>(), &silent, BAND), None);
+        assert_eq!(calibrate(&(1..=20).collect::<Vec<_>>(), &silent, 0.5), None);
     }
 }
