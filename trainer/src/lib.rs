@@ -2,8 +2,9 @@
 //!
 //! The way of a model through the folders: [`recipe`] says what to do; [`data`] reads or draws pictures; [`nets`] describes the
 //! networks; [`losses`], [`bindings`] and [`train`] teach them; [`distil`] runs the experiment; [`quantise`] finds the ranges of int8
-//! values; [`export`] writes ONNX; [`coverage`] notes what was taught; [`evaluate`] measures the written file; [`audit`] asks what
-//! the teacher is bad at and which of its mistakes the student took over; [`report`] says what came of it.
+//! values, [`posttraining`] does so for models from elsewhere; [`export`] writes ONNX; [`coverage`] notes what was taught;
+//! [`evaluate`] measures the written file; [`audit`] asks what the teacher is bad at and which of its mistakes the student took over;
+//! [`report`] says what came of it.
 #![forbid(unsafe_code)]
 
 pub mod audit;
@@ -16,6 +17,7 @@ pub mod evaluate;
 pub mod export;
 pub mod losses;
 pub mod nets;
+pub mod posttraining;
 pub mod quantise;
 pub mod recipe;
 pub mod report;

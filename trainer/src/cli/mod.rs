@@ -9,6 +9,7 @@ mod evaluate;
 mod family;
 mod label;
 mod plan;
+mod quantize;
 mod recipe;
 mod report;
 mod scenes;
@@ -47,6 +48,9 @@ enum Command {
     /// Measure a model file on labelled pictures
     #[command(after_help = evaluate::EXAMPLES)]
     Evaluate(evaluate::Arguments),
+    /// Make an int8 model of a finished float one, with pictures to calibrate by
+    #[command(after_help = quantize::EXAMPLES)]
+    Quantize(quantize::Arguments),
     /// Write the page of a run again, from what lies in its folder
     #[command(after_help = report::EXAMPLES)]
     Report(report::Arguments),
@@ -67,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Label(arguments) => label::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Quantize(arguments) => quantize::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Scenes(arguments) => scenes::run(&arguments),

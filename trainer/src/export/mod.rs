@@ -3,7 +3,7 @@
 mod contract;
 mod embedding;
 mod float;
-mod onnx;
+pub(crate) mod onnx;
 mod qdq;
 
 use std::path::{Path, PathBuf};

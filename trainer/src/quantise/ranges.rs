@@ -50,6 +50,12 @@ impl Scale {
         Scale { scale, zero: (-low / scale).round().clamp(0.0, 255.0) as u8 }
     }
 
+    /// What a real becomes: the nearest that a byte stands for.
+    pub fn round(self, real: f32) -> f32 {
+        let zero = f32::from(self.zero);
+        self.scale * (((real / self.scale).round_ties_even() + zero).clamp(0.0, 255.0) - zero)
+    }
+
     /// The reals that bytes 0 and 255 stand for.
     pub fn span(self) -> (f32, f32) {
         let zero = f32::from(self.zero);

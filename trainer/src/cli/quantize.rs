@@ -1,0 +1,279 @@
+//! `retort-train quantize`: an int8 model from a finished float one and pictures.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use retort::chart::{Axis, Chart, Series, Style};
+use retort::contract::{Contract, Task};
+use retort::model::Model;
+
+use crate::data::{Collection, OpenOptions, Part, Sample};
+use crate::evaluate::{Found, Judged, LabelledSet, Respondent, Truths, class_map, likeliest, summarise};
+use crate::posttraining::{Options, Prepared, Quantised, Rounded, Show, options, prepare};
+use crate::report::{Bars, Look, Table};
+use crate::whole;
+
+pub(super) const EXAMPLES: &str = "Examples:
+  retort-train quantize yolox_nano.onnx --calibrate photos
+  retort-train quantize detector.onnx --calibrate front-door.avi --out small.onnx --report quantising
+  retort-train quantize detector.onnx --calibrate photos --labels photos/data.yaml --max-drop 0.5";
+
+/// Shares of the work, in percent, that may be done in floats, tried one after another until accuracy holds.
+const FLOATS: [f64; 7] = [0.0, 1.0, 2.0, 4.5, 10.0, 20.0, 50.0];
+/// Detections below this score do not count.
+const SCORE: f64 = 0.01;
+/// Tensors named on the terminal.
+const NAMED: usize = 8;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The float model, an ONNX file
+    model: PathBuf,
+    /// Pictures like those that it will see: a folder, a set, or a video. Nobody needs to have labelled them
+    #[arg(long, value_name = "PATH")]
+    calibrate: PathBuf,
+    /// How many of them to look at
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pictures: usize,
+    /// Where to put the int8 model [default: MODEL-int8.onnx, beside the float one]
+    #[arg(long, value_name = "FILE.onnx")]
+    out: Option<PathBuf>,
+    /// The model's contract, where it carries none and is not well known
+    #[arg(long, value_name = "FILE.toml")]
+    contract: Option<PathBuf>,
+    /// The most that may be computed in floats for the sake of what rounding harms most, in percent of the
+    /// multiply-accumulates
+    #[arg(long, value_name = "PERCENT", default_value_t = 4.5, conflicts_with = "max_drop")]
+    floats: f64,
+    /// Labelled pictures to measure float and int8 on
+    #[arg(long, value_name = "PATH")]
+    labels: Option<PathBuf>,
+    /// Points of AP, or of accuracy, that int8 may lose: more and more is left in floats until it does not lose more
+    #[arg(long, value_name = "POINTS", requires = "labels")]
+    max_drop: Option<f64>,
+    /// Round weights to the nearest integers instead of fitting them to the pictures
+    #[arg(long)]
+    nearest: bool,
+    /// Leave channels of different ranges as they are
+    #[arg(long)]
+    plain: bool,
+    /// Folder for a table and a chart of what became of every tensor
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let bars = Bars::default();
+    let path = &arguments.model;
+    ensure!((0.0..=100.0).contains(&arguments.floats), "--floats is a share from 0 to 100 percent");
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let model = Model::from_bytes(&bytes, path, &options())?;
+    let contract = model.find_contract(arguments.contract.as_deref())?;
+    let pictures = pictures(&arguments.calibrate, arguments.pictures)?;
+    let labelled = arguments.labels.as_ref().map(|labels| LabelledSet::open(labels, None, true)).transpose()?;
+    let show = Show { image: &contract.image, pictures: &pictures };
+    let chosen = Options { fit: !arguments.nearest, equalise: !arguments.plain, ..Options::default() };
+    let prepared = prepare(&bytes, show, &chosen, &|text| bars.say(text))
+        .with_context(|| format!("cannot quantise {}", path.display()))?;
+    println!("{}", changes(&prepared));
+
+    let judge = Judge { contract: &contract, labelled: labelled.as_ref() };
+    let float = judge.measure(model)?;
+    let mut table = Table::new(["in floats, at most", "MAC in int8", "error of the results", judge.measured(), "drop"]);
+    let mut row = |shares: [String; 3], points: Option<f64>| {
+        let number = |points: Option<f64>| points.map_or("–".to_owned(), |points| format!("{points:.1}"));
+        let drop = points.zip(float).map(|(points, float)| float - points);
+        let [share, integers, error] = shares;
+        table.row([share, integers, error, number(points), number(drop)]);
+        drop
+    };
+    row(["the float model".into(), "0.0 %".into(), "–".into()], float);
+    let tries: &[f64] = if arguments.max_drop.is_some() { &FLOATS } else { &[arguments.floats] };
+    let mut written = None;
+    for &share in tries {
+        let mut quantised = prepared.quantised(share / 100.0)?;
+        quantised.set_metadata(described(&contract).to_metadata());
+        let points = judge.measure(Model::from_bytes(&quantised.encode(), path, &options())?)?;
+        let shares = [
+            format!("{share:.1} %"),
+            format!("{:.1} %", 100.0 * quantised.in_integers),
+            format!("{:.1} dB", decibels(quantised.noise)),
+        ];
+        let drop = row(shares, points);
+        let holds = arguments.max_drop.is_none_or(|most| drop.is_some_and(|drop| drop <= most));
+        written = Some((quantised, drop, holds));
+        if holds {
+            break;
+        }
+    }
+    print!("{}", table.render(Look::of_stdout()));
+    let Some((quantised, drop, holds)) = written else { bail!("nothing was tried") };
+    if let (false, Some(most)) = (holds, arguments.max_drop) {
+        bail!(
+            "int8 loses {:.1} points, more than the {most} of --max-drop, even with half of the work in floats; more \
+             pictures (--pictures) or quantisation-aware training may help",
+            drop.unwrap_or_default()
+        );
+    }
+    println!("{}", tensors(&quantised));
+    if let Some(folder) = &arguments.report {
+        report(&quantised, path, folder)?;
+    }
+    let out = arguments.out.clone().unwrap_or_else(|| beside(path));
+    whole::write(&out, quantised.encode()).with_context(|| format!("cannot write {}", out.display()))?;
+    println!("{} is the int8 model.", out.display());
+    Ok(())
+}
+
+/// The contract of the int8 model: figures and checksums of the float one are not its own.
+fn described(contract: &Contract) -> Contract {
+    let mut contract = Contract { golden: None, coverage: None, ..contract.clone() };
+    contract.metrics.clear();
+    contract.provenance.insert("quantised".into(), "retort-train quantize".into());
+    contract
+}
+
+fn decibels(noise: f64) -> f64 {
+    -10.0 * noise.max(1e-12).log10()
+}
+
+fn changes(prepared: &Prepared<'_>) -> String {
+    let changes = &prepared.changes;
+    format!(
+        "{} layers. {} nodes folded away; channels of {} layers brought to one range, of {} tensors given scales of \
+         their own; {} depthwise convolutions moved in front of a join.",
+        prepared.layers(),
+        changes.folded,
+        changes.equalised,
+        changes.split.len(),
+        changes.moved
+    )
+}
+
+/// How ranges were found, and which tensors rounding harms most.
+fn tensors(quantised: &Quantised) -> String {
+    let mut methods: Vec<String> = quantised.tensors.iter().map(|tensor| tensor.method.to_string()).collect();
+    methods.sort_unstable();
+    let counted: Vec<String> =
+        methods.chunk_by(|a, b| a == b).map(|group| format!("{} {}", group.len(), group[0])).collect();
+    let mut worst: Vec<&Rounded> = quantised.tensors.iter().filter(|tensor| tensor.harm > 0.0).collect();
+    worst.sort_by(|a, b| b.harm.total_cmp(&a.harm));
+    let mut table = Table::new(["rounding it alone", "tensor", "range", ""]);
+    for tensor in worst.iter().take(NAMED) {
+        let (low, high) = tensor.span;
+        let kept = if tensor.in_floats { "in floats" } else { "" };
+        table.row([
+            format!("{:.1} dB", decibels(tensor.harm)),
+            tensor.name.clone(),
+            format!("{low:.3} to {high:.3}"),
+            kept.to_owned(),
+        ]);
+    }
+    format!("Ranges: {}.\n\n{}", counted.join(", "), table.render(Look::of_stdout()).trim_end())
+}
+
+/// A table and a chart of every tensor.
+fn report(quantised: &Quantised, model: &Path, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let mut csv = "tensor,low,high,range_by,alone_db,in_model_db,in_floats\n".to_owned();
+    for tensor in &quantised.tensors {
+        let (low, high) = tensor.span;
+        let noise = tensor.noise.map_or(String::new(), |noise| format!("{:.2}", decibels(noise)));
+        csv += &format!(
+            "{},{low},{high},{},{:.2},{noise},{}\n",
+            tensor.name,
+            tensor.method,
+            decibels(tensor.harm),
+            tensor.in_floats
+        );
+    }
+    let file = folder.join("tensors.csv");
+    std::fs::write(&file, csv).with_context(|| format!("cannot write {}", file.display()))?;
+    let points = |of: &dyn Fn(&Rounded) -> Option<f64>| -> Vec<[f64; 2]> {
+        let tensors = quantised.tensors.iter().enumerate();
+        tensors.filter_map(|(place, tensor)| Some([place as f64, decibels(of(tensor)?)])).collect()
+    };
+    let series = vec![
+        Series::new("what is left of it in the int8 model", Style::Line, points(&|tensor| tensor.noise)),
+        Series::new(
+            "of the results, where it alone is rounded",
+            Style::Points,
+            points(&|tensor| Some(tensor.harm).filter(|harm| *harm > 0.0)),
+        ),
+    ];
+    let name = model.file_name().unwrap_or_default().to_string_lossy();
+    let y = Axis::new("signal over error, dB");
+    let chart = Chart::new(format!("{name} in int8"), Axis::new("tensor, in the order of computing"), y, series);
+    chart.draw().save(&folder.join("tensors.png"))?;
+    println!("{} and tensors.csv say what became of every tensor.", folder.join("tensors.png").display());
+    Ok(())
+}
+
+/// Labelled pictures, if there are any, and how the model is read.
+struct Judge<'a> {
+    contract: &'a Contract,
+    labelled: Option<&'a LabelledSet>,
+}
+
+impl Judge<'_> {
+    fn measured(&self) -> &'static str {
+        if self.contract.task == Task::Detect { "AP" } else { "% right" }
+    }
+
+    /// AP, or the share of right answers, in points.
+    fn measure(&self, model: Model) -> Result<Option<f64>> {
+        let Some(set) = self.labelled else { return Ok(None) };
+        let respondent = Respondent::new(model, self.contract.clone());
+        let names = set.register.class_names();
+        let map = class_map(respondent.classes(), &names).map_err(anyhow::Error::msg)?;
+        match &set.truths {
+            Truths::Boxes(truths) => {
+                ensure!(respondent.task() == Task::Detect, "the labels are boxes, but the model finds none");
+                let keep = |found: Vec<Found>| -> Vec<Found> {
+                    let mapped = found
+                        .into_iter()
+                        .filter_map(|found| Some(Found { class: map.get(found.class).copied().flatten()?, ..found }));
+                    mapped.collect()
+                };
+                let answers = respondent.detect(&set.items, SCORE, |_| (), |_, found| keep(found))?;
+                let judged = answers.answers.into_iter().zip(truths);
+                let judged: Vec<Judged> = judged
+                    .filter_map(|(found, truths)| Some(Judged { found: found?, truths: truths.clone() }))
+                    .collect();
+                Ok(summarise(&judged, names.len()).ap.map(|ap| 100.0 * ap))
+            }
+            Truths::Classes(truths) => {
+                ensure!(respondent.task() == Task::Classify, "the labels are classes, but the model finds boxes");
+                let answers = respondent.classify(&set.items, |_| (), |_, row| likeliest(&row))?;
+                let answered: Vec<(usize, usize)> = answers
+                    .answers
+                    .into_iter()
+                    .zip(truths)
+                    .filter_map(|(answer, truth)| Some((answer?, *truth)))
+                    .collect();
+                ensure!(!answered.is_empty(), "no labelled picture can be read");
+                let right = answered.iter().filter(|(answer, truth)| map.get(*answer) == Some(&Some(*truth)));
+                Ok(Some(100.0 * right.count() as f64 / answered.len() as f64))
+            }
+        }
+    }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-int8.onnx"))
+}
+
+/// Pictures spread evenly over a set; over the part to learn from, where it is divided.
+fn pictures(path: &Path, most: usize) -> Result<Vec<Sample>> {
+    let mut set = Collection::open(path, &OpenOptions::default())?;
+    let learned = set.part(Part::Train);
+    if !learned.is_empty() {
+        set = learned;
+    }
+    let count = set.items.len().min(most);
+    let chosen = (0..count).map(|place| &set.items[place * set.items.len() / count]);
+    let pictures: Vec<Sample> = chosen.filter_map(|item| item.load().ok()).collect();
+    ensure!(!pictures.is_empty(), "{} has no picture that can be read", path.display());
+    Ok(pictures)
+}

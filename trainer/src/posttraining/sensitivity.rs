@@ -1,0 +1,244 @@
+//! What rounding each tensor does to the end of the model, and which tensors are better left in floats for it.
+//!
+//! One tensor after another is rounded alone, the ones that share its scale with it, and the error of the last layers' results is
+//! measured. Those that do most harm stay in floats, as long as the layers that then compute in floats, too, are a small share of the work.
+
+use std::collections::{HashMap, HashSet};
+
+use retort::tensor::Port;
+
+use super::borders::Borders;
+use super::graph::OnnxGraph;
+use super::rounding::Integers;
+use super::watch::{Show, watch};
+use super::write::{Extent, qdq, rounded_name};
+use crate::quantise::Scale;
+
+/// Pictures that are looked at.
+const PICTURES: usize = 4;
+
+/// A tensor, and what rounding it alone does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Harm {
+    /// Its place among the borders; it stands for all that share its scale.
+    pub place: usize,
+    /// Squared error of the last layers' results over their variance, the mean over those layers.
+    pub noise: f64,
+}
+
+/// One group of tensors.
+struct Alone<'a> {
+    borders: &'a Borders,
+    place: usize,
+}
+
+impl Extent for Alone<'_> {
+    fn tensor(&self, place: usize) -> bool {
+        self.borders.scale_of[place] == self.place
+    }
+
+    fn layer(&self, _: usize) -> bool {
+        false
+    }
+}
+
+/// All but some groups of tensors, and the layers that have all they need for it.
+pub struct Without<'a> {
+    borders: &'a Borders,
+    left_out: HashSet<usize>,
+}
+
+impl<'a> Without<'a> {
+    /// All but the groups of these places.
+    pub fn new(borders: &'a Borders, left_out: HashSet<usize>) -> Without<'a> {
+        Without { borders, left_out }
+    }
+}
+
+impl Extent for Without<'_> {
+    fn tensor(&self, place: usize) -> bool {
+        !self.left_out.contains(&self.borders.scale_of[place])
+    }
+
+    fn layer(&self, place: usize) -> bool {
+        // With floats for an input, integers for weights would only be worse floats.
+        self.borders.place(&self.borders.layers[place].input).is_some_and(|input| self.tensor(input))
+    }
+}
+
+/// The results of the layers that no other layer computes with.
+pub fn last_results(graph: &OnnxGraph, borders: &Borders) -> Vec<String> {
+    let links = graph.links();
+    let layers: HashSet<usize> = borders.layers.iter().map(|layer| layer.node).collect();
+    let is_last = |name: &str| {
+        let mut open = vec![name.to_owned()];
+        let mut seen = HashSet::new();
+        while let Some(name) = open.pop() {
+            for &reader in links.readers(&name) {
+                if layers.contains(&reader) {
+                    return false;
+                }
+                if seen.insert(reader) {
+                    open.extend(graph.nodes()[reader].output.iter().cloned());
+                }
+            }
+        }
+        true
+    };
+    borders.layers.iter().map(|layer| layer.name.clone()).filter(|name| is_last(name)).collect()
+}
+
+/// What rounding each group of tensors does, the most harmful first.
+///
+/// # Errors
+/// What the runtime says of the model.
+pub fn rank(
+    graph: &OnnxGraph,
+    borders: &Borders,
+    scales: &[Scale],
+    integers: &[Integers],
+    sizes: &HashMap<String, usize>,
+    show: Show<'_>,
+) -> Result<Vec<Harm>, retort::Error> {
+    let show = Show { pictures: &show.pictures[..show.pictures.len().min(PICTURES)], ..show };
+    let names = last_results(graph, borders);
+    let run = |model: &OnnxGraph| results(model, &names, sizes, show);
+    let float = run(graph)?;
+    let mut ranked = Vec::new();
+    for place in (0..borders.rounded.len()).filter(|&place| borders.scale_of[place] == place) {
+        let rounded = run(&qdq(graph, borders, scales, integers, &Alone { borders, place }))?;
+        ranked.push(Harm { place, noise: mean_noise(&float, &rounded) });
+    }
+    ranked.sort_by(|a, b| b.noise.total_cmp(&a.noise));
+    Ok(ranked)
+}
+
+/// What a model computes at some tensors.
+fn results(
+    model: &OnnxGraph,
+    names: &[String],
+    sizes: &HashMap<String, usize>,
+    show: Show<'_>,
+) -> Result<HashMap<String, Vec<f32>>, retort::Error> {
+    let names: Vec<(String, usize)> = names.iter().map(|name| (name.clone(), sizes[name])).collect();
+    let mut all: HashMap<String, Vec<f32>> = HashMap::new();
+    watch(model, &names, show, &mut |_, place, port, values| {
+        in_file_order(port, values, all.entry(names[place].0.clone()).or_default());
+    })?;
+    Ok(all)
+}
+
+fn mean_noise(float: &HashMap<String, Vec<f32>>, rounded: &HashMap<String, Vec<f32>>) -> f64 {
+    let noises = float.iter().map(|(name, float)| rounded.get(name).map_or(1.0, |rounded| noise(float, rounded)));
+    noises.sum::<f64>() / float.len().max(1) as f64
+}
+
+/// The error of a whole integer model: that of its last layers' results, over their variance.
+///
+/// # Errors
+/// What the runtime says of the models.
+pub fn error(
+    graph: &OnnxGraph,
+    integer: &OnnxGraph,
+    borders: &Borders,
+    sizes: &HashMap<String, usize>,
+    show: Show<'_>,
+) -> Result<f64, retort::Error> {
+    let names = last_results(graph, borders);
+    let [float, rounded] = [graph, integer].map(|model| results(model, &names, sizes, show));
+    Ok(mean_noise(&float?, &rounded?))
+}
+
+/// Squared error over variance.
+fn noise(float: &[f32], rounded: &[f32]) -> f64 {
+    let count = float.len().max(1) as f64;
+    let mean = float.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
+    let variance: f64 = float.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum();
+    let error: f64 = float.iter().zip(rounded).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    error / variance.max(f64::MIN_POSITIVE)
+}
+
+/// Multiply-accumulates of each layer.
+pub fn work(borders: &Borders, sizes: &HashMap<String, usize>) -> Vec<u64> {
+    borders.layers.iter().map(|layer| sizes.get(&layer.name).copied().unwrap_or(0) as u64 * layer.taps as u64).collect()
+}
+
+/// The most harmful groups of tensors that can be left in floats while at most a `share` of the work is done in floats for it; none that
+/// does less than `least`.
+pub fn worst(
+    graph: &OnnxGraph,
+    borders: &Borders,
+    ranked: &[Harm],
+    work: &[u64],
+    share: f64,
+    least: f64,
+) -> Vec<usize> {
+    let mut left_out = HashSet::new();
+    let mut chosen = Vec::new();
+    for harm in ranked.iter().take_while(|harm| harm.noise >= least) {
+        left_out.insert(harm.place);
+        if in_floats(graph, borders, work, &left_out) <= share {
+            chosen.push(harm.place);
+        } else {
+            left_out.remove(&harm.place);
+        }
+    }
+    chosen
+}
+
+/// Share of the work that is done in floats where these groups of tensors are.
+pub fn in_floats(graph: &OnnxGraph, borders: &Borders, work: &[u64], left_out: &HashSet<usize>) -> f64 {
+    let links = graph.links();
+    let out = |name: &str| borders.place(name).is_some_and(|place| left_out.contains(&borders.scale_of[place]));
+    let layers = borders.layers.iter().zip(work).filter(|(layer, _)| {
+        let clamped = links.only_reader(&layer.name).map(|reader| graph.nodes()[reader].output[0].as_str());
+        let result = if borders.place(&layer.name).is_some() { Some(layer.name.as_str()) } else { clamped };
+        out(&layer.input) || result.is_some_and(out)
+    });
+    layers.map(|(_, work)| *work).sum::<u64>() as f64 / work.iter().sum::<u64>().max(1) as f64
+}
+
+/// The error of each rounded tensor in an integer model, over its variance.
+///
+/// # Errors
+/// What the runtime says of the models.
+pub fn noises(
+    graph: &OnnxGraph,
+    integer: &OnnxGraph,
+    borders: &Borders,
+    sizes: &HashMap<String, usize>,
+    left_out: &HashSet<usize>,
+    show: Show<'_>,
+) -> Result<HashMap<String, f64>, retort::Error> {
+    let links = graph.links();
+    let show = Show { pictures: &show.pictures[..show.pictures.len().min(PICTURES)], ..show };
+    let rounded = borders.rounded.iter().zip(&borders.scale_of);
+    let names: Vec<&String> = rounded.filter(|(_, place)| !left_out.contains(place)).map(|(name, _)| name).collect();
+    let float: Vec<(String, usize)> = names.iter().map(|name| ((*name).clone(), sizes[*name])).collect();
+    let integers: Vec<(String, usize)> = names
+        .iter()
+        .map(|name| (if links.leaves(name) { (*name).clone() } else { rounded_name(name) }, sizes[*name]))
+        .collect();
+    let mut values = vec![Vec::new(); names.len()];
+    watch(graph, &float, show, &mut |_, place, port, all| in_file_order(port, all, &mut values[place]))?;
+    let mut rounded = vec![Vec::new(); names.len()];
+    watch(integer, &integers, show, &mut |_, place, port, all| in_file_order(port, all, &mut rounded[place]))?;
+    let all = names.iter().zip(values.iter().zip(&rounded));
+    Ok(all.map(|(name, (values, rounded))| ((*name).clone(), noise(values, rounded))).collect())
+}
+
+/// Adds a tensor's values, the last axis fastest, whatever their order in memory.
+pub(super) fn in_file_order(port: &Port, values: &[f32], to: &mut Vec<f32>) {
+    let strides = port.strides();
+    let mut index = vec![0; port.shape.len()];
+    for _ in 0..values.len() {
+        to.push(values[index.iter().zip(&strides).map(|(index, stride)| index * stride).sum::<usize>()]);
+        for axis in (0..index.len()).rev() {
+            index[axis] += 1;
+            if index[axis] < port.shape[axis] {
+                break;
+            }
+            index[axis] = 0;
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Channels of very different ranges get bytes of their own: convolutions are split by output channels.
+//!
+//! One scale for a tensor whose channels differ a hundredfold leaves the small ones next to nothing, and before a depthwise
+//! convolution, which brings them to one size again, they count as much as the large ones. So the convolution that makes such a tensor, the
+//! activation behind it and the depthwise convolution that reads it are split into a few of each, by the ranges of their channels, and
+//! joined behind. Every part is a plain operator with one scale for each tensor, which every runtime computes in integers.
+
+use std::collections::HashMap;
+
+use tract_onnx::pb::NodeProto;
+
+use super::borders::Borders;
+use super::formula::Formulas;
+use super::graph::{Floats, Links, OnnxGraph, node};
+use super::importance::{Moments, costs};
+use super::layer::{Form, Layer};
+use crate::export::onnx::int as int_attribute;
+
+/// Most parts of a convolution.
+const PARTS: usize = 8;
+/// What rounding a tensor may do to the model's results before it is split, relative to their variance.
+const TOLERABLE: f64 = 5e-4;
+/// What it is to do afterwards, if that many parts are enough.
+const AIM: f64 = 1e-4;
+/// Variance of the error of rounding, in squares of a step.
+const ROUNDING: f64 = 1.0 / 12.0;
+
+/// A place to split at: what makes the tensor, and what reads it.
+struct Site {
+    maker: Layer,
+    reader: Layer,
+    /// The nodes in between, in their order.
+    between: Vec<usize>,
+    /// What the reader takes.
+    tensor: String,
+    /// The nodes of the activation behind the reader, in their order, and what they make of its result.
+    behind: Vec<usize>,
+    result: String,
+    /// Channels of each part.
+    parts: Vec<Vec<usize>>,
+}
+
+impl Site {
+    /// All nodes that are split.
+    fn nodes(&self) -> impl Iterator<Item = usize> + '_ {
+        let front = std::iter::once(self.maker.node).chain(self.between.iter().copied());
+        front.chain([self.reader.node]).chain(self.behind.iter().copied())
+    }
+}
+
+/// Splits where that helps, by what rounding each tensor does to the model's results; returns the names of what was split.
+pub fn split(
+    graph: &mut OnnxGraph,
+    formulas: &Formulas,
+    borders: &Borders,
+    moments: &HashMap<String, Moments>,
+    harm: &dyn Fn(&str) -> f64,
+) -> Vec<String> {
+    let links = graph.links();
+    let sites: Vec<Site> = borders
+        .layers
+        .iter()
+        .filter_map(|reader| site(graph, &links, formulas, borders, moments, harm, reader))
+        .collect();
+    let mut replaced: HashMap<usize, Vec<NodeProto>> = HashMap::new();
+    for site in &sites {
+        // All parts stand where the last of the whole stood: whatever they take is there by then.
+        let parts = write(graph, site);
+        let nodes: Vec<usize> = site.nodes().collect();
+        let last = nodes.iter().copied().max().unwrap_or_default();
+        nodes.iter().for_each(|&node| drop(replaced.insert(node, Vec::new())));
+        replaced.insert(last, parts);
+    }
+    let nodes = std::mem::take(graph.nodes_mut());
+    *graph.nodes_mut() = nodes
+        .into_iter()
+        .enumerate()
+        .flat_map(|(index, node)| replaced.remove(&index).unwrap_or_else(|| vec![node]))
+        .collect();
+    graph.drop_unread();
+    sites.into_iter().map(|site| site.tensor).collect()
+}
+
+/// Whether and how to split before a layer.
+fn site(
+    graph: &OnnxGraph,
+    links: &Links,
+    formulas: &Formulas,
+    borders: &Borders,
+    moments: &HashMap<String, Moments>,
+    harm: &dyn Fn(&str) -> f64,
+    reader: &Layer,
+) -> Option<Site> {
+    let depthwise =
+        reader.groups > 1 && reader.groups == reader.outputs && matches!(reader.form, Form::Convolution { .. });
+    let tensor = &reader.input;
+    if !depthwise || links.only_reader(tensor).is_none() {
+        return None;
+    }
+    let root = formulas.root(tensor);
+    // Back over the activation to the convolution.
+    let mut between = Vec::new();
+    let mut open = vec![tensor.as_str()];
+    let mut first = root;
+    while let Some(name) = open.pop() {
+        let index = links.producer(name)?;
+        if borders.layers.iter().any(|layer| layer.node == index) {
+            first = name;
+            continue;
+        }
+        if !between.contains(&index) {
+            between.push(index);
+            open.extend(
+                graph.nodes()[index].input.iter().filter(|input| !graph.is_constant(input)).map(String::as_str),
+            );
+        }
+    }
+    between.sort_unstable();
+    let maker = borders.layers.iter().find(|layer| layer.name == first)?.clone();
+    let inside = |name: &str| {
+        links.readers(name).iter().all(|reader_of| between.contains(reader_of) || *reader_of == reader.node)
+    };
+    let element_wise = between.iter().all(|&index| {
+        let output = &graph.nodes()[index].output[0];
+        (formulas.root(output) == root || *output == root) && inside(output) && !links.leaves(output)
+    });
+    let dense = maker.groups == 1 && matches!(maker.form, Form::Convolution { .. }) && maker.outputs == reader.outputs;
+    if !element_wise || !inside(&maker.name) || !dense || links.leaves(&maker.name) {
+        return None;
+    }
+    let costs = costs(graph, reader, moments)?;
+    let harm = harm(tensor).max(harm(&maker.name)).max(harm(root));
+    let parts = divide(&moments.get(tensor)?.reach, &costs, harm)?;
+    let (behind, result) = activation(graph, links, formulas, reader);
+    Some(Site { maker, reader: reader.clone(), between, tensor: tensor.clone(), behind, result, parts })
+}
+
+/// The nodes that make an activation of a layer's result, if nothing else looks at the result, and what they make; otherwise none, and
+/// the result itself.
+fn activation(graph: &OnnxGraph, links: &Links, formulas: &Formulas, layer: &Layer) -> (Vec<usize>, String) {
+    let plain = (Vec::new(), layer.name.clone());
+    let of_result = |index: usize| {
+        let output = &graph.nodes()[index].output[0];
+        let clamp = links.only_reader(&layer.name) == Some(index) && formulas.is_absorbed(&layer.name);
+        clamp || formulas.has(output) && formulas.root(output) == layer.name
+    };
+    let mut nodes = Vec::new();
+    let mut results = Vec::new();
+    let mut open = vec![layer.name.as_str()];
+    while let Some(name) = open.pop() {
+        let readers = links.readers(name);
+        let inside = readers.iter().filter(|&&reader| of_result(reader)).count();
+        if inside == readers.len() && !links.leaves(name) {
+            for &reader in readers {
+                if !nodes.contains(&reader) {
+                    nodes.push(reader);
+                    open.push(&graph.nodes()[reader].output[0]);
+                }
+            }
+        } else if inside > 0 || results.len() == 1 {
+            return plain;
+        } else {
+            results.push(name);
+        }
+    }
+    nodes.sort_unstable();
+    match results[..] {
+        [result] if !nodes.is_empty() => (nodes, result.to_owned()),
+        _ => plain,
+    }
+}
+
+/// Channels in as few parts as bring what rounding does to the model's results, now `harm`, down to the aim; none where it is tolerable as
+/// it is.
+fn divide(reach: &[f32], costs: &[f64], harm: f64) -> Option<Vec<Vec<usize>>> {
+    let mut order: Vec<usize> = (0..reach.len()).collect();
+    order.sort_by(|&a, &b| reach[a].total_cmp(&reach[b]));
+    let count = order.len();
+    // Sums of costs of the first so many channels.
+    let mut sums = vec![0.0];
+    order.iter().for_each(|&channel| sums.push(sums[sums.len() - 1] + costs[channel]));
+    let cost = |from: usize, to: usize| {
+        let step = f64::from(reach[order[to - 1]]) / 255.0;
+        step * step * ROUNDING * (sums[to] - sums[from])
+    };
+    if harm <= TOLERABLE {
+        return None;
+    }
+    // What an error here does there.
+    let gain = harm / cost(0, count).max(f64::MIN_POSITIVE);
+    // least[parts][to]: the least cost of the first `to` channels in so many parts, and where the last of them begins.
+    let mut least = vec![(0..=count).map(|to| (if to == 0 { 0.0 } else { cost(0, to) }, 0)).collect::<Vec<_>>()];
+    for parts in 1..PARTS.min(count) {
+        let before = &least[parts - 1];
+        let best = |to: usize| {
+            let tries = (parts..to).map(|from| (before[from].0 + cost(from, to), from));
+            tries.min_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((f64::INFINITY, 0))
+        };
+        least.push((0..=count).map(best).collect());
+    }
+    let enough = least.iter().position(|least| least[count].0 * gain <= AIM).unwrap_or(least.len() - 1);
+    let (mut cuts, mut to) = (Vec::new(), count);
+    for parts in (0..=enough).rev() {
+        let from = least[parts][to].1;
+        let mut part = order[from..to].to_vec();
+        part.sort_unstable();
+        cuts.push(part);
+        to = from;
+    }
+    cuts.reverse();
+    (cuts.len() > 1).then_some(cuts)
+}
+
+/// The nodes of all parts, and what joins them.
+fn write(graph: &mut OnnxGraph, site: &Site) -> Vec<NodeProto> {
+    let mut nodes = Vec::new();
+    let mut joined = Vec::new();
+    for (number, channels) in site.parts.iter().enumerate() {
+        let named = |name: &str| format!("{name}.part{number}");
+        let made: Vec<String> = site.nodes().map(|index| graph.nodes()[index].output[0].clone()).collect();
+        for index in site.nodes() {
+            let mut node = graph.nodes()[index].clone();
+            node.name = named(&node.output[0]);
+            node.output[0] = named(&node.output[0]);
+            for input in &mut node.input {
+                if made.contains(input) {
+                    *input = named(input);
+                }
+            }
+            if index == site.maker.node || index == site.reader.node {
+                for place in 1..node.input.len() {
+                    if let Some(part) = graph.floats(&node.input[place]).map(|all| rows(&all, channels)) {
+                        node.input[place] = graph.set_floats(&named(&node.input[place]), &part);
+                    }
+                }
+            }
+            if index == site.reader.node {
+                node.attribute.retain(|attribute| attribute.name != "group");
+                node.attribute.push(int_attribute("group", channels.len() as i64));
+            }
+            nodes.push(node);
+        }
+        joined.push(named(&site.result));
+    }
+    let order: Vec<usize> = site.parts.iter().flatten().copied().collect();
+    let names: Vec<&str> = joined.iter().map(String::as_str).collect();
+    let output = &site.result;
+    let sorted = format!("{output}.by_range");
+    nodes.push(node("Concat", &sorted, &names, vec![int_attribute("axis", 1)]));
+    // Back into the order that whoever reads it knows.
+    let mut places = vec![0i64; order.len()];
+    order.iter().enumerate().for_each(|(place, &channel)| places[channel] = place as i64);
+    let indices = graph.set_integers(&format!("{output}.order"), &places);
+    nodes.push(node("Gather", output, &[&sorted, &indices], vec![int_attribute("axis", 1)]));
+    nodes
+}
+
+/// Some of a constant's rows.
+pub fn rows(all: &Floats, rows: &[usize]) -> Floats {
+    let each = all.values.len() / all.shape.first().copied().unwrap_or(1).max(1);
+    let values = rows.iter().flat_map(|&row| all.values[row * each..][..each].iter().copied()).collect();
+    let mut shape = all.shape.clone();
+    shape[0] = rows.len();
+    Floats { shape, values }
+}
