@@ -42,14 +42,7 @@ impl GraphBuilder {
 
     /// Adds a node of one output, which bears the node's name; returns it.
     pub fn node(&mut self, op: &str, name: &str, inputs: &[&str], attributes: Vec<AttributeProto>) -> String {
-        self.graph.node.push(NodeProto {
-            input: inputs.iter().map(|&input| input.to_owned()).collect(),
-            output: vec![name.to_owned()],
-            name: name.to_owned(),
-            op_type: op.to_owned(),
-            attribute: attributes,
-            ..NodeProto::default()
-        });
+        self.graph.node.push(node(op, name, inputs, attributes));
         name.to_owned()
     }
 
@@ -62,13 +55,7 @@ impl GraphBuilder {
 
     fn constant(&mut self, name: &str, shape: &[usize], kind: DataType, raw_data: Vec<u8>) -> String {
         if !self.graph.initializer.iter().any(|tensor| tensor.name == name) {
-            self.graph.initializer.push(TensorProto {
-                dims: shape.iter().map(|&size| size as i64).collect(),
-                data_type: kind as i32,
-                name: name.to_owned(),
-                raw_data,
-                ..TensorProto::default()
-            });
+            self.graph.initializer.push(tensor(name, shape, kind, raw_data));
         }
         name.to_owned()
     }
@@ -174,6 +161,29 @@ pub fn onnx_weights<T: Copy>(conv: &Convolution, weight: &[T]) -> (Vec<usize>, V
         }
     }
     (vec![outputs, inputs, height, width], values)
+}
+
+/// A node of one output, which bears the node's name.
+pub fn node(op: &str, name: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
+    NodeProto {
+        input: inputs.iter().map(|&input| input.to_owned()).collect(),
+        output: vec![name.to_owned()],
+        name: name.to_owned(),
+        op_type: op.to_owned(),
+        attribute,
+        ..NodeProto::default()
+    }
+}
+
+/// A constant.
+pub fn tensor(name: &str, shape: &[usize], kind: DataType, raw_data: Vec<u8>) -> TensorProto {
+    TensorProto {
+        dims: shape.iter().map(|&size| size as i64).collect(),
+        data_type: kind as i32,
+        name: name.to_owned(),
+        raw_data,
+        ..TensorProto::default()
+    }
 }
 
 /// An attribute of one whole number.

@@ -105,21 +105,15 @@ impl Planner<'_> {
             || node.output.first().is_some_and(|output| self.formulas.has(output))
     }
 
-    /// Whether the node goes on with the function that a tensor is of its root.
-    fn continues(&self, index: usize, tensor: &str) -> bool {
-        let output = self.graph.nodes()[index].output.first();
-        let output = output.filter(|output| self.formulas.has(output));
-        output.is_some_and(|output| self.formulas.root(output) == self.formulas.root(tensor))
-    }
-
     fn is_rounded(&self, tensor: &str) -> bool {
         if self.formulas.is_absorbed(tensor) {
             return false;
         }
         let read = self.links.readers(tensor).iter().any(|&reader| {
-            let takes = self.graph.nodes()[reader].input.first().is_some_and(|first| first == tensor)
-                || !MOVING.contains(&self.graph.nodes()[reader].op_type.as_str());
-            self.inner[reader] && takes && self.is_integer(reader) && !self.continues(reader, tensor)
+            let node = &self.graph.nodes()[reader];
+            let takes =
+                node.input.first().is_some_and(|first| first == tensor) || !MOVING.contains(&node.op_type.as_str());
+            self.inner[reader] && takes && self.is_integer(reader) && !self.formulas.continues(node, tensor)
         });
         let root = !self.formulas.has(tensor);
         let made = self.links.producer(tensor).is_some_and(|producer| {

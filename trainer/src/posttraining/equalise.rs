@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use super::borders::Borders;
 use super::graph::{Floats, Links, OnnxGraph};
 use super::importance::Moments;
-use super::layer::{Form, Layer};
+use super::layer::Layer;
 
 /// What keeps channels apart and commutes with making them larger.
 const HOMOGENEOUS: [&str; 6] = ["Relu", "LeakyRelu", "MaxPool", "AveragePool", "GlobalAveragePool", "Identity"];
@@ -21,13 +21,13 @@ const MOST: f32 = 256.0;
 pub fn equalise(graph: &mut OnnxGraph, borders: &Borders, moments: &HashMap<String, Moments>) -> usize {
     let links = graph.links();
     let mut changed = 0;
-    for maker in borders.layers.iter().filter(|layer| is_convolution(layer)) {
+    for maker in borders.layers.iter().filter(|layer| layer.is_convolution()) {
         let Some(readers) = readers(graph, &links, borders, maker) else { continue };
         let Some(reach) = moments.get(&maker.name).map(|moments| moments.reach.clone()) else { continue };
         if reach.len() != maker.outputs {
             continue;
         }
-        let depthwise = readers.iter().all(|reader| reader.groups == reader.outputs && reader.groups > 1);
+        let depthwise = readers.iter().all(|reader| reader.is_depthwise());
         let largest = reach.iter().fold(0.0f32, |a, b| a.max(*b));
         let power = if depthwise { 1.0 } else { 0.5 };
         let factor = |reach: &f32| (largest / reach.max(largest / MOST)).max(1.0).powf(power);
@@ -37,10 +37,6 @@ pub fn equalise(graph: &mut OnnxGraph, borders: &Borders, moments: &HashMap<Stri
         changed += 1;
     }
     changed
-}
-
-fn is_convolution(layer: &Layer) -> bool {
-    matches!(layer.form, Form::Convolution { .. })
 }
 
 /// The layers that read what a layer makes, if nothing else does and all in between keeps channels apart.
@@ -53,7 +49,7 @@ fn readers<'a>(graph: &OnnxGraph, links: &Links, borders: &'a Borders, maker: &L
         }
         for &reader in links.readers(&name) {
             if let Some(layer) = borders.layers.iter().find(|layer| layer.node == reader) {
-                if !is_convolution(layer) || layer.input != name {
+                if !layer.is_convolution() || layer.input != name {
                     return None;
                 }
                 found.push(layer);

@@ -84,6 +84,16 @@ impl Formulas {
         self.formulas.contains_key(tensor)
     }
 
+    /// Whether a tensor is a function of just this one.
+    pub fn is_function_of(&self, tensor: &str, root: &str) -> bool {
+        self.formulas.get(tensor).is_some_and(|formula| formula.of == root)
+    }
+
+    /// Whether a node goes on with the function that a tensor is of its root.
+    pub fn continues(&self, node: &NodeProto, tensor: &str) -> bool {
+        node.output.first().is_some_and(|output| self.is_function_of(output, self.root(tensor)))
+    }
+
     /// Whether a tensor is clamped before anybody sees it.
     pub fn is_absorbed(&self, tensor: &str) -> bool {
         self.absorbed.contains(tensor)

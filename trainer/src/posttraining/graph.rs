@@ -6,6 +6,8 @@ use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
 
+use crate::export::onnx::tensor;
+
 /// A constant of floats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Floats {
@@ -137,6 +139,13 @@ impl OnnxGraph {
         &mut self.graph.node
     }
 
+    /// Puts other nodes where some stood, by their places.
+    pub fn replace_nodes(&mut self, mut others: HashMap<usize, Vec<NodeProto>>) {
+        let nodes = std::mem::take(&mut self.graph.node).into_iter().enumerate();
+        let nodes = nodes.flat_map(|(index, node)| others.remove(&index).unwrap_or_else(|| vec![node]));
+        self.graph.node = nodes.collect();
+    }
+
     /// Names of the inputs, constants left out.
     pub fn inputs(&self) -> impl Iterator<Item = &str> {
         self.graph.input.iter().map(|input| input.name.as_str())
@@ -189,13 +198,7 @@ impl OnnxGraph {
     }
 
     fn set(&mut self, name: &str, shape: &[usize], kind: DataType, raw_data: Vec<u8>) -> String {
-        let tensor = TensorProto {
-            dims: shape.iter().map(|&size| size as i64).collect(),
-            data_type: kind as i32,
-            name: name.to_owned(),
-            raw_data,
-            ..TensorProto::default()
-        };
+        let tensor = tensor(name, shape, kind, raw_data);
         match self.places.get(name) {
             Some(&place) => self.graph.initializer[place] = tensor,
             None => {
@@ -271,18 +274,6 @@ pub fn float(node: &NodeProto, name: &str, default: f32) -> f32 {
 /// An attribute that is a list of integers.
 pub fn ints<'a>(node: &'a NodeProto, name: &str) -> Option<&'a [i64]> {
     attribute(node, name).map(|attribute| &attribute.ints[..])
-}
-
-/// A node of one output.
-pub fn node(op: &str, output: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
-    NodeProto {
-        input: inputs.iter().map(|&input| input.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        name: output.to_owned(),
-        op_type: op.to_owned(),
-        attribute,
-        ..NodeProto::default()
-    }
 }
 
 /// An attribute that is a word.

@@ -101,15 +101,12 @@ pub fn uses(
         let mut seen = Vec::new();
         while let Some(index) = open.pop() {
             let output = &graph.nodes()[index].output[0];
-            if seen.contains(&index) || !formulas.has(output) || formulas.root(output) != tensor || inner(output) {
+            if seen.contains(&index) || !formulas.is_function_of(output, tensor) || inner(output) {
                 continue;
             }
             seen.push(index);
             let readers = links.readers(output);
-            let goes_on = |reader: &usize| {
-                let next = &graph.nodes()[*reader].output[0];
-                formulas.has(next) && formulas.root(next) == tensor
-            };
+            let goes_on = |reader: &usize| formulas.is_function_of(&graph.nodes()[*reader].output[0], tensor);
             if links.leaves(output) || !readers.iter().all(goes_on) {
                 return true;
             }
@@ -118,16 +115,12 @@ pub fn uses(
         false
     });
     // Of the tensor itself, and of what it is the root of.
-    let made = borders.rounded.iter().filter(|name| formulas.has(name) && formulas.root(name) == tensor);
+    let made = borders.rounded.iter().filter(|name| formulas.is_function_of(name, tensor));
     for seen in std::iter::once(tensor).chain(made.map(String::as_str)) {
-        let continues = |reader: usize| {
-            let output = graph.nodes()[reader].output.first();
-            output.is_some_and(|output| formulas.has(output) && formulas.root(output) == formulas.root(seen))
-        };
-        let readers: Vec<usize> = links.readers(seen).iter().copied().filter(|&reader| !continues(reader)).collect();
         let map = if seen == tensor { std::sync::Arc::new(|x| x) as Map } else { formulas.map(seen) };
         let mut plain = links.leaves(seen) || behind && seen == tensor;
-        for reader in readers {
+        let others = links.readers(seen).iter().filter(|&&reader| !formulas.continues(&graph.nodes()[reader], seen));
+        for &reader in others {
             match borders.layers.iter().find(|layer| layer.node == reader) {
                 Some(layer) => match costs(graph, layer, moments) {
                     Some(costs) => all.push(Use { map: map.clone(), costs }),

@@ -114,6 +114,16 @@ impl Layer {
         }
     }
 
+    /// Whether it is a convolution.
+    pub fn is_convolution(&self) -> bool {
+        matches!(self.form, Form::Convolution { .. })
+    }
+
+    /// Whether it is a convolution of every channel by itself.
+    pub fn is_depthwise(&self) -> bool {
+        self.is_convolution() && self.groups > 1 && self.groups == self.outputs
+    }
+
     /// The group of an output channel.
     pub fn group(&self, output: usize) -> usize {
         output / (self.outputs / self.groups)

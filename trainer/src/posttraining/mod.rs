@@ -230,7 +230,7 @@ pub fn prepare<'a>(
         refine(&graph, &borders, &scales, &sizes, show, &mut integers)?;
     }
     say("rounding one tensor after another, to see what is better left in floats");
-    let harms = sensitivity::rank(&graph, &borders, &scales, &integers, &sizes, show)?;
+    let harms = sensitivity::rank(&graph, &borders, &scales, &sizes, show)?;
     let work = sensitivity::work(&borders, &sizes);
     Ok(Prepared { graph, show, sizes, borders, found, integers, harms, work, least_harm: options.harm, changes })
 }
@@ -245,7 +245,7 @@ fn harms(
     let Plan { formulas, sizes, borders } = plan;
     let found = calibrate(graph, formulas, borders, known, sizes, show)?;
     let scales: Vec<_> = found.iter().map(|found| found.scale).collect();
-    sensitivity::rank(graph, borders, &scales, &nearest(graph, borders), sizes, show)
+    sensitivity::rank(graph, borders, &scales, sizes, show)
 }
 
 /// Whether tensors reach about as far as one another.

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use tract_onnx::pb::{AttributeProto, NodeProto};
 
 use super::QuantiseError;
-use super::graph::{Floats, OnnxGraph, int, ints, node as make};
-use crate::export::onnx::{int as int_attribute, text as text_attribute};
+use super::graph::{Floats, OnnxGraph, int, ints};
+use crate::export::onnx::{int as int_attribute, node as make, text as text_attribute};
 
 /// The operator set that is written where the model's own is older.
 const OPSET: i64 = 13;

@@ -73,9 +73,9 @@ impl Distribution {
     fn noise(&self, scale: Scale, maps: &[Map]) -> f64 {
         let uses = maps.iter().zip(&self.images).zip(&self.uses);
         uses.map(|((map, image), values)| {
-            let table: Vec<f32> = (0..=255).map(|byte| map(real(scale, byte))).collect();
+            let table: Vec<f32> = (0..=255u8).map(|byte| map(scale.real(f32::from(byte)))).collect();
             let error = |(image, (value, cost)): (&f32, &(f32, f64))| {
-                f64::from(table[byte(scale, *value)] - image).powi(2) * cost
+                f64::from(table[scale.stored(*value) as usize] - image).powi(2) * cost
             };
             image.iter().zip(values).map(error).sum::<f64>()
         })
@@ -90,7 +90,7 @@ impl Distribution {
         let mut mass = [0.0f64; 256];
         let mut bins = [0.0f64; 256];
         for (value, count) in values {
-            let byte = byte(scale, *value);
+            let byte = scale.stored(*value) as usize;
             if *value >= low && *value <= high {
                 mass[byte] += count;
                 bins[byte] += 1.0;
@@ -102,21 +102,13 @@ impl Distribution {
         let mut sum = 0.0;
         for (value, count) in values {
             let outside = *value < low || *value > high;
-            let at = if outside { edge(*value) } else { byte(scale, *value) };
+            let at = if outside { edge(*value) } else { scale.stored(*value) as usize };
             let p = count / total;
             let q = if bins[at] > 0.0 { mass[at] / bins[at] / inside.max(1.0) } else { 1e-9 };
             sum += p * (p / q.max(1e-12)).ln();
         }
         sum
     }
-}
-
-fn real(scale: Scale, byte: usize) -> f32 {
-    scale.scale * (byte as f32 - f32::from(scale.zero))
-}
-
-fn byte(scale: Scale, value: f32) -> usize {
-    ((value / scale.scale).round_ties_even() + f32::from(scale.zero)).clamp(0.0, 255.0) as usize
 }
 
 /// The best range for a tensor: from what `seen` has seen, by the error on what `unseen` has seen. Both have an observer for each of

@@ -9,7 +9,6 @@ use retort::tensor::Port;
 
 use super::borders::Borders;
 use super::graph::OnnxGraph;
-use super::rounding::Integers;
 use super::watch::{Show, watch};
 use super::write::{Extent, qdq, rounded_name};
 use crate::quantise::Scale;
@@ -96,7 +95,6 @@ pub fn rank(
     graph: &OnnxGraph,
     borders: &Borders,
     scales: &[Scale],
-    integers: &[Integers],
     sizes: &HashMap<String, usize>,
     show: Show<'_>,
 ) -> Result<Vec<Harm>, retort::Error> {
@@ -106,7 +104,7 @@ pub fn rank(
     let float = run(graph)?;
     let mut ranked = Vec::new();
     for place in (0..borders.rounded.len()).filter(|&place| borders.scale_of[place] == place) {
-        let rounded = run(&qdq(graph, borders, scales, integers, &Alone { borders, place }))?;
+        let rounded = run(&qdq(graph, borders, scales, &[], &Alone { borders, place }))?;
         ranked.push(Harm { place, noise: mean_noise(&float, &rounded) });
     }
     ranked.sort_by(|a, b| b.noise.total_cmp(&a.noise));

@@ -11,10 +11,10 @@ use tract_onnx::pb::NodeProto;
 
 use super::borders::Borders;
 use super::formula::Formulas;
-use super::graph::{Floats, Links, OnnxGraph, node};
+use super::graph::{Floats, Links, OnnxGraph};
 use super::importance::{Moments, costs};
-use super::layer::{Form, Layer};
-use crate::export::onnx::int as int_attribute;
+use super::layer::Layer;
+use crate::export::onnx::{int as int_attribute, node};
 
 /// Most parts of a convolution.
 const PARTS: usize = 8;
@@ -71,12 +71,7 @@ pub fn split(
         nodes.iter().for_each(|&node| drop(replaced.insert(node, Vec::new())));
         replaced.insert(last, parts);
     }
-    let nodes = std::mem::take(graph.nodes_mut());
-    *graph.nodes_mut() = nodes
-        .into_iter()
-        .enumerate()
-        .flat_map(|(index, node)| replaced.remove(&index).unwrap_or_else(|| vec![node]))
-        .collect();
+    graph.replace_nodes(replaced);
     graph.drop_unread();
     sites.into_iter().map(|site| site.tensor).collect()
 }
@@ -91,10 +86,8 @@ fn site(
     harm: &dyn Fn(&str) -> f64,
     reader: &Layer,
 ) -> Option<Site> {
-    let depthwise =
-        reader.groups > 1 && reader.groups == reader.outputs && matches!(reader.form, Form::Convolution { .. });
     let tensor = &reader.input;
-    if !depthwise || links.only_reader(tensor).is_none() {
+    if !reader.is_depthwise() || links.only_reader(tensor).is_none() {
         return None;
     }
     let root = formulas.root(tensor);
@@ -124,7 +117,7 @@ fn site(
         let output = &graph.nodes()[index].output[0];
         (formulas.root(output) == root || *output == root) && inside(output) && !links.leaves(output)
     });
-    let dense = maker.groups == 1 && matches!(maker.form, Form::Convolution { .. }) && maker.outputs == reader.outputs;
+    let dense = maker.groups == 1 && maker.is_convolution() && maker.outputs == reader.outputs;
     if !element_wise || !inside(&maker.name) || !dense || links.leaves(&maker.name) {
         return None;
     }
@@ -142,7 +135,7 @@ fn activation(graph: &OnnxGraph, links: &Links, formulas: &Formulas, layer: &Lay
     let of_result = |index: usize| {
         let output = &graph.nodes()[index].output[0];
         let clamp = links.only_reader(&layer.name) == Some(index) && formulas.is_absorbed(&layer.name);
-        clamp || formulas.has(output) && formulas.root(output) == layer.name
+        clamp || formulas.is_function_of(output, &layer.name)
     };
     let mut nodes = Vec::new();
     let mut results = Vec::new();
@@ -228,15 +221,10 @@ fn write(graph: &mut OnnxGraph, site: &Site) -> Vec<NodeProto> {
                 }
             }
             if index == site.maker.node || index == site.reader.node {
-                for place in 1..node.input.len() {
-                    if let Some(part) = graph.floats(&node.input[place]).map(|all| rows(&all, channels)) {
-                        node.input[place] = graph.set_floats(&named(&node.input[place]), &part);
-                    }
-                }
+                narrow(graph, &mut node, channels, &named);
             }
             if index == site.reader.node {
-                node.attribute.retain(|attribute| attribute.name != "group");
-                node.attribute.push(int_attribute("group", channels.len() as i64));
+                set_groups(&mut node, channels.len());
             }
             nodes.push(node);
         }
@@ -255,8 +243,23 @@ fn write(graph: &mut OnnxGraph, site: &Site) -> Vec<NodeProto> {
     nodes
 }
 
+/// Gives a convolution the weights and biases of some of its output channels, as constants of other names.
+pub fn narrow(graph: &mut OnnxGraph, node: &mut NodeProto, channels: &[usize], named: &dyn Fn(&str) -> String) {
+    for input in node.input.iter_mut().skip(1) {
+        if let Some(part) = graph.floats(input).map(|all| rows(&all, channels)) {
+            *input = graph.set_floats(&named(input), &part);
+        }
+    }
+}
+
+/// Makes a convolution one of so many groups.
+pub fn set_groups(node: &mut NodeProto, groups: usize) {
+    node.attribute.retain(|attribute| attribute.name != "group");
+    node.attribute.push(int_attribute("group", groups as i64));
+}
+
 /// Some of a constant's rows.
-pub fn rows(all: &Floats, rows: &[usize]) -> Floats {
+fn rows(all: &Floats, rows: &[usize]) -> Floats {
     let each = all.values.len() / all.shape.first().copied().unwrap_or(1).max(1);
     let values = rows.iter().flat_map(|&row| all.values[row * each..][..each].iter().copied()).collect();
     let mut shape = all.shape.clone();

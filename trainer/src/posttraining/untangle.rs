@@ -4,20 +4,17 @@ use std::collections::HashMap;
 
 use tract_onnx::pb::NodeProto;
 
-use super::graph::{OnnxGraph, int, node};
+use super::graph::{OnnxGraph, int};
 use super::layer::Layer;
-use super::split::rows;
-use crate::export::onnx::int as int_attribute;
+use super::split::{narrow, set_groups};
+use crate::export::onnx::{int as int_attribute, node};
 
 /// Moves every such join behind the convolution; `channels` says how many channels a tensor has. Returns how many were moved.
 pub fn untangle(graph: &mut OnnxGraph, channels: &dyn Fn(&str) -> Option<usize>) -> usize {
     let links = graph.links();
     let mut replaced: HashMap<usize, Vec<NodeProto>> = HashMap::new();
     for index in 0..graph.nodes().len() {
-        let Some(layer) = Layer::of(graph, index).filter(|layer| layer.groups > 1 && layer.groups == layer.outputs)
-        else {
-            continue;
-        };
+        let Some(layer) = Layer::of(graph, index).filter(Layer::is_depthwise) else { continue };
         let Some(join) = links.producer(&layer.input).filter(|_| links.only_reader(&layer.input).is_some()) else {
             continue;
         };
@@ -36,13 +33,8 @@ pub fn untangle(graph: &mut OnnxGraph, channels: &dyn Fn(&str) -> Option<usize>)
             let mut part = graph.nodes()[index].clone();
             let name = format!("{}.of{number}", layer.name);
             part.input[0].clone_from(input);
-            for place in 1..part.input.len() {
-                if let Some(some) = graph.floats(&part.input[place]).map(|all| rows(&all, &mine)) {
-                    part.input[place] = graph.set_floats(&format!("{name}.{place}"), &some);
-                }
-            }
-            part.attribute.retain(|attribute| attribute.name != "group");
-            part.attribute.push(int_attribute("group", count as i64));
+            narrow(graph, &mut part, &mine, &|constant| format!("{constant}.of{number}"));
+            set_groups(&mut part, count);
             part.output[0].clone_from(&name);
             part.name.clone_from(&name);
             parts.push(part);
@@ -54,9 +46,7 @@ pub fn untangle(graph: &mut OnnxGraph, channels: &dyn Fn(&str) -> Option<usize>)
         replaced.insert(join, Vec::new());
     }
     let count = replaced.len() / 2;
-    let nodes = std::mem::take(graph.nodes_mut()).into_iter().enumerate();
-    *graph.nodes_mut() =
-        nodes.flat_map(|(index, node)| replaced.remove(&index).unwrap_or_else(|| vec![node])).collect();
+    graph.replace_nodes(replaced);
     graph.drop_unread();
     count
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use tract_onnx::pb::NodeProto;
 
 use super::borders::Borders;
-use super::graph::{Floats, OnnxGraph, node};
+use super::graph::{Floats, OnnxGraph};
 use super::layer::Layer;
 use super::rounding::Integers;
-use crate::export::onnx::int as int_attribute;
+use crate::export::onnx::{int as int_attribute, node};
 use crate::quantise::Scale;
 
 /// The largest bias, in units of input scale times weight scale: far enough from the end of 32 bits for sums.

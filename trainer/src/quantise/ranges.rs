@@ -52,8 +52,17 @@ impl Scale {
 
     /// What a real becomes: the nearest that a byte stands for.
     pub fn round(self, real: f32) -> f32 {
-        let zero = f32::from(self.zero);
-        self.scale * (((real / self.scale).round_ties_even() + zero).clamp(0.0, 255.0) - zero)
+        self.real(self.stored(real))
+    }
+
+    /// The byte of a real, as a whole number.
+    pub fn stored(self, real: f32) -> f32 {
+        ((real / self.scale).round_ties_even() + f32::from(self.zero)).clamp(0.0, 255.0)
+    }
+
+    /// What a byte stands for.
+    pub fn real(self, stored: f32) -> f32 {
+        self.scale * (stored - f32::from(self.zero))
     }
 
     /// The reals that bytes 0 and 255 stand for.

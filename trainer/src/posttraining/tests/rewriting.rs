@@ -1,9 +1,12 @@
 //! What is rewritten before anything is rounded computes what it computed.
 
+use std::collections::HashMap;
+
 use super::models::{Maker, difference, image, outputs, pictures};
 use crate::export::onnx::{int, ints};
 use crate::posttraining::calibrate::moments;
 use crate::posttraining::graph::OnnxGraph;
+use crate::posttraining::importance::Moments;
 use crate::posttraining::watch::{Show, floats_of};
 use crate::posttraining::{Plan, equalise, opset, split, tidy, untangle};
 
@@ -74,17 +77,22 @@ fn disparate(activation: impl Fn(&mut Maker, &str, &str) -> String) -> OnnxGraph
     decoded(&maker.finish(&x, 5))
 }
 
+/// What the channels of a graph hold, for some pictures.
+fn studied(graph: &OnnxGraph, plan: &Plan) -> HashMap<String, Moments> {
+    let (image, pictures) = (image(), pictures(4));
+    let show = Show { image: &image, pictures: &pictures };
+    moments(graph, &plan.borders, &plan.sizes, show).expect("it runs")
+}
+
 #[test]
 fn channels_are_brought_to_one_range_behind_a_relu() {
     let before = disparate(|maker, name, x| maker.node("LeakyRelu", name, &[x], Vec::new()));
-    let (image, pictures) = (image(), pictures(4));
-    let show = Show { image: &image, pictures: &pictures };
     let plan = Plan::new(&before, &|_| false);
-    let known = moments(&before, &plan.borders, &plan.sizes, show).expect("it runs");
+    let known = studied(&before, &plan);
     let mut after = before.clone();
     assert_eq!(equalise::equalise(&mut after, &plan.borders, &known), 2);
     assert!(difference(&outputs(&before), &outputs(&after)) < 1e-5);
-    let known = moments(&after, &plan.borders, &plan.sizes, show).expect("it runs");
+    let known = studied(&after, &plan);
     let reach = &known["dense"].reach;
     let (least, most) = reach.iter().fold((f32::MAX, 0.0f32), |(a, b), reach| (a.min(*reach), b.max(*reach)));
     assert!(most / least < 20.0, "{reach:?}");
@@ -93,10 +101,8 @@ fn channels_are_brought_to_one_range_behind_a_relu() {
 #[test]
 fn channels_get_scales_of_their_own_where_they_cannot_be_brought_to_one() {
     let before = disparate(Maker::silu);
-    let (image, pictures) = (image(), pictures(4));
-    let show = Show { image: &image, pictures: &pictures };
     let plan = Plan::new(&before, &|_| false);
-    let known = moments(&before, &plan.borders, &plan.sizes, show).expect("it runs");
+    let known = studied(&before, &plan);
     let mut after = before.clone();
     assert_eq!(equalise::equalise(&mut after, &plan.borders, &known), 0);
     let tolerable = split::split(&mut after, &plan.formulas, &plan.borders, &known, &|_| 0.0);
