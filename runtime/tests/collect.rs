@@ -48,7 +48,7 @@ fn doubtful_pictures_are_kept_with_lines_that_name_them() {
     // All scores are within such a band.
     let output = collect(&["--unsure", "0.9", "--score", "0.5", "--blur"]);
     assert!(output.status.success(), "{}", words(&output.stderr));
-    assert!(words(&output.stderr).starts_with("note: only frames in which it is unsure"));
+    assert!(words(&output.stderr).starts_with("note: no frame is kept for being unlike"));
     let counts: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let kept = counts["kept"].as_u64().expect("a number");
     assert!(kept >= 1 && counts["unsure"] == kept && counts["unlike"] == 0, "{counts}");
@@ -73,7 +73,7 @@ fn doubtful_pictures_are_kept_with_lines_that_name_them() {
     assert_eq!(std::fs::read_to_string(out.join("detections.jsonl")).expect("lines"), lines);
 
     // Nothing is wanted that this model could tell.
-    assert_eq!(collect(&["--unsure", "0"]).status.code(), Some(1));
+    assert_eq!(collect(&["--unsure", "0", "--no-tracks"]).status.code(), Some(1));
     assert_eq!(collect(&["--quota", "much"]).status.code(), Some(2));
 }
 
@@ -97,4 +97,53 @@ fn near_copies_are_left_out() {
     let output = run(&[&arguments[..], &["--every", "2", "--json"]].concat());
     let counts: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(counts["looked"], 2);
+}
+
+/// A picture as a frame of Y4M, full colour (BT.601).
+fn y4m_frame(picture: &image::RgbImage) -> Vec<u8> {
+    let weights =
+        [[16.0, 65.738, 129.057, 25.064], [128.0, -37.945, -74.494, 112.439], [128.0, 112.439, -94.154, -18.285]];
+    let plane = |[offset, r, g, b]: [f64; 4]| {
+        picture.pixels().map(move |pixel| {
+            let [red, green, blue] = pixel.0.map(f64::from);
+            (offset + (r * red + g * green + b * blue) / 256.0).round() as u8
+        })
+    };
+    b"FRAME\n".iter().copied().chain(weights.into_iter().flat_map(plane)).collect()
+}
+
+#[test]
+fn objects_are_followed_along_a_film_and_missed_where_they_vanish() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (film, out) = (folder.path().join("film.y4m"), folder.path().join("kept"));
+    let shapes = image::open(models().join("samples/shapes-1.png")).expect("a picture").into_rgb8();
+    let [red, green, blue] =
+        [0, 1, 2].map(|c| shapes.pixels().map(|p| u64::from(p.0[c])).sum::<u64>() / shapes.len() as u64 * 3);
+    let empty =
+        image::RgbImage::from_pixel(shapes.width(), shapes.height(), image::Rgb([red, green, blue].map(|c| c as u8)));
+    let mut bytes = format!("YUV4MPEG2 W{} H{} F10:1 C444\n", shapes.width(), shapes.height()).into_bytes();
+    for picture in [&shapes, &shapes, &shapes, &shapes, &empty, &empty, &shapes] {
+        bytes.extend(y4m_frame(picture));
+    }
+    std::fs::write(&film, bytes).expect("written");
+    let model = models().join("shapes-128.onnx");
+
+    let output = run(&["detect", text(&model), text(&film), "--json", "--track"]);
+    let lines: Vec<Value> =
+        words(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let numbers = |line: &Value| -> Vec<u64> {
+        line["detections"].as_array().expect("a list").iter().filter_map(|d| d["track"].as_u64()).collect()
+    };
+    assert!(numbers(&lines[0]).len() > 2 && numbers(&lines[4]).is_empty(), "{lines:?}");
+    for line in [1, 2, 3, 6] {
+        assert_eq!(numbers(&lines[line]), numbers(&lines[0]), "frame {}", line + 1);
+    }
+
+    let output =
+        run(&["collect", text(&film), "--model", text(&model), "--out", text(&out), "--unsure", "0", "--json"]);
+    let counts: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&counts["kept"], &counts["contradicted"]), (&Value::from(1), &Value::from(1)), "{counts}");
+    let line = std::fs::read_to_string(out.join("detections.jsonl")).expect("lines");
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!((&line["frame"], &line["why"]), (&Value::from(5), &serde_json::json!(["contradicted"])));
 }

@@ -8,6 +8,7 @@ use retort::source::{Film, Source, Stop, Synthetic};
 use retort::vision::detector::Detection;
 use retort::vision::geometry::Rect;
 use retort::vision::latency::Latency;
+use retort::vision::tracking::{Tracker, TrackerOptions};
 use retort_alloc_count::{CountingAllocator, requests_during};
 
 #[global_allocator]
@@ -36,13 +37,21 @@ const FRAME: &[u8] = b"FRAME\nabcdefghabcd";
 
 fn report_each(source: &mut dyn Source, sink: &mut dyn Sink, frames: usize) {
     let rect = Rect { left: 0.5, top: 0.25, right: 3.0, bottom: 2.0 };
-    let detections = [Detection { class: 0, score: 0.91, rect }; 20];
+    let detections = [Detection { class: 0, score: 0.91, rect, track: None }; 20];
     for number in 0..frames {
         let shot = source.next_shot().unwrap().unwrap();
         let findings = Findings::Detections(&detections);
         // Numbers of as many digits, so that lines are as long.
         let number = 1000 + number as u64;
-        let report = Report { number, shot, findings, novelty: Some(1.37), classes: &[], latency: Latency::default() };
+        let report = Report {
+            number,
+            shot,
+            findings,
+            novelty: Some(1.37),
+            contradicts: false,
+            classes: &[],
+            latency: Latency::default(),
+        };
         sink.take(&report).unwrap();
     }
 }
@@ -60,8 +69,9 @@ impl std::io::Write for Nowhere {
     }
 }
 
+/// One test, because all threads of the program count together.
 #[test]
-fn frames_and_lines_cost_no_allocation() {
+fn neither_frames_nor_lines_nor_tracks_cost_an_allocation() {
     assert!(requests_during(|| drop(vec![1])) > 0, "the counter does not count");
     let piece = [HEADER, FRAME].concat();
     let film = Film::new("-", Y4m::open(Endless { piece, at: 0 }).unwrap(), Stop::default());
@@ -73,4 +83,25 @@ fn frames_and_lines_cost_no_allocation() {
             assert_eq!(requests_during(|| report_each(source.as_mut(), sink.as_mut(), 100)), 0);
         }
     }
+    follow();
+}
+
+/// Objects come, cross, flicker and go; in all there are more than there is room for.
+fn follow() {
+    let mut tracker = Tracker::new(TrackerOptions { most: 64, ..TrackerOptions::default() }, 40);
+    let mut detections = Vec::with_capacity(40);
+    let requests = requests_during(|| {
+        for frame in 0..500u32 {
+            detections.clear();
+            for object in (0..40).filter(|object| (object * 7 + frame) % 11 > 2) {
+                let x = ((object * 53 + frame * (object % 5)) % 600) as f32;
+                let score = ((object * 31 + frame * 17) % 100) as f32 / 100.0;
+                let rect = Rect::around(x, (object * 11) as f32, 30.0, 60.0);
+                detections.push(Detection { class: object % 3, score, rect, track: None });
+            }
+            tracker.update(&detections, 1);
+        }
+    });
+    assert!(tracker.confirmed() > 64);
+    assert_eq!(requests, 0);
 }

@@ -50,6 +50,6 @@ impl Looker for Top {
         let novelty = if self.coverage { self.classifier.novelty() } else { None };
         let ranked = self.classifier.ranked();
         let findings = Findings::Classes(&ranked[..ranked.len().min(self.most)]);
-        Ok(Seen { findings, novelty, latency: self.classifier.latency() })
+        Ok(Seen { findings, novelty, contradicts: false, latency: self.classifier.latency() })
     }
 }

@@ -7,9 +7,11 @@ use crate::model::Fit;
 use crate::sink::Findings;
 use crate::vision::detector::Detector;
 use crate::vision::frame::Frame;
+use crate::vision::latency::Laps;
 use clap::Args;
 
 use super::capture::Capture;
+use super::follow::Following;
 use super::look::{Look, Looker, Seen, Sinks};
 use super::model::ModelArguments;
 use super::samples;
@@ -26,6 +28,7 @@ Examples:
   retort detect model.onnx photos/ --json
   retort detect model.onnx camera:0 --json --stats
   retort detect model.onnx camera:0 --json --coverage
+  retort detect model.onnx film.mp4 --json --track
   ffmpeg -i film.mkv -f yuv4mpegpipe - | retort detect model.onnx - --json
   retort detect yolox_nano.onnx photo.jpg --contract models/contracts/yolox_nano.toml --score 0.4")]
 pub struct Detect {
@@ -37,6 +40,10 @@ pub struct Detect {
     /// Report objects of this score and above, 0 to 1.
     #[arg(long, value_name = "S", value_parser = parse_fraction)]
     score: Option<f32>,
+    /// Follow objects from frame to frame, and give each a number. Objects of half the score count, too, where they go on a
+    /// track.
+    #[arg(long)]
+    track: bool,
     /// Of two objects of a class that overlap by more than this, 0 to 1, report the better only.
     #[arg(long, value_name = "I", value_parser = parse_fraction)]
     iou: Option<f32>,
@@ -49,8 +56,13 @@ impl Detect {
         self.look.model.side.get_or_insert(Fit::LONGEST);
         let mut loaded = self.look.load(Task::Detect)?;
         self.override_limits(&mut loaded.contract);
+        let limits = &mut loaded.contract.limits;
+        let following = self.track.then(|| Following::new(limits.score, limits.max_detections));
+        if self.track {
+            limits.score = Following::least(limits.score);
+        }
         let detector = Detector::new(&loaded.model, &loaded.contract)?;
-        let mut looker = Finder { detector, coverage: self.look.coverage };
+        let mut looker = Finder { detector, coverage: self.look.coverage, following, all: false };
         let mut sinks = Sinks::new(self.look.json, self.save.as_deref())?;
         self.look.each(&mut looker, &loaded, &mut sinks)
     }
@@ -62,20 +74,30 @@ impl Detect {
     }
 }
 
-/// A detector that measures novelty where that is asked for.
+/// A detector that measures novelty and follows objects where that is asked for.
 pub struct Finder {
     /// The detector.
     pub detector: Detector,
     /// Whether novelty is measured.
     pub coverage: bool,
+    /// Who follows objects.
+    pub following: Option<Following>,
+    /// Whether all detections are handed on as they come, whatever track they are on.
+    pub all: bool,
 }
 
 impl Looker for Finder {
     fn look(&mut self, frame: &Frame<'_>) -> Result<Seen<'_>, crate::Error> {
         self.detector.detect(frame)?;
         let novelty = if self.coverage { self.detector.novelty() } else { None };
-        let findings = Findings::Detections(self.detector.detections());
-        Ok(Seen { findings, novelty, latency: self.detector.latency() })
+        let mut latency = self.detector.latency();
+        let mut laps = Laps::start();
+        let found = self.detector.detections();
+        let followed = self.following.as_mut().map(|following| following.update(found, frame));
+        latency.postprocess += laps.lap();
+        let contradicts = followed.as_ref().is_some_and(|followed| followed.contradicts);
+        let detections = followed.filter(|_| !self.all).map_or(found, |followed| followed.detections);
+        Ok(Seen { findings: Findings::Detections(detections), novelty, contradicts, latency })
     }
 }
 
@@ -90,7 +112,7 @@ pub fn sample() -> anyhow::Result<()> {
         threads: Threads { threads: 1 },
         contract: None,
     };
-    Detect { look, save: Some(SAMPLE_OUTPUT.into()), score: None, iou: None }.run()
+    Detect { look, save: Some(SAMPLE_OUTPUT.into()), score: None, track: false, iou: None }.run()
 }
 
 /// Reads a number from 0 to 1.

@@ -113,6 +113,8 @@ pub struct Seen<'a> {
     pub findings: Findings<'a>,
     /// How unlike it is to what the model was taught, where that was asked for.
     pub novelty: Option<f32>,
+    /// Whether it contradicts the frames before it, as far as objects are followed.
+    pub contradicts: bool,
     /// How long it took to see.
     pub latency: Latency,
 }

@@ -12,6 +12,7 @@ mod columns;
 mod compile;
 mod detect;
 mod doctor;
+mod follow;
 mod histogram;
 mod inspect;
 mod look;

@@ -8,7 +8,7 @@ use anyhow::Context;
 use retort_alloc_count::requests;
 
 use super::capture::{Capture, OnceLost};
-use super::look::{Loaded, Looker};
+use super::look::{Loaded, Looker, Seen};
 use super::stats::{Cost, Stats};
 use crate::Error;
 use crate::sink::Report;
@@ -75,8 +75,8 @@ impl Watch<'_> {
             let seen = looker.look(&shot.frame).with_context(|| shot.name.to_string())?;
             let (latency, looked) = (seen.latency, Instant::now());
             let classes = &loaded.contract.classes;
-            let flow =
-                take(&Report { number, shot, findings: seen.findings, classes, novelty: seen.novelty, latency })?;
+            let Seen { findings, novelty, contradicts, .. } = seen;
+            let flow = take(&Report { number, shot, findings, classes, novelty, contradicts, latency })?;
             let (output, allocations) = (looked.elapsed(), requests() - before);
             stats.add(&Cost { wait, decoding, latency, output, allocations, sets_up });
             sets_up = false;

@@ -210,8 +210,9 @@ mod tests {
         let report = Report {
             number: 7,
             shot: Shot::new("camera:0", Frame::rgb(&[0; 24], 4, 2).unwrap()),
-            findings: Findings::Detections(&[Detection { class: 0, score: 0.5, rect }]),
+            findings: Findings::Detections(&[Detection { class: 0, score: 0.5, rect, track: None }]),
             novelty: Some(1.25),
+            contradicts: false,
             classes: &["dog".to_string()],
             latency: Latency::default(),
         };

@@ -55,7 +55,8 @@ impl Sink for Annotated {
                 canvas.outline(&found.rect, found.class);
             }
             for found in detections.iter().rev() {
-                let label = format!("{} {:.2}", report.class(found.class), found.score);
+                let number = found.track.map(|track| format!(" #{track}")).unwrap_or_default();
+                let label = format!("{}{number} {:.2}", report.class(found.class), found.score);
                 canvas.label(&found.rect, found.class, &label);
             }
         }
@@ -92,8 +93,9 @@ mod tests {
             let report = Report {
                 number: i as u64 + 1,
                 shot: Shot::new(name, Frame::rgb(&pixels, 30, 20).unwrap()),
-                findings: Findings::Detections(&[Detection { class: 0, score: 0.9, rect }]),
+                findings: Findings::Detections(&[Detection { class: 0, score: 0.9, rect, track: None }]),
                 novelty: None,
+                contradicts: false,
                 classes: &["a".to_string()],
                 latency: Latency::default(),
             };

@@ -71,6 +71,7 @@ impl Serialize for Each<'_> {
                     class_id: found.class,
                     score: rounded(found.score.into(), 5),
                     rect: [rect.left, rect.top, rect.width(), rect.height()].map(|pixels| rounded(pixels.into(), 2)),
+                    track: found.track,
                 }
             })),
             Findings::Classes(ranked) => serializer.collect_seq(ranked.iter().map(|entry| Class {
@@ -90,6 +91,8 @@ struct Object<'a> {
     score: f64,
     #[serde(rename = "box")]
     rect: [f64; 4],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -167,6 +170,7 @@ mod tests {
             shot: Shot::new("a.png", Frame::rgb(&pixels, 4, 2).unwrap()),
             findings,
             novelty,
+            contradicts: false,
             classes: &["person".to_string()],
             latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
         };
@@ -177,7 +181,7 @@ mod tests {
     #[test]
     fn a_line_has_the_fields_that_scripts_rely_on() {
         let rect = Rect { left: 0.5, top: 0.25, right: 3.0, bottom: 2.0 };
-        let detections = [Detection { class: 0, score: 0.91, rect }];
+        let detections = [Detection { class: 0, score: 0.91, rect, track: None }];
         assert_eq!(
             line(Findings::Detections(&detections), None),
             concat!(
@@ -187,6 +191,8 @@ mod tests {
                 "\n"
             )
         );
+        let followed = [Detection { track: Some(3), ..detections[0] }];
+        assert!(line(Findings::Detections(&followed), None).contains(r#"2.5,1.75],"track":3}]"#));
         assert!(line(Findings::Detections(&[]), None).contains(r#""detections":[]"#));
         let ranked = [Ranked { class: 0, score: 1.0 }];
         assert!(

@@ -37,6 +37,8 @@ pub struct Report<'a> {
     /// How unlike the frame is to what the model was taught, above 1 for what is like nothing of it; where that was asked
     /// for.
     pub novelty: Option<f32>,
+    /// Whether what was found contradicts the frames before; where objects are followed.
+    pub contradicts: bool,
     /// The classes' names.
     pub classes: &'a [String],
     /// How long it took.

@@ -58,16 +58,22 @@ fn write(report: &Report<'_>, text: &mut String) {
         Findings::Detections(detections) => {
             let names = detections.iter().map(|found| report.class(found.class));
             let wide = names.map(|name| name.chars().count()).max().unwrap_or(0).max("class".len());
+            let tracked = detections.iter().any(|found| found.track.is_some());
             if !detections.is_empty() {
                 let _ = writeln!(
                     text,
-                    "  {:<wide$}  score  {:>7} {:>7} {:>7} {:>7}",
-                    "class", "left", "top", "width", "height"
+                    "  {:<wide$}  score  {:>7} {:>7} {:>7} {:>7}{}",
+                    "class",
+                    "left",
+                    "top",
+                    "width",
+                    "height",
+                    if tracked { "  track" } else { "" },
                 );
             }
             for found in detections {
                 let rect = &found.rect;
-                let _ = writeln!(
+                let _ = write!(
                     text,
                     "  {:<wide$}  {:>5.2}  {:>7.1} {:>7.1} {:>7.1} {:>7.1}",
                     report.class(found.class),
@@ -77,6 +83,10 @@ fn write(report: &Report<'_>, text: &mut String) {
                     rect.width(),
                     rect.height(),
                 );
+                let _ = match found.track {
+                    Some(track) => writeln!(text, "  {track:>5}"),
+                    None => writeln!(text),
+                };
             }
         }
         Findings::Classes(ranked) => {
@@ -107,10 +117,11 @@ mod tests {
             number: 1,
             shot: Shot::new("a.png", Frame::rgb(&pixels, 4, 2).unwrap()),
             findings: Findings::Detections(&[
-                Detection { class: 0, score: 0.91, rect },
-                Detection { class: 1, score: 0.5, rect: Rect { right: 1000.5, ..rect } },
+                Detection { class: 0, score: 0.91, rect, track: None },
+                Detection { class: 1, score: 0.5, rect: Rect { right: 1000.5, ..rect }, track: None },
             ]),
             novelty: None,
+            contradicts: false,
             classes: &["café table".to_string(), "cup".to_string()],
             latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
         };
@@ -127,6 +138,10 @@ mod tests {
             String::from_utf8(table.to).unwrap()
         };
         assert_eq!(text(&report), expected.join("\n"));
+        let rect = Rect { left: 0.5, top: 0.25, right: 3.0, bottom: 2.0 };
+        let followed = [Detection { class: 1, score: 0.9, rect, track: Some(12) }];
+        let followed = text(&Report { findings: Findings::Detections(&followed), ..report });
+        assert!(followed.contains("height  track\n") && followed.ends_with("    1.8     12\n"), "{followed}");
         let unlike = text(&Report { novelty: Some(1.374), ..report });
         assert!(
             unlike.starts_with("a.png  4×2  2 objects  UNLIKE what it was taught: novelty 1.37  1.50 ms"),

@@ -24,6 +24,8 @@ pub struct Detection {
     pub score: f32,
     /// The box in pixels of the source, within the picture.
     pub rect: Rect,
+    /// The number of the track it is on, from 1, where a [`Tracker`](super::tracking::Tracker) has given it one.
+    pub track: Option<u32>,
 }
 
 /// A model, its contract and the memory to run it.
@@ -82,6 +84,7 @@ impl Detector {
             class: kept.class,
             score: kept.score,
             rect: mapping.to_source(&kept.rect),
+            track: None,
         });
         // What lies wholly in the letterbox's border is no part of the picture.
         self.detections.extend(found.filter(|found| found.rect.area() > 0.0));

@@ -42,15 +42,26 @@ impl Rect {
         self.left.is_finite() && self.top.is_finite() && self.right.is_finite() && self.bottom.is_finite()
     }
 
-    /// The area of the intersection over that of the union, 0 to 1; 0 where both are empty.
-    pub fn iou(&self, other: &Rect) -> f32 {
+    /// The area that both cover.
+    fn common(&self, other: &Rect) -> f32 {
         let common = Rect {
             left: self.left.max(other.left),
             top: self.top.max(other.top),
             right: self.right.min(other.right),
             bottom: self.bottom.min(other.bottom),
         };
-        let common = common.area();
+        common.area()
+    }
+
+    /// The share of its area that lies in another box, 0 to 1; 0 where it is empty.
+    pub fn share_in(&self, other: &Rect) -> f32 {
+        let area = self.area();
+        if area > 0.0 { self.common(other) / area } else { 0.0 }
+    }
+
+    /// The area of the intersection over that of the union, 0 to 1; 0 where both are empty.
+    pub fn iou(&self, other: &Rect) -> f32 {
+        let common = self.common(other);
         let union = self.area() + other.area() - common;
         if union > 0.0 { common / union } else { 0.0 }
     }

@@ -26,14 +26,14 @@ pub fn milliseconds(duration: Duration) -> f64 {
 }
 
 /// A watch that gives the time since it was last read.
-pub(super) struct Laps(Instant);
+pub(crate) struct Laps(Instant);
 
 impl Laps {
-    pub(super) fn start() -> Laps {
+    pub(crate) fn start() -> Laps {
         Laps(Instant::now())
     }
 
-    pub(super) fn lap(&mut self) -> Duration {
+    pub(crate) fn lap(&mut self) -> Duration {
         let before = std::mem::replace(&mut self.0, Instant::now());
         self.0.duration_since(before)
     }

@@ -1,5 +1,7 @@
 //! `retort collect`: keeps the frames that are worth learning from.
 
+mod wanted;
+
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use image::{ExtendedColorType, ImageEncoder, ImageError};
 use super::capture::Capture;
 use super::classify::Top;
 use super::detect::{Finder, parse_fraction};
+use super::follow::Following;
 use super::look::{Loaded, Looker};
 use super::model::ModelArguments;
 use super::threads::Threads;
@@ -25,13 +28,18 @@ use crate::vision::convert::Converter;
 use crate::vision::detector::Detector;
 use crate::vision::pixelate::pixelate;
 use crate::vision::thumbnail::Thumbnail;
+use wanted::Wanted;
 
 /// JPEG's quality, at which a network learns as well as from the pixels themselves.
 const QUALITY: u8 = 95;
 /// No score below this is looked at, however wide the band of doubt.
 const LEAST_SCORE: f32 = 0.01;
 
-/// Keep frames worth learning from: those unlike what the model was taught, and those in which it is unsure
+/// Keep frames worth learning from: those unlike what the model was taught, those in which it is unsure, and those in which it
+/// contradicts itself
+///
+/// It contradicts itself where an object that it has followed is gone from one frame to the next though nothing hides it, or is
+/// seen on one frame only. Still pictures cannot.
 ///
 /// The folder holds pictures and a line of JSON for each, in detections.jsonl: `retort-train data check DIR` looks at it, and
 /// a recipe takes it as `data.transfer`. It takes no more room than --quota, with what lies there already. A frame that
@@ -60,6 +68,9 @@ pub struct Collect {
     /// other, 0 to 1; 0 for none.
     #[arg(long, value_name = "S", default_value_t = 0.1, value_parser = parse_fraction)]
     unsure: f32,
+    /// Do not follow objects, so that no frame is kept for a contradiction.
+    #[arg(long)]
+    no_tracks: bool,
     /// The threshold, 0 to 1; without it, the contract's. Objects below it are not written down.
     #[arg(long, value_name = "S", value_parser = parse_fraction)]
     score: Option<f32>,
@@ -101,18 +112,23 @@ impl Collect {
         let coverage = loaded.contract.coverage.is_some();
         if !coverage {
             let error = Error::NoCoverage { model: self.model.clone() };
-            if self.unsure == 0.0 {
+            if self.unsure == 0.0 && self.no_tracks {
                 return Err(error.into());
             }
-            eprintln!("note: only frames in which it is unsure are kept: {error}");
+            eprintln!("note: no frame is kept for being unlike what it was taught: {error}");
         }
         let threshold = self.score.unwrap_or(loaded.contract.limits.score);
         match loaded.contract.task {
             Task::Detect => {
                 // What lies within the band below the threshold has to be seen, too.
-                loaded.contract.limits.score = (threshold - self.unsure).max(LEAST_SCORE).min(threshold);
+                let follows = !self.no_tracks;
+                let least =
+                    (threshold - self.unsure).min(if follows { Following::least(threshold) } else { threshold });
+                let limits = &mut loaded.contract.limits;
+                limits.score = least.max(LEAST_SCORE).min(threshold);
+                let following = follows.then(|| Following::new(threshold, limits.max_detections));
                 let detector = Detector::new(&loaded.model, &loaded.contract)?;
-                self.collect(&mut Finder { detector, coverage }, &loaded, threshold)
+                self.collect(&mut Finder { detector, coverage, following, all: true }, &loaded, threshold)
             }
             Task::Classify => {
                 let classifier = Classifier::new(&loaded.model, &loaded.contract)?;
@@ -155,39 +171,6 @@ impl Collect {
     }
 }
 
-/// Which frames are wanted.
-#[derive(Clone, Copy, Debug)]
-struct Wanted {
-    novelty: f32,
-    unsure: f32,
-    threshold: f32,
-}
-
-impl Wanted {
-    fn is_unlike(self, report: &Report<'_>) -> bool {
-        report.novelty.is_some_and(|novelty| novelty > self.novelty)
-    }
-
-    fn is_unsure(self, report: &Report<'_>) -> bool {
-        match report.findings {
-            Findings::Detections(found) => found.iter().any(|d| (d.score - self.threshold).abs() < self.unsure),
-            Findings::Classes([first, second, ..]) => first.score - second.score < self.unsure,
-            Findings::Classes(_) => false,
-        }
-    }
-
-    /// The same without what lies below the threshold.
-    fn sure_of<'a>(self, findings: Findings<'a>) -> Findings<'a> {
-        match findings {
-            // The highest score is first.
-            Findings::Detections(found) => {
-                Findings::Detections(&found[..found.partition_point(|d| d.score >= self.threshold)])
-            }
-            classes @ Findings::Classes(_) => classes,
-        }
-    }
-}
-
 /// What came of the frames.
 #[derive(Debug, Default)]
 struct Counts {
@@ -195,20 +178,24 @@ struct Counts {
     kept: u64,
     unlike: u64,
     unsure: u64,
+    contradicted: u64,
     copies: u64,
     full: bool,
 }
 
 impl Counts {
     fn words(&self) -> String {
-        let Counts { looked, kept, unlike, unsure, copies, .. } = self;
-        format!("kept {kept} of {looked} frames ({unlike} unlike, {unsure} unsure; {copies} near-copies left out)")
+        let Counts { looked, kept, unlike, unsure, contradicted, copies, .. } = self;
+        format!(
+            "kept {kept} of {looked} frames ({unlike} unlike, {unsure} unsure, {contradicted} contradicted; {copies} near-copies \
+             left out)"
+        )
     }
 
     fn object(&self, used: u64) -> serde_json::Value {
         serde_json::json!({
             "looked": self.looked, "kept": self.kept, "unlike": self.unlike, "unsure": self.unsure,
-            "copies": self.copies, "bytes": used, "full": self.full,
+            "contradicted": self.contradicted, "copies": self.copies, "bytes": used, "full": self.full,
         })
     }
 }
@@ -230,13 +217,11 @@ struct Hand {
 impl Hand {
     fn take(&mut self, report: &Report<'_>) -> Result<ControlFlow<()>, Error> {
         self.counts.looked += 1;
-        let (unlike, unsure) = (self.wanted.is_unlike(report), self.wanted.is_unsure(report));
-        let why: &[&str] = match (unlike, unsure) {
-            (false, false) => return Ok(ControlFlow::Continue(())),
-            (true, false) => &["unlike"],
-            (false, true) => &["unsure"],
-            (true, true) => &["unlike", "unsure"],
-        };
+        let why = self.wanted.why(report);
+        let (names, count) = why.names();
+        if count == 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
         let frame = &report.shot.frame;
         let (width, height) = (frame.width(), frame.height());
         self.converter.rgb(frame, &mut self.pixels);
@@ -254,12 +239,13 @@ impl Hand {
         })?;
         let report = Report { findings: self.wanted.sure_of(report.findings), ..*report };
         let extension = if self.png { "png" } else { "jpg" };
-        match self.album.add(&report, why, &self.encoded, extension)? {
+        match self.album.add(&report, &names[..count], &self.encoded, extension)? {
             Kept::Yes => {
                 self.last = Some(thumbnail);
                 self.counts.kept += 1;
-                self.counts.unlike += u64::from(unlike);
-                self.counts.unsure += u64::from(unsure);
+                self.counts.unlike += u64::from(why.unlike);
+                self.counts.unsure += u64::from(why.unsure);
+                self.counts.contradicted += u64::from(why.contradicts);
                 Ok(ControlFlow::Continue(()))
             }
             Kept::Full => {
@@ -311,12 +297,6 @@ fn parse_size(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Shot;
-    use crate::vision::classifier::Ranked;
-    use crate::vision::detector::Detection;
-    use crate::vision::frame::Frame;
-    use crate::vision::geometry::Rect;
-    use crate::vision::latency::Latency;
 
     #[test]
     fn sizes_are_read_and_refused() {
@@ -326,35 +306,5 @@ mod tests {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }
         assert!(parse_novelty("-1").is_err() && parse_novelty("nan").is_err() && parse_novelty("1.5").is_ok());
-    }
-
-    fn report(findings: Findings<'_>, novelty: Option<f32>) -> Report<'_> {
-        Report {
-            number: 1,
-            shot: Shot::new("a", Frame::rgb(&[0; 3], 1, 1).unwrap()),
-            findings,
-            novelty,
-            classes: &[],
-            latency: Latency::default(),
-        }
-    }
-
-    #[test]
-    fn frames_are_wanted_for_what_is_unlike_and_for_doubt() {
-        let wanted = Wanted { novelty: 1.0, unsure: 0.1, threshold: 0.5 };
-        let found = |scores: &[f32]| -> Vec<Detection> {
-            scores.iter().map(|&score| Detection { class: 0, score, rect: Rect::default() }).collect()
-        };
-        let (sure, unsure) = (found(&[0.9, 0.7]), found(&[0.9, 0.55, 0.42, 0.1]));
-        assert!(!wanted.is_unsure(&report(Findings::Detections(&sure), None)));
-        assert!(wanted.is_unsure(&report(Findings::Detections(&unsure), None)));
-        let Findings::Detections(kept) = wanted.sure_of(Findings::Detections(&unsure)) else { panic!("boxes") };
-        assert_eq!(kept, &unsure[..2]);
-        let ranked = |scores: [f32; 2]| scores.map(|score| Ranked { class: 0, score });
-        assert!(wanted.is_unsure(&report(Findings::Classes(&ranked([0.5, 0.45])), None)));
-        assert!(!wanted.is_unsure(&report(Findings::Classes(&ranked([0.8, 0.1])), None)));
-        assert!(!wanted.is_unsure(&report(Findings::Classes(&ranked([0.8, 0.8])[..1]), None)));
-        let unlike = |novelty| wanted.is_unlike(&report(Findings::Detections(&[]), novelty));
-        assert!(unlike(Some(1.01)) && !unlike(Some(1.0)) && !unlike(None));
     }
 }
