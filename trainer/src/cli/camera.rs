@@ -1,21 +1,45 @@
 //! `retort-train distill --video`: a recipe from a video, a teacher and a budget.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::budget::{count, known_board};
-use crate::data::{Collection, Frames, OpenOptions};
-use crate::distil::{Budget, fit, seconds_a_step};
+use crate::data::{Collection, Frames, OpenOptions, Sample};
+use crate::distil::{Budget, fit, seconds_a_question, seconds_a_step};
 use crate::recipe::{CAMERA_RECIPE, Recipe};
 
 /// Longer side of the student's input for budgets of at least so many multiply-accumulates. Among students of one cost, the
 /// larger input with the narrower layers finds small people better, until layers become too narrow.
 const SIDES: [(u64, usize); 5] = [(150_000_000, 512), (45_000_000, 384), (14_000_000, 320), (7_000_000, 256), (0, 192)];
-/// Multiply-accumulates of a student whose size nobody limits.
-const USUAL: u64 = 60_000_000;
-/// Share of the time that was asked for that is spent on teaching; the rest goes to decoding, the teacher and measuring.
+/// A student's size by name: one layout and one neck, so that heads are equally wide, at three inputs and widths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Size {
+    /// Nano.
+    N,
+    /// Small.
+    #[default]
+    S,
+    /// Medium.
+    M,
+}
+
+impl Size {
+    /// Multiply-accumulates that it may take.
+    fn macs(self) -> u64 {
+        match self {
+            Size::N => 21_000_000,
+            Size::S => 60_000_000,
+            Size::M => 160_000_000,
+        }
+    }
+}
+
+/// Share of the time, without what decoding and the teacher take, that is spent on teaching; the rest goes to integers and measuring.
 const TEACHING: f64 = 0.8;
+/// Questions to the teacher for each picture that is measured on: what it finds, and how long that takes.
+const MEASURED: usize = 2;
 
 /// By how much a student is taught on for a shorter time than it was taught at first.
 const AGAIN: usize = 3;
@@ -40,6 +64,9 @@ pub(super) struct CameraArguments {
     /// Multiply-accumulates that the student may take, such as 60M
     #[arg(long, value_name = "N", requires = "video", conflicts_with = "ms")]
     macs: Option<String>,
+    /// Size of the student: n, s or m, for 21, 60 or 160 million multiply-accumulates [default: s]
+    #[arg(long, value_name = "SIZE", requires = "video", conflicts_with_all = ["macs", "ms"])]
+    student: Option<Size>,
     /// Predicted milliseconds that the student may take on the board
     #[arg(long, value_name = "MS", requires = "video")]
     ms: Option<f64>,
@@ -72,7 +99,8 @@ impl CameraArguments {
         let Some(video) = &self.video else { return Ok(None) };
         ensure!(!self.teachers.is_empty(), "who teaches? Give --teacher MODEL.onnx");
         ensure!(!self.classes.is_empty(), "what is the student to find? Give --classes, such as --classes person");
-        let [width, height] = picture_size(video, self.frames.as_deref())?;
+        let first = first_picture(video, self.frames.as_deref())?;
+        let [width, height] = [first.width, first.height];
         let budget = self.budget()?;
         let side = match (self.size, &budget) {
             (Some(size), _) => size,
@@ -106,7 +134,7 @@ impl CameraArguments {
         let (mut recipe, _, _) = fit(&recipe, &budget, &recipe.data.classes)?;
         if let Some(minutes) = self.minutes {
             ensure!(minutes > 0.0, "--minutes must be above 0");
-            self.pace(&mut recipe, minutes)?;
+            self.pace(&mut recipe, minutes, &first)?;
         }
         Ok(Some(recipe))
     }
@@ -141,14 +169,26 @@ impl CameraArguments {
         if let Some(ms) = self.ms {
             return Ok(Budget::Milliseconds(known_board(&self.board)?.to_owned(), ms));
         }
-        Ok(Budget::Macs(self.macs.as_deref().map(count).transpose()?.unwrap_or(USUAL)))
+        let usual = self.student.unwrap_or_default().macs();
+        Ok(Budget::Macs(self.macs.as_deref().map(count).transpose()?.unwrap_or(usual)))
     }
 
-    /// Steps that fit into the time, by how long a few of them take here.
-    fn pace(&self, recipe: &mut Recipe, minutes: f64) -> Result<()> {
+    /// Steps that fit into the time, by how long a few of them take here, and a few questions to the teacher.
+    fn pace(&self, recipe: &mut Recipe, minutes: f64, picture: &Sample) -> Result<()> {
+        let question = seconds_a_question(recipe, picture)? / rayon::current_num_threads() as f64;
+        // To count the frames is to decode them once more, as the run itself will.
+        let started = Instant::now();
+        let all = Collection::open(Path::new(&recipe.data.source), &OpenOptions::default())?.items.len();
+        let decoding = 2.0 * started.elapsed().as_secs_f64();
+        let pictures = all.min(recipe.data.most) + MEASURED * all.min(recipe.data.test_most);
+        let asking = question * pictures as f64;
         let seconds = seconds_a_step(recipe)? * recipe.seeds.len() as f64;
-        let steps = (TEACHING * minutes * 60.0 / seconds) as usize;
-        ensure!(steps >= 10, "{minutes} minutes are too few: a step takes {seconds:.1} s here");
+        let steps = (TEACHING * (minutes * 60.0 - decoding - asking) / seconds).max(0.0) as usize;
+        ensure!(
+            steps >= 10,
+            "{minutes} minutes are too few: to decode takes {decoding:.0} s here, to ask the teacher about {pictures} pictures \
+             {asking:.0} s, and a step {seconds:.1} s; give more, or fewer frames with --set data.most=N and data.test_most=N",
+        );
         let learning = &mut recipe.learning;
         (learning.epochs, learning.steps) = (0, steps);
         learning.warmup = learning.warmup.min(steps / 5);
@@ -156,15 +196,14 @@ impl CameraArguments {
     }
 }
 
-/// Width and height of the first picture.
-fn picture_size(video: &Path, frames: Option<&str>) -> Result<[usize; 2]> {
+/// The first picture that there is to learn from.
+fn first_picture(video: &Path, frames: Option<&str>) -> Result<Sample> {
     // One frame tells; to count them all is to decode them all.
     let first = frames.and_then(|frames| frames.split(['-', ',']).next()).unwrap_or("1");
     let options = OpenOptions { frames: first.parse().unwrap_or_default(), ..OpenOptions::default() };
     let set = Collection::open(video, &options).with_context(|| format!("cannot open {}", video.display()))?;
     let Some(item) = set.items.first() else { bail!("{} has no frame {first}", video.display()) };
-    let sample = item.load()?;
-    Ok([sample.width, sample.height])
+    Ok(item.load()?)
 }
 
 /// The student's input for pictures of a size: its longer side is `side`, and both are multiples of 32 nearest to their shape.
@@ -207,6 +246,16 @@ mod tests {
         assert_eq!(input(320, [1920, 1080]), [320, 192]);
         assert_eq!(input(320, [1080, 1920]), [192, 320]);
         assert_eq!(input(64, [10_000, 10]), [64, 32]);
+    }
+
+    #[test]
+    fn sizes_are_of_one_layout() {
+        let sizes = [Size::N, Size::S, Size::M];
+        assert_eq!(
+            sizes.map(|size| SIDES.iter().find(|(least, _)| size.macs() >= *least).map(|(_, side)| *side)),
+            [Some(320), Some(384), Some(512)]
+        );
+        assert_eq!(Size::default(), Size::S);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub use family::{Budget, Family, Member, family, fit};
 pub use lessons::{Course, Signals};
 pub use live::{Live, Look};
 pub use measure::{Figures, measure};
-pub use pace::seconds_a_step;
+pub use pace::{seconds_a_question, seconds_a_step};
 pub use pictures::{PictureError, Pictures, Set, class_names};
 pub use results::{Arm, Results, Student};
 pub use teaching::label;
