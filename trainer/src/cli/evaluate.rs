@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::data::Part;
 use crate::evaluate::coco::Evaluation;
 use crate::evaluate::exchange::{read_classes, read_detections, write_classes, write_detections};
+use crate::evaluate::tracks::{self, Tracking};
 use crate::evaluate::{
     Answers, ClassAgreement, Classification, Detection, Found, Judged, LabelledSet, Probabilities, Respondent, Truths,
     class_map,
@@ -19,7 +20,8 @@ use crate::report::{self, Bars, Look};
 pub(super) const EXAMPLES: &str = "Examples:
   retort-train evaluate student.onnx --data photos/data.yaml
   retort-train evaluate student.onnx --data annotations/instances_val2017.json --teacher teacher.onnx --out evaluation
-  retort-train evaluate --from-predictions answers.json --data annotations/instances_val2017.json --json";
+  retort-train evaluate --from-predictions answers.json --data annotations/instances_val2017.json --json
+  retort detect student.onnx film.mp4 --track --json > tracks.jsonl; retort-train evaluate --tracks tracks.jsonl --data gt.txt";
 
 /// Pictures of the worst answers.
 const WORST: usize = 8;
@@ -37,7 +39,7 @@ enum PartChoice {
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The model: an ONNX or plan file
-    #[arg(required_unless_present = "from_predictions", conflicts_with = "from_predictions")]
+    #[arg(required_unless_present_any = ["from_predictions", "tracks"], conflicts_with_all = ["from_predictions", "tracks"])]
     model: Option<PathBuf>,
     /// Labelled pictures: COCO JSON, YOLO, Pascal VOC, a folder for each class, IDX, MOT
     #[arg(long, value_name = "PATH")]
@@ -48,6 +50,9 @@ pub(super) struct Arguments {
     /// Score answers that were made elsewhere: COCO results, or class probabilities
     #[arg(long, value_name = "FILE.json")]
     from_predictions: Option<PathBuf>,
+    /// Measure how well objects are followed: lines of `retort detect --track --json`, with --data a MOT file
+    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["from_predictions", "out", "predictions"])]
+    tracks: Option<PathBuf>,
     /// Compare with the answers of another model
     #[arg(long, value_name = "T.onnx", requires = "model")]
     teacher: Option<PathBuf>,
@@ -89,6 +94,9 @@ struct ClassFigures<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(tracks) = &arguments.tracks {
+        return follow(tracks, arguments);
+    }
     let bars = Bars::default();
     let part = arguments.part.map(|part| match part {
         PartChoice::Train => Part::Train,
@@ -107,6 +115,34 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         Truths::Classes(_) => classify(arguments, set, &bars)?,
     };
     println!("{}", text.trim_end());
+    Ok(())
+}
+
+/// How well objects are followed.
+fn follow(tracks: &Path, arguments: &Arguments) -> Result<()> {
+    let tracking = Tracking::of(&tracks::film(tracks, &arguments.data)?);
+    if arguments.json {
+        println!("{}", serde_json::to_string(&tracking)?);
+        return Ok(());
+    }
+    let Tracking { frames, objects, clear, identity } = tracking;
+    println!("{} on {} ({frames} frames, {objects} boxes)\n", tracks.display(), arguments.data.display());
+    println!(
+        "MOTA {:.1}, MOTP {:.1}: {} missed, {} false alarms, {} switches of number",
+        100.0 * clear.mota,
+        100.0 * clear.motp,
+        clear.misses,
+        clear.false_alarms,
+        clear.switches
+    );
+    println!(
+        "IDF1 {:.1}: precision {:.1}, recall {:.1} %; {} tracks, {} in truth",
+        100.0 * identity.idf1,
+        100.0 * identity.id_precision,
+        100.0 * identity.id_recall,
+        identity.tracks,
+        identity.tracks_of_truth
+    );
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Measures what networks answer: [`coco`] for detectors, [`Classification`] for classifiers, what is confused with
 //! what, which mistakes cost most, whether confidence means what it says, how far student and teacher agree, and how
-//! far a figure can be trusted. Files are run as their users will run them, through the runtime.
+//! far a figure can be trusted, and how well objects are followed ([`tracks`]). Files are run as their users will run them, through the runtime.
 
 mod agreement;
 mod ask;
@@ -14,6 +14,7 @@ mod errors;
 pub mod exchange;
 mod set;
 pub mod statistics;
+pub mod tracks;
 
 pub use agreement::{BoxAgreement, ClassAgreement};
 pub use ask::{Answers, Respondent};
