@@ -129,3 +129,16 @@ fn the_doctor_tests_the_model() {
         Command::new(env!("CARGO_BIN_EXE_retort")).args(["doctor", "missing.onnx"]).output().expect("it runs");
     assert_eq!(missing.status.code(), Some(1));
 }
+
+#[test]
+fn every_model_here_gives_what_its_exporter_promised_and_has_a_card() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("models");
+    let files = std::fs::read_dir(&folder).expect("models").map(|entry| entry.expect("an entry").path());
+    let models: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "onnx")).collect();
+    assert!(models.len() >= 2);
+    for model in models {
+        let output = Command::new(env!("CARGO_BIN_EXE_retort")).arg("verify").arg(&model).output().expect("it runs");
+        assert!(output.status.success(), "{}: {}", model.display(), String::from_utf8_lossy(&output.stderr));
+        assert!(model.with_extension("md").is_file(), "{} has no card", model.display());
+    }
+}
