@@ -13,7 +13,10 @@ use crate::recipe::{CAMERA_RECIPE, Recipe};
 /// Longer side of the student's input for budgets of at least so many multiply-accumulates. Among students of one cost, the
 /// larger input with the narrower layers finds small people better, until layers become too narrow.
 const SIDES: [(u64, usize); 5] = [(150_000_000, 512), (45_000_000, 384), (14_000_000, 320), (7_000_000, 256), (0, 192)];
-/// A student's size by name: one layout and one neck, so that heads are equally wide, at three inputs and widths.
+/// Channels of the neck and of the heads of students that have a size by name.
+const NECK: usize = 48;
+
+/// A student's size by name: one layout and heads of one width, at three inputs and widths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Size {
     /// Nano.
@@ -118,6 +121,9 @@ impl CameraArguments {
         ];
         let [wide, high] = input(side, [width, height]);
         all.extend([format!("data.width={wide}"), format!("data.height={high}")]);
+        if self.student.is_some() {
+            all.extend([format!("student.neck={NECK}"), "student.even_heads=true".to_owned()]);
+        }
         if let Some(frames) = &self.frames {
             let learned: Frames = frames.parse().map_err(anyhow::Error::msg).context("--frames")?;
             all.push(format!("data.frames={}", quoted(frames)));

@@ -18,7 +18,7 @@ pub(super) fn build(a: &Architecture, picture: Shape, classes: usize) -> Result<
     }
     let mut builder = Builder::new(picture);
     let maps = chain(a, &mut builder, 2)?;
-    let neck = a.scaled(a.neck);
+    let neck = if a.even_heads { a.neck } else { a.scaled(a.neck) };
     let lateral = |builder: &mut Builder, stage: usize| {
         let conv = convolution(a, 1, 1, builder.shape(maps[stage]).channels, neck);
         builder.add(format!("neck.lateral{stage}"), Op::Convolve(conv), &[maps[stage]])

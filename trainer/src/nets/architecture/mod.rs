@@ -50,12 +50,14 @@ pub struct Architecture {
     pub widths: Vec<usize>,
     /// Blocks of each stage beyond the first, which halves the map.
     pub depths: Vec<usize>,
-    /// Multiplies all widths and the neck, rounded to multiples of 8 (at least 8) unless it is 1.
+    /// Multiplies all widths, and the neck unless heads are even, rounded to multiples of 8 (at least 8) unless it is 1.
     pub scale: f32,
     /// Pixels between the cells of the stem's map: 2, or 1 for pictures that are small to begin with. Detectors have 2.
     pub stem: usize,
     /// Detector: channels of the merged maps.
     pub neck: usize,
+    /// Detector: whether the neck, and with it the heads, keep their width whatever the scale, so that those of all sizes are alike.
+    pub even_heads: bool,
     /// Detector: blocks before the outputs of each level.
     pub head: usize,
     /// Detector: the greatest distance of a box's side from its cell, in strides, where sides are distributions over 0 to this
@@ -82,6 +84,7 @@ impl Default for Architecture {
             scale: 1.0,
             stem: 2,
             neck: 64,
+            even_heads: false,
             head: 0,
             reg_max: 0,
             residual: false,
