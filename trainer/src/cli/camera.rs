@@ -14,7 +14,7 @@ use crate::recipe::{CAMERA_RECIPE, Recipe};
 /// larger input with the narrower layers finds small people better, until layers become too narrow.
 const SIDES: [(u64, usize); 5] = [(150_000_000, 512), (45_000_000, 384), (14_000_000, 320), (7_000_000, 256), (0, 192)];
 /// Channels of the neck and of the heads of students that have a size by name.
-const NECK: usize = 48;
+const NECK: usize = 32;
 
 /// A student's size by name: one layout and heads of one width, at three inputs and widths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -67,7 +67,7 @@ pub(super) struct CameraArguments {
     /// Multiply-accumulates that the student may take, such as 60M
     #[arg(long, value_name = "N", requires = "video", conflicts_with = "ms")]
     macs: Option<String>,
-    /// Size of the student: n, s or m, for 21, 60 or 160 million multiply-accumulates [default: s]
+    /// Size of the student: n, s or m, for 21, 60 or 160 million multiply-accumulates, with heads of one width [default: --macs 60M]
     #[arg(long, value_name = "SIZE", requires = "video", conflicts_with_all = ["macs", "ms"])]
     student: Option<Size>,
     /// Predicted milliseconds that the student may take on the board
