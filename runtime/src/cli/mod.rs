@@ -14,6 +14,7 @@ mod detect;
 mod doctor;
 mod histogram;
 mod inspect;
+mod limit;
 mod look;
 mod model;
 mod predict;
