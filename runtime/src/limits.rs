@@ -5,6 +5,9 @@
 //! knows its models and its board may set them lower.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// The most that is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,6 +170,35 @@ impl Limits {
     }
 }
 
+/// Reads a file whole, if it has at most so many bytes.
+///
+/// # Errors
+/// What the system says; or [`InvalidData`](std::io::ErrorKind::InvalidData), that there are more.
+pub fn read_at_most(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // A file may grow while it is read, and a device has no length at all.
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 <= most {
+        true => Ok(bytes),
+        false => {
+            let problem = format!("has more than {most} bytes, which is more than is read of such a file");
+            Err(std::io::Error::new(std::io::ErrorKind::InvalidData, problem))
+        }
+    }
+}
+
+/// The same of a text: a recipe or a contract.
+///
+/// # Errors
+/// As [`read_at_most`]; and that it is not UTF-8.
+pub fn read_text(path: &Path) -> std::io::Result<String> {
+    let not_text = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "is not text in UTF-8");
+    String::from_utf8(read_at_most(path, MOST_TEXT)?).map_err(not_text)
+}
+
+/// Bytes of a recipe or a contract at most.
+const MOST_TEXT: u64 = 16 << 20;
+
 /// Reads `KEY=VALUE`, where the value may end in K, M, G or T (thousands) or Ki, Mi, Gi or Ti (1024).
 ///
 /// # Errors
@@ -230,6 +262,19 @@ mod tests {
         assert!(limits.clone().with(Limit::Elements, u64::MAX).check_shape(&[usize::MAX]).is_err());
         assert_eq!(limits.check_shape(&[usize::MAX; 3]).unwrap_err().limit, Limit::Elements);
         assert_eq!(limits.check_shape(&[1; 17]).unwrap_err().limit, Limit::Axes);
+    }
+
+    #[test]
+    fn files_are_read_up_to_a_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
+        std::fs::write(&path, "grün").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "grün");
+        assert_eq!(read_at_most(&path, 5).unwrap().len(), 5);
+        assert!(read_at_most(&path, 4).unwrap_err().to_string().contains("4 bytes"));
+        assert!(read_text(Path::new("/dev/zero")).unwrap_err().to_string().contains("16777216"));
+        std::fs::write(&path, [0xff]).unwrap();
+        assert!(read_text(&path).unwrap_err().to_string().contains("UTF-8"));
     }
 
     #[test]
