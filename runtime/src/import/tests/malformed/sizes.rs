@@ -175,7 +175,6 @@ fn sums_of_many_operands_are_refused() {
 
 /// As many nodes as are let through, in the patterns that passes look for, are still planned in a time one can wait for.
 #[test]
-#[cfg_attr(debug_assertions, ignore = "measures the time of optimised code")]
 fn the_most_nodes_are_planned_in_time() {
     let constants = [floats("s", &[], &[0.1]), constant("z", DataType::Uint8, &[], vec![0])];
     let mut nodes = Vec::new();
