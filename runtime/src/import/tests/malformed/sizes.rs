@@ -130,7 +130,7 @@ fn constants_that_double_are_refused() {
         .collect();
     nodes.push(named("Add", "sum", &["x", "c60"], &["y"]));
     let bytes = model(&[1, 4], &[floats("c0", &[1024], &[0.0; 1024])], &nodes).encode_to_vec();
-    refused_bytes(&bytes, &LoadOptions::default(), &["`double", "--limit"]);
+    refused_bytes(&bytes, &limited(Limit::Elements, 1 << 20), &["`double", "--limit elements="]);
     refused_bytes(&bytes, &limited(Limit::LoadBytes, 1 << 20), &["`double", "--limit load-bytes="]);
 }
 
