@@ -330,6 +330,34 @@ fn models_with_bytes_changed_do_not_panic() {
     assert!(loaded > 100, "only {loaded} changed models still load: too little is tested behind the parser");
 }
 
+/// Every command that loads a model takes limits, and says which one was met and how to raise it.
+#[test]
+fn limits_hold_in_every_command() {
+    let files = Files::new();
+    let model = files.write("model.onnx", onnx::encode(&onnx::with_metadata(right(), &contract("head"))));
+    let picture = files.write("picture.ppm", picture());
+    let out = files.name("out");
+    let commands: [&[&str]; 7] = [
+        &["inspect", &model],
+        &["detect", &model, &picture],
+        &["bench", &model],
+        &["verify", &model],
+        &["compile", &model, "-o", &out],
+        &["run", &model, "--output-dir", &out],
+        &["collect", &picture, "--out", &out, "--model", &model],
+    ];
+    for command in commands {
+        let parts = ["model.onnx", "3 nodes", "the limit is 2", "--limit nodes="];
+        refused(&[command, &["--limit", "nodes=2"]].concat(), &parts);
+    }
+    let Outcome { status, output, .. } = retort(&["doctor", &model, "--limit", "nodes=2"]);
+    assert!(status == Some(1) && output.contains("--limit nodes="), "{output}");
+    let Outcome { status, .. } = retort(&["inspect", &model, "--limit", "nodes=2", "--limit", "nodes=3"]);
+    assert_eq!(status, Some(0), "the last one holds");
+    let parts = ["picture.ppm", "8 pixels", "--limit picture-side="];
+    refused(&["detect", &model, &picture, "--limit", "picture-side=7"], &parts);
+}
+
 #[test]
 fn wrong_usage() {
     let files = Files::new();
@@ -338,6 +366,9 @@ fn wrong_usage() {
         vec!["frobnicate"],
         vec!["inspect"],
         vec!["inspect", &model, "--frobnicate"],
+        vec!["inspect", &model, "--limit", "nodes"],
+        vec!["inspect", &model, "--limit", "knots=3"],
+        vec!["doctor", "--limit", "nodes=0"],
         vec!["detect", &model, "--score", "high"],
         vec!["run", &model],
         vec!["inspect", &model, "--shape", "image=1,3,many"],

@@ -8,6 +8,9 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What errors say where a mistake of this library was caught, so that tests can look for it.
+pub const MISTAKE: &str = "met a mistake in retort";
+
 /// Runs a call; `None` where it panicked.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
     let outer = GUARDED.replace(true);

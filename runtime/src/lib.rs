@@ -10,6 +10,7 @@ pub mod graph;
 pub mod guard;
 #[cfg(feature = "onnx")]
 pub mod import;
+pub mod limits;
 pub mod model;
 pub mod npy;
 pub mod plan;
@@ -21,3 +22,4 @@ pub mod tensor;
 pub mod vision;
 
 pub use error::Error;
+pub use limits::{Limit, Limits};

@@ -25,6 +25,17 @@ pub fn multipliers(x_scale: f32, weight_scales: &[f32], y_scale: f32) -> Vec<f32
     weight_scales.iter().map(|&w| x_scale * w / y_scale).collect()
 }
 
+/// The first output channel whose accumulator could overflow 32 bits, with the largest value it could reach: a weight is
+/// multiplied with at most 255. Weights lie channel by channel, a bias to each.
+pub fn overflowing(weights: &[i16], bias: &[i32]) -> Option<(usize, i64)> {
+    let taps = (weights.len() / bias.len().max(1)).max(1);
+    let largest = |(weights, &bias): (&[i16], &i32)| {
+        255 * weights.iter().map(|&w| i64::from(w).abs()).sum::<i64>() + i64::from(bias).abs()
+    };
+    let reached = weights.chunks_exact(taps).zip(bias).map(largest);
+    reached.enumerate().find(|&(_, largest)| largest > i64::from(i32::MAX))
+}
+
 /// The table of a function between two quantisations; also QLinearSigmoid and QLinearLeakyRelu.
 pub fn table(from: Quantisation, to: Quantisation, function: impl Fn(f32) -> f32) -> Table {
     Box::new(std::array::from_fn(|byte| quantise(function(dequantise(byte as u8, from)), to)))
@@ -83,7 +94,9 @@ pub fn softmax_constants(x_scale: f32, y_scale: f32, len: usize) -> (Vec<f32>, f
 /// The bounds in stored values of a real interval: clamping a stored value to them is the same as clamping the real one
 /// before it is quantised, because quantising is monotone.
 pub fn bounds(low: f32, high: f32, to: Quantisation) -> (u8, u8) {
-    (quantise(low, to), quantise(high, to))
+    // As the float function has it, the upper bound wins.
+    let high = quantise(high, to);
+    (quantise(low, to).min(high), high)
 }
 
 #[cfg(test)]
@@ -103,6 +116,16 @@ mod tests {
         let to = Quantisation { scale: 0.05, zero_point: 10 };
         assert_eq!(bounds(0.0, 6.0, to), (10, 130));
         assert_eq!(bounds(0.0, f32::INFINITY, to), (10, 255));
+        assert_eq!(bounds(6.0, 0.0, to), (10, 10), "the upper bound wins");
+    }
+
+    #[test]
+    fn accumulators_that_may_overflow_are_found() {
+        // 66 311 weights of 127 times 255 just fit 31 bits; one more does not.
+        let fits = vec![127; 66_311];
+        assert_eq!(overflowing(&fits, &[0]), None);
+        assert_eq!(overflowing(&[fits, vec![-127]].concat(), &[0]), Some((0, 66_312 * 127 * 255)));
+        assert_eq!(overflowing(&[1, 1, 1, 1], &[i32::MAX - 510, i32::MIN]), Some((1, 510 + (1 << 31))));
     }
 
     #[test]

@@ -50,6 +50,7 @@ impl Capture {
             timeout: self.timeout,
             reconnect: self.once_lost == OnceLost::Reconnect,
             stop,
+            ..Options::default()
         }
     }
 }

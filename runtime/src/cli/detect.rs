@@ -12,6 +12,7 @@ use clap::Args;
 
 use super::capture::Capture;
 use super::follow::Following;
+use super::limit::LimitArguments;
 use super::look::{Look, Looker, Seen, Sinks};
 use super::model::ModelArguments;
 use super::samples;
@@ -104,7 +105,14 @@ impl Looker for Finder {
 /// Detects on the sample picture with the model that comes with the program.
 pub fn sample() -> anyhow::Result<()> {
     let look = Look {
-        model: ModelArguments { model: samples::model()?, shapes: Vec::new(), side: None, isa: None, strict: false },
+        model: ModelArguments {
+            model: samples::model()?,
+            shapes: Vec::new(),
+            side: None,
+            isa: None,
+            strict: false,
+            limits: LimitArguments::default(),
+        },
         source: Some(samples::picture()?.display().to_string()),
         json: false,
         coverage: false,

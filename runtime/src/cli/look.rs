@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::contract::{Contract, Named, Task};
+use crate::limits::Limits;
 use crate::model::{InputKind, Model};
 use crate::sink::{Annotated, Findings, JsonLines, Report, Sink, Table};
 use crate::vision::frame::Frame;
@@ -48,19 +49,21 @@ pub struct Loaded {
     pub model: Model,
     /// What its input wants and its outputs mean.
     pub contract: Contract,
+    /// How large pictures may be.
+    pub limits: Limits,
 }
 
 impl Loaded {
     /// Loads the model and finds its contract, which must fit it.
     pub fn open(model: &ModelArguments, threads: &Threads, contract: Option<&Path>) -> anyhow::Result<Loaded> {
-        let path = &model.model;
+        let (path, limits) = (&model.model, model.limits.limits());
         let model = model.load_on(threads, InputKind::Quantised)?;
         let contract = model.find_contract(contract)?;
         if let Some(family) = contract.recognised_as() {
             eprintln!("note: {}: recognised as {family}; --contract says otherwise", path.display());
         }
         contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
-        Ok(Loaded { model, contract })
+        Ok(Loaded { model, contract, limits })
     }
 }
 

@@ -15,6 +15,7 @@ mod doctor;
 mod follow;
 mod histogram;
 mod inspect;
+mod limit;
 mod look;
 mod model;
 mod predict;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use retort_core::kernels::KernelSet;
 
+use super::limit::LimitArguments;
 use super::threads::Threads;
 use crate::Error;
 use crate::model::{Fit, InputKind, LoadOptions, Model};
@@ -26,6 +27,8 @@ pub struct ModelArguments {
     /// Refuse a model of which any part would fall back to tract, and so allocate while it runs.
     #[arg(long)]
     pub strict: bool,
+    #[command(flatten)]
+    pub limits: LimitArguments,
 }
 
 impl ModelArguments {
@@ -60,6 +63,7 @@ impl ModelArguments {
             input,
             strict: self.strict,
             kernel_set: self.isa,
+            limits: self.limits.limits(),
             ..LoadOptions::default()
         }
     }

@@ -12,7 +12,7 @@ use super::look::{Loaded, Looker, Seen};
 use super::stats::{Cost, Stats};
 use crate::Error;
 use crate::sink::Report;
-use crate::source::{self, Stop};
+use crate::source::{self, Options, Stop};
 
 /// What to look at.
 pub struct Watch<'a> {
@@ -40,7 +40,8 @@ impl Watch<'_> {
         let stop = Stop::on_signals().context("no handler for Ctrl-C")?;
         let input = loaded.contract.image.port(loaded.model.inputs())?;
         let covers = loaded.contract.image.size(&loaded.model.inputs()[input]).ok();
-        let mut source = match source::open(name, &self.capture.options(covers, stop.clone())) {
+        let options = Options { limits: loaded.limits.clone(), ..self.capture.options(covers, stop.clone()) };
+        let mut source = match source::open(name, &options) {
             Ok(source) => source,
             Err(_) if stop.is_raised() => return Ok(()),
             Err(error) => return Err(error.into()),

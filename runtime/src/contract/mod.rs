@@ -238,7 +238,7 @@ impl Contract {
     /// # Errors
     /// As [`from_toml`](Self::from_toml), with the file's name; [`Error::Io`] where it cannot be read.
     pub fn from_toml_file(path: &Path) -> Result<Contract, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let text = crate::limits::read_text(path).map_err(|source| Error::Io { path: path.into(), source })?;
         Self::from_toml(&text).map_err(|source| source.in_file(path))
     }
 

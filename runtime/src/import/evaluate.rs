@@ -40,7 +40,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<ModelProto, ImportError> {
     })
 }
 
-/// A model of this one node, known inputs as initialisers. `declare` says type and shape of the others.
+/// A model of this one node. `declare` says type and shape of what is an input of it; other known values are initialisers.
 fn single_node(model: &ModelProto, call: &Call<'_>, declare: impl Fn(usize) -> Option<ValueInfoProto>) -> ModelProto {
     let mut graph = GraphProto { name: call.name.to_owned(), node: vec![call.proto.clone()], ..Default::default() };
     let mut seen = Vec::new();
@@ -49,10 +49,10 @@ fn single_node(model: &ModelProto, call: &Call<'_>, declare: impl Fn(usize) -> O
             continue;
         }
         seen.push(name);
-        match value {
-            Some(Value::Literal(literal)) => graph.initializer.push(literal.to_proto(name)),
-            Some(Value::Placed(_)) => graph.input.extend(declare(index)),
-            None => {}
+        match (value, declare(index)) {
+            (Some(_), Some(input)) => graph.input.push(input),
+            (Some(Value::Literal(literal)), None) => graph.initializer.push(literal.to_proto(name)),
+            _ => {}
         }
     }
     graph.output = (call.proto.output.iter().filter(|name| !name.is_empty()))
@@ -64,6 +64,36 @@ fn single_node(model: &ModelProto, call: &Call<'_>, declare: impl Fn(usize) -> O
         graph: Some(graph),
         ..Default::default()
     }
+}
+
+/// The elements that a node makes, by what tract infers from the shapes of its inputs alone.
+pub(super) fn inferred_size(model: &ModelProto, call: &Call<'_>) -> Result<u64, Refusal> {
+    let proto = single_node(model, call, |index| match call.inputs[index].as_ref()? {
+        Value::Literal(literal) => Some(declaration(&call.proto.input[index], literal.data_type(), &literal.shape)),
+        Value::Placed(_) => None,
+    });
+    let sizes = guarded(|| {
+        let model = tract_onnx::onnx()
+            .with_ignore_output_shapes(true)
+            .with_ignore_output_types(true)
+            .model_for_proto_model(&proto)?
+            .into_typed()?;
+        let outputs = model.output_outlets()?.to_vec();
+        outputs
+            .iter()
+            .map(|&outlet| Ok(model.outlet_fact(outlet)?.shape.as_concrete().map(<[usize]>::to_vec)))
+            .collect()
+    });
+    let sizes: Vec<Option<Vec<usize>>> =
+        sizes.map_err(|problem| Refusal::Invalid(format!("cannot be computed at load time: {problem}")))?;
+    let size = |shape: &Option<Vec<usize>>| {
+        let shape = shape.as_ref()?;
+        Some(shape.iter().fold(1u64, |product, &length| product.saturating_mul(length as u64)))
+    };
+    let total = sizes.iter().map(size).try_fold(0u64, |sum, size| Some(sum.saturating_add(size?)));
+    total.ok_or_else(|| {
+        Refusal::Invalid("computes a constant whose size depends on numbers; fold it when exporting (onnxsim)".into())
+    })
 }
 
 /// Computes a node whose inputs are all known.
@@ -121,9 +151,9 @@ pub(super) fn fallback(
 ) -> Result<(Fallback, Vec<Value>), Refusal> {
     let types: Vec<Option<ElementType>> =
         call.inputs.iter().map(|value| value.as_ref().map(|value| external_element(graph, value))).collect();
-    let proto = single_node(model, call, |input| {
-        let shape = call.inputs[input].as_ref()?.shape();
-        Some(declaration(&call.proto.input[input], types[input]?, shape))
+    let proto = single_node(model, call, |input| match call.inputs[input].as_ref()? {
+        Value::Placed(placed) => Some(declaration(&call.proto.input[input], onnx_type(types[input]?), &placed.shape)),
+        Value::Literal(_) => None,
     });
     let runnable = guarded(|| {
         let model = tract_onnx::onnx()
@@ -201,15 +231,19 @@ fn external_element(graph: &Graph, value: &Value) -> ElementType {
     if is_signed(value) { ElementType::I8 } else { element(graph, value) }
 }
 
-fn declaration(name: &str, element: ElementType, shape: &[usize]) -> ValueInfoProto {
-    let elem_type = match element {
+fn onnx_type(element: ElementType) -> DataType {
+    match element {
         ElementType::F32 => DataType::Float,
         ElementType::U8 => DataType::Uint8,
         ElementType::I8 => DataType::Int8,
         ElementType::I32 => DataType::Int32,
         ElementType::I64 => DataType::Int64,
         ElementType::Bool => DataType::Bool,
-    } as i32;
+    }
+}
+
+fn declaration(name: &str, data_type: DataType, shape: &[usize]) -> ValueInfoProto {
+    let elem_type = data_type as i32;
     let dim = (shape.iter())
         .map(|&d| tensor_shape_proto::Dimension {
             value: Some(tensor_shape_proto::dimension::Value::DimValue(d as i64)),

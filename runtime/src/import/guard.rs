@@ -2,6 +2,8 @@
 
 use tract_onnx::prelude::TractResult;
 
+use super::Refusal;
+
 /// Runs a call; an error or a panic becomes the text of what went wrong.
 pub fn guarded<T>(call: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
     match crate::guard::guarded(call) {
@@ -9,6 +11,13 @@ pub fn guarded<T>(call: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
         Some(Err(error)) => Err(error.root_cause().to_string()),
         None => Err("it panicked".into()),
     }
+}
+
+/// Runs an importer. That one panics is a mistake in it, but no reason to end the process.
+pub(super) fn caught<T>(call: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    crate::guard::guarded(call).unwrap_or_else(|| {
+        Err(Refusal::Invalid(format!("{}; please report it, with the model", crate::guard::MISTAKE)))
+    })
 }
 
 #[cfg(test)]

@@ -51,20 +51,36 @@ impl Elements {
     }
 }
 
-/// `shape`'s number of elements, refused where it cannot be held.
+/// `shape`'s number of elements, refused where it, or a product of some of its lengths, cannot be held.
 pub(super) fn count(shape: &[usize]) -> Result<usize, Refusal> {
-    shape
-        .iter()
-        .try_fold(1usize, |n, &d| n.checked_mul(d))
-        .filter(|&n| n <= super::MAX_ELEMENTS)
-        .ok_or_else(|| Refusal::Invalid(format!("a tensor of shape {shape:?} is too large")))
+    let product = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
+    match product.filter(|&n| n <= isize::MAX as usize / 8) {
+        Some(_) if shape.contains(&0) => Ok(0),
+        Some(n) => Ok(n),
+        None => Err(Refusal::Invalid(format!("a tensor of shape {} is too large", shown(shape)))),
+    }
 }
+
+/// A shape for messages, cut short where it has very many axes.
+pub(super) fn shown(shape: &[usize]) -> String {
+    match shape.get(..MOST_SHOWN) {
+        Some(first) if shape.len() > MOST_SHOWN => format!("{first:?}… ({} axes)", shape.len()),
+        _ => format!("{shape:?}"),
+    }
+}
+
+/// Axes of a shape in a message.
+const MOST_SHOWN: usize = 16;
 
 impl Literal {
     /// A literal of this shape; its length must agree.
     pub fn new(shape: Vec<usize>, elements: Elements) -> Result<Self, Refusal> {
         if count(&shape)? != elements.len() {
-            return Err(Refusal::Invalid(format!("{} elements do not fill the shape {shape:?}", elements.len())));
+            return Err(Refusal::Invalid(format!(
+                "{} elements do not fill the shape {}",
+                elements.len(),
+                shown(&shape)
+            )));
         }
         Ok(Literal { shape, elements, stored: None })
     }
@@ -86,8 +102,9 @@ impl Literal {
                 Ok(&proto.raw_data)
             } else {
                 Err(Refusal::Invalid(format!(
-                    "its data has {} bytes, but its shape {shape:?} takes {}",
+                    "its data has {} bytes, but its shape {} takes {}",
                     proto.raw_data.len(),
+                    shown(&shape),
                     n * size
                 )))
             }
@@ -125,23 +142,46 @@ impl Literal {
         Literal::new(shape, elements)
     }
 
+    /// ONNX's name of the type of the elements.
+    pub fn data_type(&self) -> DataType {
+        match &self.elements {
+            Elements::F32(_) => DataType::Float,
+            Elements::I64(_) => DataType::Int64,
+            Elements::I32(_) => DataType::Int32,
+            Elements::I8(_) => DataType::Int8,
+            Elements::U8(_) => DataType::Uint8,
+            Elements::Bool(_) => DataType::Bool,
+        }
+    }
+
     /// Writes the literal as an initialiser, for tract.
     pub fn to_proto(&self, name: &str) -> TensorProto {
-        let (data_type, raw_data): (DataType, Vec<u8>) = match &self.elements {
-            Elements::F32(v) => (DataType::Float, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Elements::I64(v) => (DataType::Int64, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Elements::I32(v) => (DataType::Int32, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Elements::I8(v) => (DataType::Int8, v.iter().map(|&x| x as u8).collect()),
-            Elements::U8(v) => (DataType::Uint8, v.clone()),
-            Elements::Bool(v) => (DataType::Bool, v.iter().map(|&x| u8::from(x)).collect()),
+        let raw_data: Vec<u8> = match &self.elements {
+            Elements::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Elements::I64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Elements::I32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Elements::I8(v) => v.iter().map(|&x| x as u8).collect(),
+            Elements::U8(v) => v.clone(),
+            Elements::Bool(v) => v.iter().map(|&x| u8::from(x)).collect(),
         };
         TensorProto {
             name: name.to_owned(),
             dims: self.shape.iter().map(|&d| d as i64).collect(),
-            data_type: data_type as i32,
+            data_type: self.data_type() as i32,
             raw_data,
             ..Default::default()
         }
+    }
+
+    /// Bytes of the elements, and of the integers behind them.
+    pub fn bytes(&self) -> u64 {
+        let size = match &self.elements {
+            Elements::F32(_) | Elements::I32(_) => 4,
+            Elements::I64(_) => 8,
+            Elements::I8(_) | Elements::U8(_) | Elements::Bool(_) => 1,
+        };
+        let stored = self.stored.as_ref().map_or(0, |stored| 4 * stored.values.len());
+        (self.len() as u64).saturating_mul(size) + stored as u64
     }
 
     /// The number of elements.

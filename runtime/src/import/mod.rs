@@ -5,7 +5,9 @@
 //! [`operators`] knows becomes graph nodes; any other becomes a fallback step that tract runs. Shapes are fixed from the
 //! first node on, so what computes shapes folds away.
 
+mod budget;
 mod evaluate;
+mod fold_size;
 mod guard;
 mod layout;
 mod lineage;
@@ -16,6 +18,7 @@ mod ports;
 mod suppression;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::collections::HashMap;
 
@@ -26,15 +29,15 @@ pub use guard::guarded;
 
 use crate::contract::Clues;
 use crate::graph::{Cut, Graph};
+use crate::limits::{Exceeded, Limit, Limits};
 use crate::model::Fit;
+use budget::Budget;
 use lineage::Lineage;
 use literal::Literal;
 use node::{Call, Value};
 
-/// The most elements a single tensor may have.
-const MAX_ELEMENTS: usize = 1 << 30;
-/// The most nodes a graph may have.
-const MAX_NODES: usize = 100_000;
+/// Whose operators may be meant; what Retort does not cover of them, tract may.
+const DOMAINS: &[&str] = &["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 
 /// Why a node is not imported as it is.
 #[derive(Debug)]
@@ -76,15 +79,25 @@ pub struct Imported {
 }
 
 /// Imports the bytes of an ONNX file. `shapes` fixes inputs with dynamic axes, by name, in ONNX order; `fit` fixes height and
-/// width of other images.
-pub fn import(bytes: &[u8], shapes: &[(String, Vec<usize>)], fit: Option<Fit>) -> Result<Imported, ImportError> {
+/// width of other images. What is beyond `limits` is refused before memory or time goes into it.
+pub fn import(
+    bytes: &[u8],
+    shapes: &[(String, Vec<usize>)],
+    fit: Option<Fit>,
+    limits: &Limits,
+) -> Result<Imported, ImportError> {
+    let budget = Budget::new(limits, wire::measure(bytes, limits)?);
     let model = evaluate::decode(bytes)?;
     let graph = model.graph.as_ref().ok_or_else(|| ImportError::model("no graph in the file: is it an ONNX model?"))?;
-    if graph.node.len() > MAX_NODES {
-        return Err(ImportError::model(format!("{} nodes; the limit is {MAX_NODES}", graph.node.len())));
+    if model.opset_import.is_empty() {
+        return Err(ImportError::model(
+            "imports no set of operators: it is truncated, or was not written as ONNX asks",
+        ));
     }
+    let borders = graph.input.len() + graph.output.len();
+    limits.check(Limit::Nodes, (graph.node.len() + borders) as u64).map_err(|e| ImportError::model(e.to_string()))?;
     let mut importer =
-        Importer { model: &model, graph: Graph::default(), values: HashMap::new(), fallbacks: Vec::new() };
+        Importer { model: &model, graph: Graph::default(), values: HashMap::new(), fallbacks: Vec::new(), budget };
     importer.initialisers(graph)?;
     importer.inputs(graph, shapes, fit)?;
     let (outputs, cut) = importer.nodes(graph)?;
@@ -120,6 +133,7 @@ struct Importer<'a> {
     graph: Graph,
     values: HashMap<String, Value>,
     fallbacks: Vec<Fallback>,
+    budget: Budget<'a>,
 }
 
 impl Importer<'_> {
@@ -137,6 +151,8 @@ impl Importer<'_> {
                 let (Refusal::Invalid(problem) | Refusal::Unsupported(problem)) = refusal;
                 ImportError::model(format!("initialiser `{}`: {problem}", proto.name))
             })?;
+            let fits = self.budget.keep(&literal);
+            fits.map_err(|exceeded| ImportError::model(format!("initialiser `{}`: {exceeded}", proto.name)))?;
             self.define(&proto.name, Value::Literal(literal))?;
         }
         if let Some(sparse) = graph.sparse_initializer.first() {
@@ -158,8 +174,26 @@ impl Importer<'_> {
         let proto = &nodes[index];
         let name = label(proto);
         let fail = |problem: String| ImportError { node: Some(format!("`{name}` ({})", proto.op_type)), problem };
+        if !DOMAINS.contains(&proto.domain.as_str()) {
+            return Err(fail(format!(
+                "the operator domain `{}` is unknown; Retort runs operators of ONNX itself and of com.microsoft",
+                proto.domain
+            )));
+        }
+        if proto.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty()) {
+            return Err(fail(
+                "carries a graph of its own, as loops and branches do; Retort runs none. Export the model without them, or \
+                 simplify it (onnxsim)"
+                    .into(),
+            ));
+        }
+        let exceeded = |exceeded: Exceeded| fail(exceeded.to_string());
         let mut inputs = Vec::with_capacity(proto.input.len());
         for input in &proto.input {
+            // Each is copied; the same large constant may be taken by every node.
+            if let Some(Value::Literal(literal)) = self.values.get(input) {
+                self.budget.work(literal.len() as u64).map_err(exceeded)?;
+            }
             inputs.push(match input.as_str() {
                 "" => None,
                 input => Some(self.values.get(input).cloned().ok_or_else(|| {
@@ -172,15 +206,13 @@ impl Importer<'_> {
                 })?),
             });
         }
-        let call = Call { proto, name, opset: self.opset(&proto.domain), inputs };
-        let outputs = match self.dispatch(&call) {
-            Ok(outputs) => outputs,
-            Err(Refusal::Invalid(problem)) => return Err(fail(problem)),
-            Err(Refusal::Unsupported(reason)) => match self.fall_back(&call, &reason) {
-                Ok(outputs) => outputs,
-                Err(Refusal::Invalid(problem) | Refusal::Unsupported(problem)) => return Err(fail(problem)),
-            },
-        };
+        let call = Call { proto, name, opset: self.opset(&proto.domain), inputs, limits: self.budget.limits() };
+        let outputs = guard::caught(|| match self.dispatch(&call) {
+            Err(Refusal::Unsupported(reason)) => self.fall_back(&call, &reason),
+            result => result,
+        });
+        let outputs = outputs.and_then(|outputs| self.budget.made(&self.graph, &outputs).map(|()| outputs));
+        let outputs = outputs.map_err(|(Refusal::Invalid(problem) | Refusal::Unsupported(problem))| fail(problem))?;
         // Importers return one value for every output that has a name.
         for (output, value) in proto.output.iter().filter(|name| !name.is_empty()).zip(outputs) {
             self.define(output, value)?;
@@ -195,6 +227,7 @@ impl Importer<'_> {
         }
         let known = call.inputs.iter().flatten().all(|input| matches!(input, Value::Literal(_)));
         if known && !call.inputs.is_empty() {
+            self.budget.work(fold_size::check(self.model, call)?)?;
             return evaluate::fold(self.model, call);
         }
         operators::import(&mut self.graph, call)

@@ -5,6 +5,7 @@ use tract_onnx::pb::{AttributeProto, NodeProto};
 use super::Refusal;
 use super::layout::Placed;
 use super::literal::Literal;
+use crate::limits::{Limit, Limits};
 
 /// What an ONNX name stands for.
 #[derive(Clone, Debug)]
@@ -33,12 +34,19 @@ pub(super) struct Call<'a> {
     pub opset: i64,
     /// Inputs by position; `None` where an optional one is left out.
     pub inputs: Vec<Option<Value>>,
+    /// What a tensor may be at most.
+    pub limits: &'a Limits,
 }
 
 impl Call<'_> {
     /// Input `index`, which must be there.
     pub fn input(&self, index: usize) -> Result<&Value, Refusal> {
         self.optional(index).ok_or_else(|| Refusal::Invalid(format!("input {index} is missing")))
+    }
+
+    /// A shape that the node makes, refused where it is beyond the limits: to be asked before memory is taken for it.
+    pub fn fits(&self, shape: &[usize]) -> Result<(), Refusal> {
+        Ok(self.limits.check_shape(shape).map(|_| ())?)
     }
 
     /// Input `index`, if given.
@@ -103,16 +111,27 @@ impl Call<'_> {
 
     /// A list of integers given as an attribute, or (in later operator sets) as a constant input.
     pub fn ints_or_input(&self, name: &str, input: usize) -> Result<Option<Vec<i64>>, Refusal> {
+        // One for each axis, two for padding, or one for each output of a split: more are none of that, and some
+        // operators would take for ever over them.
+        let most = (2 * self.limits.length(Limit::Axes)).max(self.proto.output.len());
+        let too_many = |count: usize| match count > most {
+            true => Err(Refusal::Invalid(format!("{count} numbers as its {name}; at most {most} make sense"))),
+            false => Ok(()),
+        };
         match self.optional_literal(input)? {
-            Some(literal) => literal.integers().map(Some),
-            None => Ok(self.ints(name).map(<[i64]>::to_vec)),
+            Some(literal) => too_many(literal.len()).and_then(|()| literal.integers()).map(Some),
+            None => {
+                let given = self.ints(name);
+                too_many(given.map_or(0, <[i64]>::len))?;
+                Ok(given.map(<[i64]>::to_vec))
+            }
         }
     }
 }
 
 /// An axis that may count from the end, within `rank`.
 pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, Refusal> {
-    let resolved = if axis < 0 { axis + rank as i64 } else { axis };
+    let resolved = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
     usize::try_from(resolved)
         .ok()
         .filter(|&a| a < rank)

@@ -1,15 +1,16 @@
 //! The borders of a graph: its inputs, with dynamic axes fixed, and its outputs.
 
+use std::collections::HashSet;
+
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{GraphProto, ValueInfoProto};
 
 use super::layout::{Placed, channels_last, is_signed, materialise, row_major};
-use super::literal::count;
 use super::node::Value;
 use super::suppression::Output;
-use super::{ImportError, Importer, Refusal};
+use super::{ImportError, Importer};
 use crate::graph::{Border, Op};
 use crate::model::Fit;
 use crate::tensor::{ElementType, Port};
@@ -31,13 +32,20 @@ impl Importer<'_> {
                 )));
             }
         }
+        let mut seen = HashSet::new();
         for input in &graph.input {
+            if !seen.insert(&input.name) {
+                return Err(ImportError::model(format!("two inputs are named `{}`; names must be unique", input.name)));
+            }
+            // An initialiser may be listed as an input, too: it is its default.
             if self.values.contains_key(&input.name) {
                 continue;
             }
             let wanted = shapes.iter().find(|(name, _)| *name == input.name).map(|(_, shape)| &shape[..]);
             let (element, shape) = declared(input, wanted, fit)
                 .map_err(|problem| ImportError::model(format!("input `{}`: {problem}", input.name)))?;
+            let fits = self.budget.limits().check_shape(&shape);
+            fits.map_err(|exceeded| ImportError::model(format!("input `{}`: {exceeded}", input.name)))?;
             // Images are kept channels-last from the start: whoever fills an input does so in memory order.
             let order = if shape.len() == 4 { channels_last(4) } else { row_major(shape.len()) };
             let memory: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
@@ -68,7 +76,11 @@ impl Importer<'_> {
         if outputs.is_empty() {
             return Err(ImportError::model("the graph has no output"));
         }
+        let mut seen = HashSet::new();
         for Output { tensor, name, .. } in outputs {
+            if !seen.insert(name) {
+                return Err(ImportError::model(format!("two outputs are named `{name}`; names must be unique")));
+            }
             let value = self
                 .values
                 .get(tensor)
@@ -78,6 +90,9 @@ impl Importer<'_> {
                 Value::Placed(placed) => (placed.shape.clone(), placed.order.clone()),
                 Value::Literal(literal) => (literal.shape.clone(), row_major(literal.shape.len())),
             };
+            if shape.contains(&0) {
+                return Err(ImportError::model(format!("output `{name}` has the shape {shape:?}: no elements")));
+            }
             let mut tensor = materialise(&mut self.graph, name, &value, &order);
             let memory = self.graph.tensor(tensor).shape.clone();
             if is_signed(&value) {
@@ -172,8 +187,5 @@ fn declared(
             }
         });
     }
-    count(&shape).map_err(|refusal| match refusal {
-        Refusal::Invalid(problem) | Refusal::Unsupported(problem) => problem,
-    })?;
     Ok((element, shape))
 }

@@ -12,24 +12,29 @@ use super::aligned::AlignedBytes;
 use super::{Inner, LoadOptions, Model, port};
 use crate::Error;
 use crate::contract::Contract;
-
-/// The largest file that is read: far above any compact model, far below what would exhaust a board's memory.
-const MAX_FILE: u64 = 1 << 30;
+use crate::limits::{Exceeded, Limit, Limits};
+use crate::predict::effort;
 
 pub(super) fn open(path: &Path, options: &LoadOptions) -> Result<Model, Error> {
     let io = |source| Error::Io { path: path.into(), source };
+    let fits = |len: u64| {
+        let exceeded = |exceeded: Exceeded| Error::Model { path: path.into(), problem: exceeded.to_string() };
+        options.limits.check(Limit::FileBytes, len).map_err(exceeded)
+    };
     let metadata = std::fs::metadata(path).map_err(io)?;
-    let len = metadata.len();
-    if len > MAX_FILE {
-        return Err(Error::Model { path: path.into(), problem: format!("has {len} bytes; the limit is {MAX_FILE}") });
-    }
+    let mut file = std::fs::File::open(path).map_err(io)?;
     if !metadata.is_file() {
         // A pipe does not know its length.
-        return from_bytes(&std::fs::read(path).map_err(io)?, path, options);
+        let mut bytes = Vec::new();
+        let most = options.limits.get(Limit::FileBytes);
+        file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
+        fits(bytes.len() as u64)?;
+        return from_bytes(&bytes, path, options);
     }
+    fits(metadata.len())?;
     // A plan runs where it was read to.
-    let mut bytes = AlignedBytes::zeroed(len as usize);
-    std::fs::File::open(path).and_then(|mut file| file.read_exact(bytes.as_mut())).map_err(io)?;
+    let mut bytes = AlignedBytes::zeroed(metadata.len() as usize);
+    file.read_exact(bytes.as_mut()).map_err(io)?;
     load(bytes, path, options)
 }
 
@@ -49,6 +54,7 @@ fn load(aligned: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Mod
 fn checked(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Inner, Error> {
     let fail = |problem: String| Error::Model { path: path.into(), problem };
     let plan = Plan::check(bytes).map_err(|error| fail(error.to_string()))?;
+    within_limits(&plan, &options.limits).map_err(fail)?;
     let metadata: Vec<(String, String)> = match plan.contract() {
         "" => Vec::new(),
         text => serde_json::from_str(text).map_err(|error| fail(format!("its contract is unreadable: {error}")))?,
@@ -71,6 +77,21 @@ fn checked(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<In
         inner.kernels()?;
     }
     Ok(inner)
+}
+
+/// Checks what a session of the plan and a run of it would take; a plan's own word for that is not taken.
+fn within_limits<B: AsRef<[u8]>>(plan: &Plan<B>, limits: &Limits) -> Result<(), String> {
+    limits.check(Limit::ArenaBytes, plan.arena_len() as u64).map_err(|exceeded| exceeded.to_string())?;
+    let (mut whole, mut most) = (0u64, ("", 0));
+    for (info, step) in plan.steps() {
+        let effort = effort(&step);
+        whole = whole.saturating_add(effort);
+        if effort > most.1 {
+            most = (info.name, effort);
+        }
+    }
+    let exceeded = |exceeded| format!("{exceeded}; {} of them in `{}`", most.1, most.0);
+    limits.check(Limit::Macs, whole).map_err(exceeded)
 }
 
 fn plan(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Model, Error> {
@@ -100,12 +121,13 @@ fn plan(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Model
 fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error> {
     use super::{InputKind, fallback};
     use crate::graph::Border;
+    use crate::guard::{MISTAKE, guarded};
     use crate::plan::PlanOptions;
     use retort_core::kernels::KernelSet;
 
     let fail = |problem: String| Error::Model { path: path.into(), problem };
-    let imported =
-        crate::import::import(bytes, &options.shapes, options.fit).map_err(|error| fail(error.to_string()))?;
+    let imported = crate::import::import(bytes, &options.shapes, options.fit, &options.limits)
+        .map_err(|error| fail(error.to_string()))?;
     if let Some(first) = imported.fallbacks.first().filter(|_| options.strict) {
         return Err(Error::Fallback {
             path: path.into(),
@@ -132,7 +154,9 @@ fn onnx(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Model, Error
         kernel_set: options.kernel_set.unwrap_or_else(KernelSet::best),
         quantised_input: options.input == InputKind::Quantised,
     };
-    let planned = crate::plan::plan(&mut graph, &plan_options, &contract).map_err(|error| fail(error.to_string()))?;
+    let planned = guarded(|| crate::plan::plan(&mut graph, &plan_options, &contract))
+        .ok_or_else(|| fail(format!("planning it {MISTAKE}; please report it, with the model")))?
+        .map_err(|error| fail(error.to_string()))?;
     let fallbacks = (imported.fallbacks.into_iter())
         .map(|step| fallback::Step::new(&graph, &planned, step))
         .collect::<Result<Vec<_>, _>>()

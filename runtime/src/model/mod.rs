@@ -1,6 +1,8 @@
 //! A model ready to run, and a session that runs it: the façade over import, plan and core.
 
 mod aligned;
+#[cfg(all(test, feature = "onnx"))]
+mod changed_plans;
 #[cfg_attr(not(feature = "onnx"), path = "no_fallback.rs")]
 mod fallback;
 mod fit;
@@ -20,6 +22,7 @@ use retort_core::plan::{self, Plan};
 use crate::Error;
 use crate::contract::{Contract, Unrecognised};
 use crate::graph::Cut;
+use crate::limits::Limits;
 use crate::tensor::{ElementType, Port, Quantisation};
 use aligned::AlignedBytes;
 use retort_threads::Pool;
@@ -57,6 +60,8 @@ pub struct LoadOptions {
     /// Threads that each session runs on, the caller's included, at most [`MAX_THREADS`]; the caller's alone where none
     /// are named. Results do not depend on it.
     pub threads: Option<NonZeroUsize>,
+    /// How large the model may be.
+    pub limits: Limits,
 }
 
 /// A part of a model that no step of the plan covers: tract runs it, and allocates while it does.

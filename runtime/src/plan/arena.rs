@@ -19,6 +19,11 @@ impl Buffer {
     }
 }
 
+/// The next multiple of the alignment; what lies beyond the last one is too large for any plan, and stays so.
+fn aligned(len: usize) -> usize {
+    len.checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX)
+}
+
 /// Offsets for all buffers, each a multiple of [`ALIGNMENT`], and the arena's length.
 ///
 /// Greedy by size: the largest buffer first, each at the lowest offset where it meets no buffer that is already placed
@@ -27,23 +32,23 @@ impl Buffer {
 pub fn place(buffers: &[Buffer]) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..buffers.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(buffers[i].len), buffers[i].first, i));
-    let mut offsets = vec![0; buffers.len()];
+    let mut offsets = vec![0usize; buffers.len()];
     let mut placed: Vec<usize> = Vec::new();
-    let mut total = 0;
+    let mut total = 0usize;
     for &index in &order {
-        let len = buffers[index].len.next_multiple_of(ALIGNMENT);
-        let mut offset = 0;
+        let len = aligned(buffers[index].len);
+        let mut offset = 0usize;
         // `placed` is sorted by offset: the first gap that is wide enough wins.
         for &other in placed.iter().filter(|&&other| buffers[other].meets(&buffers[index])) {
-            if offset + len <= offsets[other] {
+            if offset.saturating_add(len) <= offsets[other] {
                 break;
             }
-            offset = offset.max((offsets[other] + buffers[other].len).next_multiple_of(ALIGNMENT));
+            offset = offset.max(aligned(offsets[other].saturating_add(buffers[other].len)));
         }
         offsets[index] = offset;
         let at = placed.partition_point(|&other| offsets[other] <= offset);
         placed.insert(at, index);
-        total = total.max(offset + len);
+        total = total.max(offset.saturating_add(len));
     }
     (offsets, total)
 }

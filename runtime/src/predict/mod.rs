@@ -15,7 +15,7 @@ mod tests;
 
 pub use board::{BOARDS, Board};
 pub use cost::{Cost, Setting};
-pub use work::{Kind, Work};
+pub use work::{Kind, Work, effort};
 
 use crate::model::Model;
 

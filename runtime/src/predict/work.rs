@@ -249,6 +249,19 @@ impl Work {
     }
 }
 
+/// What running a step takes, told from the step alone rather than from what its plan says of itself: multiply-accumulates, or
+/// the elements that it reads or writes where those are more. 0 for a step that the host runs. Saturates.
+pub fn effort(step: &Step) -> u64 {
+    let macs = match step {
+        Step::MatMulF32(s) => {
+            [s.batch, s.rows, s.inner, s.columns].iter().fold(1u64, |product, &len| product.saturating_mul(len.into()))
+        }
+        _ => 0,
+    };
+    let work = Work::of(step, macs);
+    work.units.max(work.outputs)
+}
+
 /// The multiply-accumulates of a convolution once depth and output channels are filled up to fours. Depthwise ones fill
 /// only channels.
 fn padded(shape: &ConvolutionShape, y: &Image, macs: u64) -> u64 {

@@ -32,7 +32,11 @@ impl StreamFormat {
         let [width, height] = self.size;
         let fits = width <= LONGEST_SIDE && height <= LONGEST_SIDE;
         let bytes = self.pixels.picture_bytes(width, height).filter(|&bytes| fits && bytes <= MOST_BYTES);
-        bytes.ok_or_else(|| format!("frames of {width}×{height} pixels are too large"))
+        bytes.ok_or_else(|| {
+            format!(
+                "frames of {width}×{height} pixels are too large; the limit is {LONGEST_SIDE} on a side and {MOST_BYTES} bytes a frame"
+            )
+        })
     }
 
     /// Wraps the bytes of a frame.

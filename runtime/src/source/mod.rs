@@ -31,6 +31,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::limits::Limits;
 use crate::vision::frame::Frame;
 use patient::Patient;
 
@@ -109,11 +110,19 @@ pub struct Options {
     pub reconnect: bool,
     /// Raised to end the source's waiting.
     pub stop: Stop,
+    /// How large a picture may be.
+    pub limits: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { wanted: Wanted::default(), timeout: Duration::from_secs(5), reconnect: true, stop: Stop::default() }
+        Options {
+            wanted: Wanted::default(),
+            timeout: Duration::from_secs(5),
+            reconnect: true,
+            stop: Stop::default(),
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -167,7 +176,7 @@ pub fn open(name: &str, options: &Options) -> Result<Box<dyn Source>, Error> {
             return ffmpeg::open(name, options);
         }
     }
-    Ok(Box::new(Pictures::open(path)?))
+    Ok(Box::new(Pictures::within(path, &options.limits)?))
 }
 
 /// Every frame of a Y4M stream.

@@ -1,22 +1,19 @@
 //! Pictures from files: one, or all of a folder in the order of their names.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use image::error::{ImageError, LimitErrorKind};
-use image::{ImageReader, RgbImage};
+use image::{ImageError, ImageReader, RgbImage};
 
 use super::{Shot, Source};
 use crate::error::Error;
+use crate::limits::{Exceeded, Limit, Limits};
 use crate::vision::frame::Frame;
 
 /// What a file of a folder must end in to be taken for a picture.
 const EXTENSIONS: &[&str] = &["bmp", "jpg", "jpeg", "pbm", "pgm", "png", "pnm", "ppm", "webp"];
-/// A picture's longest side. What claims to be larger is refused before memory is taken for it.
-const LONGEST_SIDE: u32 = 1 << 15;
-/// Bytes that decoding one picture may take.
-const MOST_MEMORY: u64 = 1 << 30;
-
+const NO_PICTURE: &str = "is not a picture; give a BMP, JPEG, PNG, PNM or WebP file";
 /// Reads pictures into one buffer after another.
 #[derive(Debug)]
 pub struct Pictures {
@@ -24,6 +21,7 @@ pub struct Pictures {
     next: usize,
     name: String,
     picture: RgbImage,
+    limits: Limits,
 }
 
 impl Pictures {
@@ -32,6 +30,14 @@ impl Pictures {
     /// # Errors
     /// [`Error::Io`] where there is no such file, [`Error::Source`] where a folder has no picture.
     pub fn open(path: &Path) -> Result<Pictures, Error> {
+        Pictures::within(path, &Limits::default())
+    }
+
+    /// The same, of other sizes: what claims to be larger is refused before memory is taken for it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn within(path: &Path, limits: &Limits) -> Result<Pictures, Error> {
         let io = |source| Error::Io { path: path.into(), source };
         let mut files = vec![path.to_path_buf()];
         if std::fs::metadata(path).map_err(io)?.is_dir() {
@@ -46,7 +52,7 @@ impl Pictures {
             let problem = format!("the folder has no picture; it needs files that end in {}", EXTENSIONS.join(", "));
             return Err(Error::Source { name: path.display().to_string(), problem });
         }
-        Ok(Pictures { files, next: 0, name: String::new(), picture: RgbImage::new(0, 0) })
+        Ok(Pictures { files, next: 0, name: String::new(), picture: RgbImage::new(0, 0), limits: limits.clone() })
     }
 }
 
@@ -54,7 +60,7 @@ impl Source for Pictures {
     fn next_shot(&mut self) -> Result<Option<Shot<'_>>, Error> {
         let Some(path) = self.files.get(self.next) else { return Ok(None) };
         self.next += 1;
-        self.picture = read(path)?;
+        self.picture = read(path, &self.limits)?;
         self.name = path.display().to_string();
         let (width, height) = (self.picture.width() as usize, self.picture.height() as usize);
         let frame = Frame::rgb(self.picture.as_raw(), width, height).map_err(|source| source.in_file(path))?;
@@ -72,38 +78,38 @@ fn is_picture(path: &Path) -> bool {
 }
 
 /// Reads a picture as RGB; what its bytes are decides, not its name.
-fn read(path: &Path) -> Result<RgbImage, Error> {
+fn read(path: &Path, limits: &Limits) -> Result<RgbImage, Error> {
     let io = |source| Error::Io { path: path.into(), source };
-    let mut reader = ImageReader::open(path).map_err(io)?.with_guessed_format().map_err(io)?;
-    let mut limits = image::Limits::default();
-    limits.max_image_width = Some(LONGEST_SIDE);
-    limits.max_image_height = Some(LONGEST_SIDE);
-    limits.max_alloc = Some(MOST_MEMORY);
-    reader.limits(limits);
     let refuse = |problem: String| Error::Picture { path: path.into(), problem };
-    // A name that ends in .png decides nothing where the bytes say nothing.
-    if let Some(known) = reader.format()
-        && !starts_like(path, known).map_err(io)?
-    {
-        return Err(refuse("is not a picture; give a BMP, JPEG, PNG, PNM or WebP file".into()));
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if !metadata.is_file() {
+        return Err(refuse("is neither a file nor a folder of pictures".into()));
     }
-    reader.decode().map(|picture| picture.into_rgb8()).map_err(|error| match error {
+    let exceeded = |exceeded: Exceeded| refuse(format!("{exceeded}; or make the picture smaller"));
+    limits.check(Limit::PictureBytes, metadata.len()).map_err(exceeded)?;
+    let mut bounds = image::Limits::no_limits();
+    bounds.max_alloc = Some(limits.get(Limit::PictureBytes));
+    let file = File::open(path).map_err(io)?;
+    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(io)?;
+    // What its first bytes do not show to be a picture is none, whatever its name.
+    let Some(format) = reader.format() else { return Err(refuse(NO_PICTURE.into())) };
+    let words = |error| match error {
         ImageError::IoError(source) if source.kind() != ErrorKind::UnexpectedEof => io(source),
-        ImageError::Unsupported(_) => refuse("is not a picture; give a BMP, JPEG, PNG, PNM or WebP file".into()),
-        ImageError::Limits(error) if error.kind() == LimitErrorKind::DimensionError => {
-            refuse(format!("has a side of more than {LONGEST_SIDE} pixels; make it smaller"))
-        }
-        ImageError::Limits(_) => refuse("takes too much memory; make it smaller".into()),
+        ImageError::Unsupported(_) => refuse(NO_PICTURE.into()),
+        ImageError::Limits(_) => refuse(format!(
+            "takes more than {} bytes to decode: that is the limit, which `--limit {}=…` raises; or make the picture smaller",
+            limits.get(Limit::PictureBytes),
+            Limit::PictureBytes.key()
+        )),
         other => refuse(format!("is damaged: {other}")),
-    })
-}
-
-/// Whether the file's first bytes are those of the format.
-fn starts_like(path: &Path, format: image::ImageFormat) -> std::io::Result<bool> {
-    use std::io::Read;
-    let mut first = [0; 32];
-    let length = std::fs::File::open(path)?.read(&mut first)?;
-    Ok(image::guess_format(&first[..length]).is_ok_and(|guessed| guessed == format))
+    };
+    reader.limits(bounds.clone());
+    let (width, height) = reader.into_dimensions().map_err(words)?;
+    limits.check(Limit::PictureSide, width.max(height).into()).map_err(exceeded)?;
+    limits.check(Limit::PictureBytes, u64::from(width) * u64::from(height) * 3).map_err(exceeded)?;
+    let mut reader = ImageReader::with_format(BufReader::new(File::open(path).map_err(io)?), format);
+    reader.limits(bounds);
+    reader.decode().map(|picture| picture.into_rgb8()).map_err(words)
 }
 
 #[cfg(test)]
@@ -153,6 +159,34 @@ mod tests {
         let mut png = Vec::new();
         RgbImage::new(9, 9).write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
         assert!(refusal("cut.png", &png[..png.len() / 2]).contains("damaged"));
+    }
+
+    #[test]
+    fn pictures_beyond_a_limit_are_refused_before_they_are_decoded() {
+        // The header of a portable pixmap of 32768 × 32768 pixels, and none of them.
+        let huge = b"P6 32768 32768 255\n";
+        for (bytes, found, key) in [
+            (&b"P6 40000 10 255\n"[..], "40000 pixels", "--limit picture-side="),
+            (huge, "3221225472 bytes", "--limit picture-bytes="),
+        ] {
+            let error = refusal("huge.ppm", bytes);
+            assert!(error.contains(found) && error.contains(key), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        RgbImage::new(30, 20).save(&path).unwrap();
+        let read = |limits: &Limits| Pictures::within(&path, limits).unwrap().next_shot().map(|shot| shot.is_some());
+        assert!(read(&Limits::default()).unwrap());
+        for (limit, most) in [(Limit::PictureSide, 29), (Limit::PictureBytes, 1799), (Limit::PictureBytes, 20)] {
+            let error = read(&Limits::default().with(limit, most)).unwrap_err().to_string();
+            assert!(error.contains(limit.key()) && error.contains("a.png"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused() {
+        let error = Pictures::open(Path::new("/dev/null")).unwrap().next_shot().unwrap_err().to_string();
+        assert!(error.contains("/dev/null"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
+use retort::limits::read_at_most;
 
 use super::error::DataError;
 use super::sample::Sample;
@@ -31,7 +32,7 @@ pub(super) fn ends_in(path: &Path, extensions: &[&str]) -> bool {
 
 /// Decodes a file. What its bytes are decides, not its name.
 pub(super) fn file(path: &Path) -> Result<Sample, DataError> {
-    let bytes = std::fs::read(path).map_err(DataError::io(path))?;
+    let bytes = read_at_most(path, MOST_MEMORY).map_err(DataError::io(path))?;
     picture(&bytes).map_err(|problem| DataError::Picture { name: path.display().to_string(), problem })
 }
 
@@ -76,7 +77,9 @@ pub(super) fn picture(bytes: &[u8]) -> Result<Sample, String> {
 fn words(error: ImageError) -> String {
     match error {
         ImageError::Unsupported(_) => "is not a picture; give a BMP, JPEG, PNG, PNM or WebP file".into(),
-        ImageError::Limits(_) => format!("is too large: a side of more than {LONGEST_SIDE} pixels, or too much memory"),
+        ImageError::Limits(_) => format!(
+            "is too large: a side of more than {LONGEST_SIDE} pixels, or more than {MOST_MEMORY} bytes to decode; make it smaller"
+        ),
         other => format!("is damaged: {other}"),
     }
 }

@@ -38,7 +38,9 @@ pub fn floats_of(graph: &OnnxGraph) -> HashMap<String, Vec<usize>> {
     let names: Vec<String> =
         graph.inputs().chain(made).filter(|name| !name.is_empty() && seen.insert(*name)).map(str::to_owned).collect();
     let bytes = graph.encode_with_outputs(&names);
-    let Ok(Ok(imported)) = guarded(|| Ok(import(&bytes, &[], options().fit))) else { return HashMap::new() };
+    let Ok(Ok(imported)) = guarded(|| Ok(import(&bytes, &[], options().fit, &options().limits))) else {
+        return HashMap::new();
+    };
     let computed = imported.graph.outputs.iter().filter(|border| {
         let tensor = imported.graph.tensor(border.tensor);
         tensor.constant.is_none() && border.port.element == ElementType::F32

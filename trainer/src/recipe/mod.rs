@@ -68,7 +68,8 @@ impl Recipe {
     /// A [`RecipeError`] that names the file, and the key.
     pub fn resolve(file: Option<&Path>, overrides: &[String]) -> Result<Recipe, RecipeError> {
         let Some(path) = file else { return Recipe::from_text("the recipe of the shapes", SHAPES_RECIPE, overrides) };
-        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
+        let text =
+            retort::limits::read_text(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
         Recipe::from_text(&path.display().to_string(), &text, overrides)
     }
 

@@ -61,7 +61,9 @@ pub fn list(bytes: &[u8]) -> Vec<Tap> {
     let mut names: Vec<String> = graph.node.iter().flat_map(|node| node.output.iter().cloned()).collect();
     names.retain(|name| !name.is_empty());
     let Some(all) = with_outputs(bytes, &names) else { return Vec::new() };
-    let Ok(Ok(imported)) = guarded(|| Ok(import(&all, &[], options(None).fit))) else { return Vec::new() };
+    let Ok(Ok(imported)) = guarded(|| Ok(import(&all, &[], options(None).fit, &options(None).limits))) else {
+        return Vec::new();
+    };
     let ports = imported.graph.outputs.iter().map(|border| &border.port);
     let floats = ports.filter(|port| port.element == ElementType::F32);
     floats.filter_map(|port| Some(Tap { name: port.name.clone(), shape: map_shape(&port.shape)? })).collect()

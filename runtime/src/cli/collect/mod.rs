@@ -15,6 +15,7 @@ use super::capture::Capture;
 use super::classify::Top;
 use super::detect::{Finder, parse_fraction};
 use super::follow::Following;
+use super::limit::LimitArguments;
 use super::look::{Loaded, Looker};
 use super::model::ModelArguments;
 use super::threads::Threads;
@@ -93,6 +94,8 @@ pub struct Collect {
     capture: Capture,
     #[command(flatten)]
     threads: Threads,
+    #[command(flatten)]
+    limits: LimitArguments,
     /// The model's contract: a TOML file to use instead of what the model carries.
     #[arg(long, value_name = "FILE.toml")]
     contract: Option<PathBuf>,
@@ -107,6 +110,7 @@ impl Collect {
             side: Some(Fit::LONGEST),
             isa: None,
             strict: false,
+            limits: self.limits.clone(),
         };
         let mut loaded = Loaded::open(&model, &self.threads, self.contract.as_deref())?;
         let coverage = loaded.contract.coverage.is_some();

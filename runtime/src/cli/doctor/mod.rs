@@ -21,8 +21,10 @@ use clap::Args;
 use serde_json::json;
 
 use self::check::{Check, Status};
+use super::limit::LimitArguments;
 use super::model::{kernel_set, shape};
 use crate::board::Root;
+use crate::model::{InputKind, LoadOptions};
 use retort_core::kernels::KernelSet;
 
 /// Check cameras, clock, supply, memory and kernels of this machine, and say what to do
@@ -40,6 +42,8 @@ pub struct Doctor {
     /// Test the model on this set of kernels instead of the best that the processor has.
     #[arg(long, value_name = "SET", value_parser = kernel_set)]
     isa: Option<KernelSet>,
+    #[command(flatten)]
+    limits: LimitArguments,
     /// The model's contract: a TOML file to use instead of what the model carries.
     #[arg(long, value_name = "FILE.toml")]
     contract: Option<PathBuf>,
@@ -56,7 +60,14 @@ impl Doctor {
         checks.extend(memory::checks(&root));
         checks.extend(camera::checks(&root));
         if let Some(model) = &self.model {
-            checks.extend(network::checks(&root, model, &self.shapes, self.isa, self.contract.as_deref()));
+            let options = LoadOptions {
+                shapes: self.shapes.clone(),
+                input: InputKind::Quantised,
+                kernel_set: self.isa,
+                limits: self.limits.limits(),
+                ..LoadOptions::default()
+            };
+            checks.extend(network::checks(&root, model, &options, self.contract.as_deref()));
         }
         let count = |status| checks.iter().filter(|check| check.status == status).count();
         let (problems, warnings) = (count(Status::Problem), count(Status::Warning));

@@ -2,26 +2,16 @@
 
 use std::path::Path;
 
-use retort_core::kernels::KernelSet;
-
 use super::check::Check;
 use super::memory::megabytes;
 use crate::board::Root;
 use crate::board::memory::Machine;
 use crate::cli::verify::{SelfTest, self_test};
-use crate::model::{InputKind, LoadOptions, Model};
+use crate::model::{LoadOptions, Model};
 
 /// Checks a model.
-pub fn checks(
-    root: &Root,
-    path: &Path,
-    shapes: &[(String, Vec<usize>)],
-    kernel_set: Option<KernelSet>,
-    contract: Option<&Path>,
-) -> Vec<Check> {
-    let options =
-        LoadOptions { shapes: shapes.to_vec(), input: InputKind::Quantised, kernel_set, ..LoadOptions::default() };
-    let model = match Model::open(path, &options) {
+pub fn checks(root: &Root, path: &Path, options: &LoadOptions, contract: Option<&Path>) -> Vec<Check> {
+    let model = match Model::open(path, options) {
         Ok(model) => model,
         Err(error) => {
             return vec![Check::problem("model", error.to_string(), "`retort inspect` says more of a file that loads")];

@@ -101,18 +101,21 @@ fn geometry(call: &Call<'_>, x: &Placed, weights: &Literal) -> Result<Geometry, 
         return Err(Refusal::Unsupported(format!("weights of shape {w:?} on an input of shape {:?}", x.shape)));
     }
     if let Some(kernel) = call.ints("kernel_shape")
-        && !kernel.iter().map(|&k| k as usize).eq(w[2..].iter().copied())
+        && !kernel.iter().map(|&k| usize::try_from(k).unwrap_or(0)).eq(w[2..].iter().copied())
     {
         return Err(Refusal::Invalid(format!("kernel_shape {kernel:?} contradicts weights of shape {w:?}")));
     }
     let groups = usize::try_from(call.int("group", 1)).unwrap_or(0);
     let (in_channels, out_channels) = (x.shape[1], w[0]);
-    if groups == 0 || out_channels == 0 || out_channels % groups != 0 || in_channels != w[1] * groups {
+    if groups == 0 || out_channels == 0 || out_channels % groups != 0 || Some(in_channels) != w[1].checked_mul(groups) {
         return Err(Refusal::Invalid(format!(
             "{groups} groups of weights {w:?} do not fit an input of {in_channels} channels"
         )));
     }
     let window = window(call, &w[2..], &x.shape[2..])?;
+    if w.contains(&0) {
+        return Err(Refusal::Invalid(format!("weights of shape {w:?} are none")));
+    }
     let one_dimensional = rank == 3;
     let rows = if one_dimensional { 1 } else { x.shape[2] };
     let size = [places(&window, 0, rows, false)?, places(&window, 1, x.shape[rank - 1], false)?];
@@ -183,6 +186,29 @@ pub(super) fn bias(literal: &Literal, channels: usize) -> Result<Bias, Refusal> 
     Ok(Bias { floats: floats.to_vec(), stored })
 }
 
+/// A quantised bias.
+pub(super) fn integer_bias(literal: &Literal) -> Result<Vec<i32>, Refusal> {
+    let value =
+        |&v: &i64| i32::try_from(v).map_err(|_| Refusal::Invalid(format!("a bias of {v} does not fit 32 bits")));
+    literal.integers()?.iter().map(value).collect()
+}
+
+/// Requires sums that fit 32 bits, and factors that are numbers.
+pub(super) fn can_be_computed(weights: &[i16], bias: &[i32], multiplier: &[f32]) -> Result<(), Refusal> {
+    if let Some((channel, largest)) = quantised::overflowing(weights, bias) {
+        return Err(Refusal::Invalid(format!(
+            "the sum of output channel {channel} may reach {largest}, which overflows 32 bits; quantise to smaller weights, or \
+             split the layer"
+        )));
+    }
+    match multiplier.iter().position(|factor| !factor.is_finite()) {
+        Some(channel) => Err(Refusal::Invalid(format!(
+            "its scales make no factor for output channel {channel}: input times weight by output is not finite"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// Conv.
 pub(super) fn convolution(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusal> {
     let (x, weights) = (call.placed(0)?, call.literal(1)?);
@@ -223,7 +249,7 @@ pub(super) fn qlinear(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refus
     let q = quantised_weights(&literal, 0)
         .ok_or_else(|| Refusal::Invalid("its weight scales do not fit its output channels".into()))?;
     let bias = match call.optional_literal(8)? {
-        Some(literal) => literal.integers()?.iter().map(|&v| v as i32).collect(),
+        Some(literal) => integer_bias(literal)?,
         None => vec![0; geometry.out_channels],
     };
     if bias.len() != geometry.out_channels {
@@ -233,16 +259,19 @@ pub(super) fn qlinear(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refus
             geometry.out_channels
         )));
     }
+    let weights = geometry.reorder(&q.values);
+    let multiplier = quantised::multipliers(input.scale, &q.scales, output.scale);
+    can_be_computed(&weights, &bias, &multiplier)?;
     let image = geometry.image(graph, call, x);
-    let id = with_quantisation(graph, call.name, image.id, input);
+    let id = with_quantisation(graph, call.name, image.id, input)?;
     let op = Op::ConvolutionInt8(Box::new(ConvolutionInt8 {
         window: geometry.window,
         groups: geometry.groups,
         in_channels: geometry.in_channels,
         out_channels: geometry.out_channels,
-        weights: geometry.reorder(&q.values),
+        weights,
         bias,
-        multiplier: quantised::multipliers(input.scale, &q.scales, output.scale),
+        multiplier,
         y_zero: output.zero_point,
         epilogue: Epilogue::default(),
     }));

@@ -26,7 +26,10 @@ pub(super) fn import(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusa
         "PRelu" => FloatOperation::PRelu,
         other => return Err(Refusal::Unsupported(format!("the operator {other}"))),
     };
-    // Sum, Min and Max take any number of operands.
+    let takes_any = matches!(call.proto.op_type.as_str(), "Sum" | "Min" | "Max");
+    if !takes_any && call.inputs.len() != 2 {
+        return Err(Refusal::Invalid(format!("{} inputs where two are wanted", call.inputs.len())));
+    }
     let mut result = call.input(0)?.clone();
     for index in 1..call.inputs.len() {
         result = binary(graph, call, operation, &result, call.input(index)?)?;
@@ -41,6 +44,10 @@ fn function(call: &Call<'_>) -> Result<Option<Function>, Refusal> {
             Some(literal) => literal.scalar(),
             None => Ok(call.float(name, default)),
         }
+        .and_then(|bound| match bound.is_nan() {
+            true => Err(Refusal::Invalid(format!("{name} is no number"))),
+            false => Ok(bound),
+        })
     };
     Ok(Some(match call.proto.op_type.as_str() {
         "Relu" => Function::Clamp { low: 0.0, high: f32::INFINITY },

@@ -8,7 +8,7 @@ use super::super::Refusal;
 use super::super::layout::{Placed, materialise, row_major};
 use super::super::literal::{Elements, Literal};
 use super::super::node::{Call, Value};
-use super::convolution::{bias, quantised_weights};
+use super::convolution::{bias, can_be_computed, integer_bias, quantised_weights};
 use super::elementwise::binary;
 use super::quantise::{parameters, stored, with_quantisation};
 use crate::graph::{
@@ -28,6 +28,9 @@ fn weights(literal: &Literal, transposed: bool) -> Result<(Weights, usize, usize
         return Err(Refusal::Unsupported(format!("weights of shape {:?}", literal.shape)));
     };
     let (inputs, outputs) = if transposed { (columns, rows) } else { (rows, columns) };
+    if inputs == 0 || outputs == 0 {
+        return Err(Refusal::Invalid(format!("weights of shape {:?} are none", literal.shape)));
+    }
     let weights = match quantised_weights(literal, if transposed { 0 } else { 1 }) {
         Some(q) if transposed => Weights::Quantised(q),
         Some(q) => Weights::Quantised(QuantisedWeights { values: transpose(&q.values, rows, columns), ..q }),
@@ -173,12 +176,13 @@ fn integer_product(
     (from, to, signed): (Quantisation, Quantisation, bool),
     product: IntegerProduct,
 ) -> Result<Value, Refusal> {
-    let id = with_quantisation(graph, call.name, x.id, from);
+    let id = with_quantisation(graph, call.name, x.id, from)?;
     let id = pixels(graph, call, &x.with(id), product.inputs)?;
     let bias = product.bias.unwrap_or_else(|| vec![0; product.outputs]);
     if bias.len() != product.outputs {
         return Err(Refusal::Unsupported(format!("a bias of {} values for {} outputs", bias.len(), product.outputs)));
     }
+    can_be_computed(&product.weights.values, &bias, &product.multiplier)?;
     let op = Op::ConvolutionInt8(Box::new(ConvolutionInt8 {
         window: Window::ONE,
         groups: 1,
@@ -230,12 +234,13 @@ pub(super) fn qgemm(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusal
     }
     let ((from, _), (to, signed)) = (parameters(call, 1, 2)?, parameters(call, 7, 8)?);
     let (weights, inputs, outputs) = integer_weights(call, 3, call.int("transB", 0) != 0)?;
-    let bias = (call.optional_literal(6)?)
-        .map(|literal| literal.integers().map(|v| v.iter().map(|&b| b as i32).collect()))
-        .transpose()?;
+    let bias = call.optional_literal(6)?.map(integer_bias).transpose()?;
     let scaled = call.float("alpha", 1.0) * from.scale;
     let multiplier = quantised::multipliers(scaled, &weights.scales, to.scale);
     let a = call.placed(0)?;
+    if a.shape.len() != 2 {
+        return Err(Refusal::Invalid(format!("its first factor has shape {:?}", a.shape)));
+    }
     let a = if call.int("transA", 0) != 0 { a.transposed(&[1, 0]) } else { a.clone() };
     integer_product(graph, call, &a, (from, to, signed), IntegerProduct { weights, inputs, outputs, bias, multiplier })
 }

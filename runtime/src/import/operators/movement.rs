@@ -128,7 +128,7 @@ fn unsqueeze(call: &Call<'_>, from: &[usize]) -> Result<Vec<usize>, Refusal> {
 
 fn expand(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
     let x = call.placed(0)?;
-    let wanted = call.literal(1)?.integers()?;
+    let wanted = call.ints_or_input("shape", 1)?.ok_or_else(|| Refusal::Invalid("no shape".into()))?;
     let shape = wanted.iter().map(|&d| usize::try_from(d).unwrap_or(0)).collect::<Vec<_>>();
     let like = Literal::new(vec![1; shape.len().max(1)], Elements::U8(vec![0]))?;
     let Aligned { ids, order, .. } = align(graph, call.name, &[call.input(0)?, &Value::Literal(like)])?;
@@ -147,7 +147,7 @@ fn expand(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
             (a, b) => return Err(Refusal::Invalid(format!("an axis of length {a} cannot be expanded to {b}"))),
         }
     }
-    super::super::literal::count(&full)?;
+    call.fits(&full)?;
     let memory = order.iter().map(|&a| full[a]).collect();
     let id = graph.add_like(call.name, Op::Broadcast, vec![ids[0]], memory);
     Ok(Placed { id, shape: full, order, signed: x.signed })
@@ -157,7 +157,7 @@ fn expand(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
 pub(super) fn joined(values: &[&Value], axis: usize) -> Result<Vec<usize>, Refusal> {
     let first = values.first().map(|value| value.shape()).unwrap_or_default();
     let mut shape = first.to_vec();
-    for value in &values[1..] {
+    for value in values.iter().skip(1) {
         let other = value.shape();
         let fits = other.len() == first.len() && (0..first.len()).all(|a| a == axis || other[a] == first[a]);
         if !fits {
@@ -170,7 +170,8 @@ pub(super) fn joined(values: &[&Value], axis: usize) -> Result<Vec<usize>, Refus
 
 fn concat(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
     let values: Vec<&Value> = call.inputs.iter().flatten().collect();
-    let axis = axis(call.int("axis", 1), values[0].shape().len())?;
+    let rank = values.first().map(|value| value.shape().len());
+    let axis = axis(call.int("axis", 1), rank.ok_or_else(|| Refusal::Invalid("has no inputs".into()))?)?;
     let shape = joined(&values, axis)?;
     // Everything follows the largest computed input.
     let order = (values.iter())
@@ -225,6 +226,9 @@ fn slice(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
     let ends = call.ints_or_input("ends", 2)?.ok_or_else(|| missing("ends"))?;
     let axes = call.ints_or_input("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
     let steps = call.ints_or_input("steps", 4)?.unwrap_or_else(|| vec![1; starts.len()]);
+    if starts.len() > x.shape.len() {
+        return Err(Refusal::Invalid(format!("{} starts for {} axes", starts.len(), x.shape.len())));
+    }
     if ends.len() != starts.len() || axes.len() != starts.len() || steps.len() != starts.len() {
         return Err(Refusal::Invalid("starts, ends, axes and steps differ in length".into()));
     }
@@ -242,7 +246,10 @@ fn slice(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
             }
             _ => {
                 let (start, end) = (from_end(start).clamp(-1, length - 1), from_end(end).clamp(-1, length - 1));
-                let indices = (0..).map(|i| start + i * step).take_while(|&i| i > end).map(|i| i as u32).collect();
+                let indices = std::iter::successors(Some(start), |&i| i.checked_add(step))
+                    .take_while(|&i| i > end)
+                    .map(|i| i as u32)
+                    .collect();
                 pick(graph, call.name, &result, a, indices)
             }
         };
@@ -257,6 +264,9 @@ fn split(graph: &mut Graph, call: &Call<'_>) -> Result<Vec<Value>, Refusal> {
     let x = call.placed(0)?;
     let axis = axis(call.int("axis", 0), x.shape.len())?;
     let n = call.proto.output.len();
+    if n == 0 {
+        return Err(Refusal::Invalid("has no outputs".into()));
+    }
     let lengths: Vec<usize> = match call.ints_or_input("split", 1)? {
         Some(lengths) => lengths.iter().map(|&l| usize::try_from(l).unwrap_or(0)).collect(),
         None => {
@@ -264,7 +274,10 @@ fn split(graph: &mut Graph, call: &Call<'_>) -> Result<Vec<Value>, Refusal> {
             (0..n).map(|i| each.min(x.shape[axis].saturating_sub(i * each))).collect()
         }
     };
-    if lengths.len() != n || lengths.contains(&0) || lengths.iter().sum::<usize>() != x.shape[axis] {
+    if lengths.len() != n
+        || lengths.contains(&0)
+        || lengths.iter().fold(0usize, |sum, &len| sum.saturating_add(len)) != x.shape[axis]
+    {
         return Err(Refusal::Invalid(format!("parts {lengths:?} do not make up axis {axis} of {:?}", x.shape)));
     }
     let mut start = 0;
@@ -284,7 +297,7 @@ fn gather(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
     let length = x.shape[axis] as i64;
     let picked = call.literal(1)?;
     let indices = (picked.integers()?.into_iter())
-        .map(|i| if i < 0 { i + length } else { i })
+        .map(|i| if i < 0 { i.saturating_add(length) } else { i })
         .map(|i| match (0..length).contains(&i) {
             true => Ok(i as u32),
             false => Err(Refusal::Invalid(format!("index {i} is outside axis {axis} of {:?}", x.shape))),
@@ -321,7 +334,7 @@ fn pad(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
             side[a] = usize::try_from(v).map_err(|_| Refusal::Unsupported(format!("negative padding {v}")))?;
         }
     }
-    if front.iter().chain(&back).any(|&v| v > 1 << 20) {
+    if front.iter().chain(&back).any(|&v: &usize| v > 1 << 20) {
         return Err(Refusal::Invalid(format!("padding {pads:?} is too large")));
     }
     if front.iter().chain(&back).all(|&v| v == 0) {
@@ -344,7 +357,7 @@ fn pad(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
                 return Err(Refusal::Unsupported("padding of integers".into()));
             }
             let shape: Vec<usize> = (0..rank).map(|a| x.shape[a] + front[a] + back[a]).collect();
-            super::super::literal::count(&shape)?;
+            call.fits(&shape)?;
             let before = x.order.iter().map(|&a| front[a]).collect();
             let memory = x.order.iter().map(|&a| shape[a]).collect();
             let id = graph.add_like(call.name, Op::Pad { before, value }, vec![x.id], memory);

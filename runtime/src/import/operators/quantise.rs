@@ -25,6 +25,24 @@ pub(super) fn parameters(call: &Call<'_>, scale: usize, zero: usize) -> Result<(
     Ok((Quantisation { scale, zero_point }, signed))
 }
 
+/// Requires as many scales as zero points: one, or one for each index of the axis. Whether they are supported is another matter.
+fn fitting(call: &Call<'_>, shape: &[usize]) -> Result<(), Refusal> {
+    let scales = call.literal(1)?.len();
+    let zeros = call.optional_literal(2)?.map_or(scales, Literal::len);
+    if scales != 1 && call.int("block_size", 0) == 0 {
+        let axis = axis(call.int("axis", 1), shape.len())?;
+        if scales != shape[axis] {
+            return Err(Refusal::Invalid(format!(
+                "{scales} scales do not fit axis {axis} of a tensor of shape {shape:?}"
+            )));
+        }
+    }
+    match zeros == scales {
+        true => Ok(()),
+        false => Err(Refusal::Invalid(format!("{zeros} zero points for {scales} scales"))),
+    }
+}
+
 fn one_scale(literal: &Literal) -> Result<f32, Refusal> {
     match literal.floats()? {
         [scale] => valid_scale(*scale),
@@ -35,13 +53,25 @@ fn one_scale(literal: &Literal) -> Result<f32, Refusal> {
 fn valid_scale(scale: f32) -> Result<f32, Refusal> {
     match scale.is_normal() && scale > 0.0 {
         true => Ok(scale),
-        false => Err(Refusal::Invalid(format!("a scale of {scale}; scales must be positive and finite"))),
+        false => Err(Refusal::Invalid(format!(
+            "a scale of {scale:e}; scales must be finite and at least {:e}; calibrate and export the model again",
+            f32::MIN_POSITIVE
+        ))),
     }
 }
 
-/// `id`, read with this scale and zero point: most often it already is.
-pub(super) fn with_quantisation(graph: &mut Graph, name: &str, id: TensorId, wanted: Quantisation) -> TensorId {
-    match graph.tensor(id).quantisation {
+/// `id`, which must be of bytes, read with this scale and zero point: most often it already is.
+pub(super) fn with_quantisation(
+    graph: &mut Graph,
+    name: &str,
+    id: TensorId,
+    wanted: Quantisation,
+) -> Result<TensorId, Refusal> {
+    let element = graph.tensor(id).element;
+    if element != ElementType::U8 {
+        return Err(Refusal::Invalid(format!("an input of {element}, which is neither u8 nor i8")));
+    }
+    Ok(match graph.tensor(id).quantisation {
         Some(own) if own == wanted => id,
         None => {
             graph.tensors[id.0].quantisation = Some(wanted);
@@ -51,7 +81,7 @@ pub(super) fn with_quantisation(graph: &mut Graph, name: &str, id: TensorId, wan
             let shape = graph.tensor(id).shape.clone();
             graph.add_node(name, Op::Reshape, vec![id], shape, ElementType::U8, Some(wanted))
         }
-    }
+    })
 }
 
 /// QuantizeLinear of a computed value.
@@ -60,6 +90,7 @@ pub(super) fn quantise(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refu
     if graph.tensor(x.id).element != ElementType::F32 {
         return Err(Refusal::Unsupported("an input that is not float".into()));
     }
+    fitting(call, &x.shape)?;
     let (quantisation, signed) = match call.int("output_dtype", 0) {
         0 | 2 => parameters(call, 1, 2)?,
         3 if call.optional(2).is_none() => {
@@ -80,13 +111,14 @@ pub(super) fn dequantise(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Re
     if graph.tensor(x.id).element != ElementType::U8 {
         return Err(Refusal::Unsupported("an input that is neither u8 nor i8".into()));
     }
+    fitting(call, &x.shape)?;
     let (mut quantisation, signed) = parameters(call, 1, 2)?;
     if call.optional(2).is_none() && x.signed {
         quantisation.zero_point = 128;
     } else if signed != is_signed(call.input(0)?) {
         return Err(Refusal::Invalid("its input and its zero point have different types".into()));
     }
-    let x = x.with(with_quantisation(graph, call.name, x.id, quantisation));
+    let x = x.with(with_quantisation(graph, call.name, x.id, quantisation)?);
     let shape = graph.tensor(x.id).shape.clone();
     let id = graph.add_node(call.name, Op::Dequantize, vec![x.id], shape, ElementType::F32, None);
     Ok(Value::Placed(super::super::layout::Placed { id, signed: false, ..x }))
@@ -116,8 +148,12 @@ pub(super) fn stored(
     let inner: usize = integers.shape.iter().skip(axis + 1).product();
     let channel = |index: usize| if scales.len() == 1 { 0 } else { index / inner % scales.len() };
     let values = (integers.integers()?.iter().enumerate())
-        .map(|(index, &v)| (v - zeros[channel(index).min(zeros.len() - 1)]) as i32)
-        .collect();
+        .map(|(index, &v)| {
+            let zero = zeros[channel(index).min(zeros.len() - 1)];
+            let value = v.checked_sub(zero).and_then(|value| i32::try_from(value).ok());
+            value.ok_or_else(|| Refusal::Invalid(format!("{v} less its zero point {zero} does not fit 32 bits")))
+        })
+        .collect::<Result<_, _>>()?;
     Ok(Stored { values, scales, axis })
 }
 

@@ -33,18 +33,18 @@ pub(super) fn import(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusa
 /// Input `index` in memory order, read with this quantisation.
 fn operand(graph: &mut Graph, call: &Call<'_>, index: usize, quantisation: Quantisation) -> Result<Placed, Refusal> {
     let placed = call.placed(index)?.clone();
-    if graph.tensor(placed.id).element != ElementType::U8 {
-        return Err(Refusal::Invalid(format!("input {index} is neither u8 nor i8")));
-    }
-    Ok(placed.with(with_quantisation(graph, call.name, placed.id, quantisation)))
+    Ok(placed.with(with_quantisation(graph, call.name, placed.id, quantisation)?))
 }
 
 /// QLinearAdd, QLinearMul: a, scale, zero, b, scale, zero, y scale, zero.
 fn binary(graph: &mut Graph, call: &Call<'_>, operation: IntegerOperation) -> Result<Value, Refusal> {
     let ((a, _), (b, _), (y, signed)) = (parameters(call, 1, 2)?, parameters(call, 4, 5)?, parameters(call, 6, 7)?);
     let Aligned { ids, shape, order } = align(graph, call.name, &[call.input(0)?, call.input(3)?])?;
-    let ids: Vec<TensorId> =
-        ids.into_iter().zip([a, b]).map(|(id, q)| with_quantisation(graph, call.name, id, q)).collect();
+    let ids: Vec<TensorId> = ids
+        .into_iter()
+        .zip([a, b])
+        .map(|(id, q)| with_quantisation(graph, call.name, id, q))
+        .collect::<Result<_, _>>()?;
     let memory = order.iter().map(|&axis| shape[axis]).collect();
     let op = Op::BinaryInt8(operation, y, if signed { 128 } else { 0 }, Epilogue::default());
     let id = graph.add_node(call.name, op, ids, memory, ElementType::U8, Some(y));
@@ -79,9 +79,14 @@ fn concat(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusal> {
     });
     let Some(first) = first else { return Err(Refusal::Unsupported("constants only".into())) };
     let axis = axis(call.int("axis", 0), first.shape.len())?;
+    let values: Vec<&Value> = inputs.iter().map(|(value, _)| value).collect();
+    let shape = super::movement::joined(&values, axis)?;
     let mut ids = Vec::new();
     for (value, from) in &inputs {
         let mut id = materialise(graph, call.name, value, &first.order);
+        if graph.tensor(id).element != ElementType::U8 {
+            return Err(Refusal::Invalid("joins what is neither u8 nor i8".into()));
+        }
         if *from != y {
             let shape = graph.tensor(id).shape.clone();
             let op = Op::Lookup(quantised::table(*from, y, |v| v));
@@ -89,8 +94,6 @@ fn concat(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusal> {
         }
         ids.push(id);
     }
-    let values: Vec<&Value> = inputs.iter().map(|(value, _)| value).collect();
-    let shape = super::movement::joined(&values, axis)?;
     let memory = first.order.iter().map(|&a| shape[a]).collect();
     let op = Op::Concat(first.memory_axis(axis));
     let id = graph.add_node(call.name, op, ids, memory, ElementType::U8, Some(y));

@@ -138,7 +138,7 @@ pub(super) fn resize(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusa
         }
         _ => return Err(Refusal::Invalid("neither four scales nor four sizes".into())),
     };
-    super::super::literal::count(&size)?;
+    call.fits(&size)?;
     if size[..2] != [n, c] {
         return Err(Refusal::Unsupported("resizing of batch or channels".into()));
     }

@@ -5,6 +5,7 @@
 
 mod elementwise;
 mod image;
+mod malformed;
 mod matrix;
 mod movement;
 mod open_sides;

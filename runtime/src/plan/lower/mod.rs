@@ -76,7 +76,10 @@ impl<'g> Lowering<'g> {
             }
         }
         let (offsets, arena_len) = place(&buffers);
-        word(arena_len).map_err(|_| PlanningError::TooLarge { what: "an arena", bytes: arena_len })?;
+        // The greatest of all lengths stands for whatever is longer.
+        if word(arena_len).is_err() || arena_len == usize::MAX {
+            return Err(PlanningError::TooLarge { what: "an arena", bytes: arena_len });
+        }
         for ((&owner, &offset), buffer) in owners.iter().zip(&offsets[tensors..]).zip(&buffers[tensors..]) {
             self.scratch[owner] = Span { offset: word(offset)?, len: word(buffer.len)? };
         }

@@ -8,9 +8,6 @@ use crate::graph::{Convolution, ConvolutionInt8, Epilogue, Graph, Node, Op, Tens
 use crate::quantised;
 use crate::tensor::{ElementType, Quantisation};
 
-/// The most that an accumulator may have to hold: one weight times one activation is at most 255 · 255.
-const MAX_TAPS: usize = (i32::MAX as usize) / (255 * 255);
-
 /// Rewrites every such pattern, once for each quantise node.
 pub fn run(graph: &mut Graph) -> usize {
     let mut changes = 0;
@@ -120,10 +117,10 @@ fn to_table(graph: &mut Graph, index: usize, x: TensorId, chain: &[Function], to
 
 fn integer_convolution(conv: &Convolution, from: Quantisation, to: Quantisation, epilogue: Epilogue) -> Option<Op> {
     let Weights::Quantised(weights) = &conv.weights else { return None };
-    if conv.activation != Function::Identity || conv.taps() > MAX_TAPS {
+    if conv.activation != Function::Identity {
         return None;
     }
-    let bias = match &conv.bias {
+    let bias: Vec<i32> = match &conv.bias {
         None => vec![0; conv.out_channels],
         Some(bias) => match &bias.stored {
             Some(stored) => stored.clone(),
@@ -132,6 +129,11 @@ fn integer_convolution(conv: &Convolution, from: Quantisation, to: Quantisation,
                 .collect(),
         },
     };
+    let multiplier = quantised::multipliers(from.scale, &weights.scales, to.scale);
+    // What may overflow, or has scales too far apart, is computed in floats.
+    if quantised::overflowing(&weights.values, &bias).is_some() || multiplier.iter().any(|m| !m.is_finite()) {
+        return None;
+    }
     Some(Op::ConvolutionInt8(Box::new(ConvolutionInt8 {
         window: conv.window,
         groups: conv.groups,
@@ -139,7 +141,7 @@ fn integer_convolution(conv: &Convolution, from: Quantisation, to: Quantisation,
         out_channels: conv.out_channels,
         weights: weights.values.clone(),
         bias,
-        multiplier: quantised::multipliers(from.scale, &weights.scales, to.scale),
+        multiplier,
         y_zero: to.zero_point,
         epilogue,
     })))

@@ -71,6 +71,10 @@ impl<I: Int8, const N: usize, const FLAT: bool> Task<I> for Fill<'_, '_, N, FLAT
         let Fill { quads, source, rows } = self;
         let (together, bytes) = (4 / N, N * I::LANES);
         let count = quads.columns.saturating_sub(quads.pad).min(source.width);
+        if count == 0 {
+            // Padding is all there is under the window, however far it reaches.
+            return;
+        }
         let to = &mut quads.elements[quads.pad * bytes * 4..];
         assert!(to.len() >= count.next_multiple_of(together) * bytes * 4, "interleaved rows");
         let blank = [quads.padding; VECTOR];

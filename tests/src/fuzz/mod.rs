@@ -1,0 +1,53 @@
+//! What hostile input is given to: one function a kind of input, which takes any bytes at all.
+//!
+//! A function may neither panic nor run for ever nor take much memory, whatever the bytes are, and where it is refused, the
+//! error must name the file. libFuzzer calls these functions (`tests/fuzz`), and so does an ordinary test (`tests/fuzz.rs`), with
+//! the corpora that lie in `tests/fuzz/corpus` and changes of them.
+
+mod corpora;
+mod labels;
+mod models;
+mod mutate;
+mod pictures;
+mod text;
+
+use std::path::PathBuf;
+
+use retort::guard::MISTAKE;
+
+pub use corpora::make as make_corpora;
+pub use labels::labels;
+pub use models::{onnx_import, plan_check};
+pub use mutate::Mutations;
+pub use pictures::picture;
+pub use text::{contract, recipe};
+
+/// A function that takes any bytes.
+pub struct Target {
+    /// What it is called in `tests/fuzz`.
+    pub name: &'static str,
+    /// The function.
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: [Target; 6] = [
+    Target { name: "onnx_import", run: onnx_import },
+    Target { name: "plan_check", run: plan_check },
+    Target { name: "picture", run: picture },
+    Target { name: "labels", run: labels },
+    Target { name: "recipe", run: recipe },
+    Target { name: "contract", run: contract },
+];
+
+/// The folder of a target's corpus.
+pub fn corpus(target: &str) -> PathBuf {
+    crate::data::repository().join("tests").join("fuzz").join("corpus").join(target)
+}
+
+/// Requires of an error that it names what is wrong, in one line, and is no mistake of Retort's own.
+fn told(error: &dyn std::fmt::Display, name: &str) {
+    let text = error.to_string();
+    assert!(text.contains(name), "does not name `{name}`: {text}");
+    assert!(!text.contains(MISTAKE), "{text}");
+}
