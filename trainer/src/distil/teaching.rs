@@ -25,7 +25,7 @@ use crate::teacher::{
 use crate::train::Place;
 
 /// Where the teacher's answers are kept.
-const ANSWERS: &str = "answers";
+pub(super) const ANSWERS: &str = "answers";
 
 /// Lets the teacher answer one shard of all that it will be asked.
 pub fn label(
