@@ -209,9 +209,14 @@ fn run_folder(arguments: &Arguments) -> Result<()> {
     let before = recipe(from)?;
     let bars = Bars::default();
     let folder = RunFolder::create(&arguments.run.clone().unwrap_or_else(|| pruned_folder(from)))?;
-    ensure!(folder.file("recipe.toml") != from.join("recipe.toml"), "--run must be another folder than {}", from.display());
+    ensure!(
+        folder.file("recipe.toml") != from.join("recipe.toml"),
+        "--run must be another folder than {}",
+        from.display()
+    );
     let labels_only = kept_arm(from, &before)? == Arm::Control;
-    let begun = arguments.resume && distil::is_narrowed(folder.file("").as_path()) && folder.read("recipe.toml").is_some();
+    let begun =
+        arguments.resume && distil::is_narrowed(folder.file("").as_path()) && folder.read("recipe.toml").is_some();
     let (recipe, pruned) = if begun {
         (recipe(folder.file("").as_path())?, None)
     } else {
@@ -265,7 +270,10 @@ fn taught_on(before: &Recipe, arguments: &Arguments) -> Result<Recipe> {
     ];
     all.extend_from_slice(&arguments.overrides);
     let recipe = Recipe::from_text("the recipe of the run", &before.to_toml(), &all)?;
-    ensure!(recipe.student == before.student, "the student is the run's: only --macs or --ms change it, no student.* with --set");
+    ensure!(
+        recipe.student == before.student,
+        "the student is the run's: only --macs or --ms change it, no student.* with --set"
+    );
     Ok(recipe)
 }
 

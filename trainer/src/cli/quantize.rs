@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use retort::chart::{Axis, Chart, Series, Style};
-use retort::contract::Contract;
 use retort::model::Model;
 
 use super::foreign::{Judge, beside, described, pictures};

@@ -68,7 +68,9 @@ pub enum ExperimentError {
         least: f32,
     },
     /// A run has no student to go on with.
-    #[error("{path} is no run with a student of seed {seed}: it has neither distilled-{seed}.ckpt nor control-{seed}.ckpt; let the run end first")]
+    #[error(
+        "{path} is no run with a student of seed {seed}: it has neither distilled-{seed}.ckpt nor control-{seed}.ckpt; let the run end first"
+    )]
     NoStudent {
         /// The run folder.
         path: PathBuf,

@@ -135,7 +135,8 @@ fn channels(whole: &Network, narrow: &Network) -> BTreeMap<String, usize> {
 
 /// The weights that are left, with what fitting has made of them.
 fn fitted(whole: &Weights, pruned: &Pruned, show: Show<'_>) -> Result<Weights, ExperimentError> {
-    let free = |name: &String| whole.network.node(name).and_then(|node| node.convolution()).is_some_and(|c| !c.depthwise);
+    let free =
+        |name: &String| whole.network.node(name).and_then(|node| node.convolution()).is_some_and(|c| !c.depthwise);
     let answers: Vec<&String> = whole.network.answers().iter().map(|place| &whole.network.nodes[*place].name).collect();
     let left = pruned.left.iter().filter(|(name, _)| free(name) && !answers.contains(name));
     let left = left.map(|(name, places)| (name.clone(), places.clone())).collect();
@@ -202,7 +203,8 @@ fn settle(narrow: &mut Weights, pruned: &Pruned, show: Show<'_>) -> Result<(), E
             let gamma = scales.iter().zip(&variances);
             set(Role::Gamma, gamma.map(|(s, v)| (f64::from(*s) * (f64::from(*v) + EPSILON).sqrt()) as f32).collect());
             set(Role::Beta, mean.clone());
-            let sums = mean.iter().zip(&biases).zip(&scales).map(|((mean, bias), scale)| (mean - bias) / scale).collect();
+            let sums =
+                mean.iter().zip(&biases).zip(&scales).map(|((mean, bias), scale)| (mean - bias) / scale).collect();
             narrow.moments[place] = Moments { mean: sums, variance: variances };
         }
         place += 1;
@@ -243,4 +245,3 @@ pub(super) fn start(folder: &RunFolder) -> Option<PathBuf> {
     let path = folder.file(PRUNED);
     path.exists().then_some(path)
 }
-

@@ -54,14 +54,23 @@ impl Weights {
     pub fn narrowed(&self, left: &BTreeMap<String, Vec<usize>>) -> Result<Weights, ShapeError> {
         let channels = left.iter().map(|(name, places)| (name.clone(), places.len())).collect();
         let network = self.network.clone().narrowed(&channels)?;
-        let moments: HashMap<String, &Moments> = self.network.nodes.iter().flat_map(parts).filter(|part| part.normalised)
-            .map(|part| part.name).zip(&self.moments).collect();
+        let moments: HashMap<String, &Moments> = self
+            .network
+            .nodes
+            .iter()
+            .flat_map(parts)
+            .filter(|part| part.normalised)
+            .map(|part| part.name)
+            .zip(&self.moments)
+            .collect();
         let mut narrow = Weights { network: network.clone(), parameters: Vec::new(), moments: Vec::new() };
         let mut kept: Vec<Vec<usize>> = Vec::with_capacity(network.nodes.len());
         for (node, old) in network.nodes.iter().zip(&self.network.nodes) {
             let inputs = node.inputs.first().map_or_else(Vec::new, |place| kept[*place].clone());
             let outputs = match old.convolution() {
-                Some(conv) if !conv.depthwise => left.get(&node.name).cloned().unwrap_or_else(|| (0..conv.outputs).collect()),
+                Some(conv) if !conv.depthwise => {
+                    left.get(&node.name).cloned().unwrap_or_else(|| (0..conv.outputs).collect())
+                }
                 _ if node.op == Op::Picture => (0..node.shape.channels).collect(),
                 _ => inputs.clone(),
             };
@@ -80,7 +89,8 @@ impl Weights {
         moments: &HashMap<String, &Moments>,
         narrow: &mut Weights,
     ) {
-        let pick = |values: &[f32]| -> Vec<f32> { outputs.iter().filter_map(|place| values.get(*place).copied()).collect() };
+        let pick =
+            |values: &[f32]| -> Vec<f32> { outputs.iter().filter_map(|place| values.get(*place).copied()).collect() };
         for part in parts(node) {
             let channels = outputs.len();
             let mut push = |role, shape: [usize; 2], values: Vec<f32>| {
@@ -124,7 +134,13 @@ mod tests {
     /// Widths and blocks of every kind, with channels that do nothing taken out.
     #[test]
     fn without_what_does_nothing_networks_answer_the_same() {
-        let detector = Architecture { widths: vec![8, 8, 16, 16, 16], depths: vec![0, 1, 0, 0], neck: 16, head: 1, ..Architecture::default() };
+        let detector = Architecture {
+            widths: vec![8, 8, 16, 16, 16],
+            depths: vec![0, 1, 0, 0],
+            neck: 16,
+            head: 1,
+            ..Architecture::default()
+        };
         let classifier = Architecture {
             family: Family::Classifier,
             block: Block::Branched,
@@ -134,7 +150,11 @@ mod tests {
             ..Architecture::default()
         };
         let perceptron = Architecture { family: Family::Perceptron, widths: vec![12, 9], ..Architecture::default() };
-        let cases = [(detector, vec!["stem", "stage2.1.pointwise", "head8.0.pointwise"]), (classifier, vec!["stem", "stage2.0.dense"]), (perceptron, vec!["hidden1", "hidden2"])];
+        let cases = [
+            (detector, vec!["stem", "stage2.1.pointwise", "head8.0.pointwise"]),
+            (classifier, vec!["stem", "stage2.0.dense"]),
+            (perceptron, vec!["hidden1", "hidden2"]),
+        ];
         for (architecture, names) in cases {
             let network = architecture.build(Shape { height: 32, width: 32, channels: 3 }, 3).expect("it fits");
             let mut weights = Weights::random(&network, 4);
@@ -145,7 +165,12 @@ mod tests {
                 let dead = weights.parameters.iter_mut().filter(|p| p.layer.split('/').next() == Some(name));
                 for parameter in dead {
                     let columns = parameter.shape[1];
-                    parameter.values.iter_mut().enumerate().filter(|(i, _)| i % columns % 3 == 1).for_each(|(_, v)| *v = 0.0);
+                    parameter
+                        .values
+                        .iter_mut()
+                        .enumerate()
+                        .filter(|(i, _)| i % columns % 3 == 1)
+                        .for_each(|(_, v)| *v = 0.0);
                 }
             }
             let narrow = weights.narrowed(&left).expect("it fits");
@@ -158,7 +183,8 @@ mod tests {
             let pixels = (0..32 * 32 * 3).map(|i| (i * 37 % 251) as u8).collect();
             let sample = Sample::rgb(32, 32, pixels);
             let answers = [&weights, &narrow].map(|weights| predict(&Folded::new(weights), &[&sample], |_| ()));
-            let numbers = |answers: &[crate::nets::Answer]| [answers[0].classes.clone(), answers[0].boxes.clone()].concat();
+            let numbers =
+                |answers: &[crate::nets::Answer]| [answers[0].classes.clone(), answers[0].boxes.clone()].concat();
             for (a, b) in numbers(&answers[0]).iter().zip(numbers(&answers[1])) {
                 assert!((a - b).abs() < 1e-4 * b.abs().max(1.0), "{a} {b}");
             }

@@ -23,7 +23,7 @@ mod rounding;
 pub(crate) mod sensitivity;
 mod split;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod tidy;
 mod untangle;
 pub(crate) mod watch;

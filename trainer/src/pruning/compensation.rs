@@ -89,7 +89,8 @@ fn results(
         sample(layer, place, picture, show.pictures.len(), &mut |rng| {
             patch.clear();
             layer.patch(port, values, rng, &mut patch);
-            let sums = weight.chunks_exact(layer.taps).map(|row| row.iter().zip(&patch).map(|(w, x)| w * x).sum::<f32>());
+            let sums =
+                weight.chunks_exact(layer.taps).map(|row| row.iter().zip(&patch).map(|(w, x)| w * x).sum::<f32>());
             all[asked].extend(sums.zip(bias).map(|(sum, bias)| sum + bias));
         });
     })?;

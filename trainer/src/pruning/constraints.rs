@@ -78,11 +78,7 @@ pub struct Constraints {
 impl Constraints {
     /// Of a graph with the shapes of the tensors of floats that it computes, its inputs included.
     /// `ties` are pairs of tensors whose channels are to stay alike beyond what the graph says.
-    pub fn new(
-        graph: &OnnxGraph,
-        shapes: &HashMap<String, Vec<usize>>,
-        ties: &[(String, String)],
-    ) -> Constraints {
+    pub fn new(graph: &OnnxGraph, shapes: &HashMap<String, Vec<usize>>, ties: &[(String, String)]) -> Constraints {
         let links = graph.links();
         let mut all = Walk {
             graph,

@@ -106,7 +106,9 @@ pub enum PruneError {
         now: String,
     },
     /// It cannot be made to fit.
-    #[error("the model cannot be cut to {goal}: with every layer at its narrowest it takes {least}; raise the budget{hint}")]
+    #[error(
+        "the model cannot be cut to {goal}: with every layer at its narrowest it takes {least}; raise the budget{hint}"
+    )]
     Budget {
         /// The budget.
         goal: String,
@@ -213,9 +215,14 @@ pub fn prune(
         Saliency::Given(numbers) => Box::new(Scores::given(&graph, &constraints, &groups, numbers)),
         Saliency::Outputs => {
             say("looking at what layers see of the pictures");
-            let layers: Vec<_> = asked(&constraints, &groups).into_iter().map(|place| (place, &constraints.layers[place].0)).collect();
+            let layers: Vec<_> =
+                asked(&constraints, &groups).into_iter().map(|place| (place, &constraints.layers[place].0)).collect();
             let seen = covariances(&graph, &layers, &size, show)?;
-            Box::new(Readers::new(&graph, &constraints, &groups, &seen))
+            let mut readers = Readers::new(&graph, &constraints, &groups, &seen);
+            say("trying one layer after another, to see what reaches the end");
+            let sizes = shapes.iter().map(|(name, shape)| (name.clone(), shape.iter().product())).collect();
+            readers.weigh(&graph, &constraints, &seen, &sizes, show)?;
+            Box::new(readers)
         }
     };
     say("choosing what goes");
@@ -333,7 +340,8 @@ impl<'a> Plan<'a> {
     }
 
     fn too_dear(&self, least: String) -> PruneError {
-        let hint = if self.options.limits.multiple > 1 { ", or allow narrower layers with a smaller --multiple" } else { "" };
+        let hint =
+            if self.options.limits.multiple > 1 { ", or allow narrower layers with a smaller --multiple" } else { "" };
         PruneError::Budget { goal: self.options.goal.to_string(), least, hint }
     }
 

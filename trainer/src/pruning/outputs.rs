@@ -4,7 +4,8 @@
 //! taps c of one channel go and all other weights W are free, the least error is tr(W_c · ([H⁻¹]_cc)⁻¹ · W_cᵀ), and the weights that reach it are
 //! W − W_c · ([H⁻¹]_cc)⁻¹ · [H⁻¹]_c (Hassibi and Stork 1993, Optimal Brain Surgeon, for one weight; Frantar and Alistarh 2022, Optimal Brain
 //! Compression, for blocks). Errors are shares of the variance of the layer's results, so that those of all layers can be added. Of
-//! two channels that say the same, the first to go costs nothing, and the second all that both said.
+//! two channels that say the same, the first to go costs nothing, and the second all that both said. A layer's errors count by how much
+//! of them gets to the end of the model.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -14,7 +15,17 @@ use super::covariance::Covariance;
 use super::groups::{Group, Unit};
 use super::matrix::{inverse, part};
 use super::saliency::Judge;
-use crate::posttraining::graph::OnnxGraph;
+use crate::posttraining::graph::{Floats, OnnxGraph};
+use crate::posttraining::layer::Layer;
+use crate::posttraining::sensitivity::{last_results, mean_noise, results};
+use crate::posttraining::watch::Show;
+
+/// What goes on trial, as a share of the variance of a layer's results, to see how much of that gets to the end of the model.
+const TRIAL: f64 = 0.01;
+/// What a trial costs at least: less than that is the noise of floats.
+const LEAST: f64 = 1e-6;
+/// Pictures that trials are shown.
+const PICTURES: usize = 4;
 
 /// A layer's weights as its inputs go.
 #[derive(Clone, Debug)]
@@ -24,9 +35,13 @@ struct Reader {
     each: usize,
     /// Weights output by output, in shares of the deviation of all results together.
     weight: Vec<f64>,
+    /// What a weight of the file is of these.
+    scale: f64,
     /// Whether an output is still there.
     alive: Vec<bool>,
     form: Form,
+    /// How much of an error here gets to the end of the model.
+    gain: f64,
 }
 
 /// The quadratic form.
@@ -54,7 +69,20 @@ impl Reader {
         weight.iter_mut().for_each(|w| *w *= scale);
         let inverted = whole.as_ref().and_then(|matrix| inverse(matrix, taps));
         let form = inverted.map_or(Form::Variances(variances), Form::Inverse);
-        Reader { taps, each: taps / inputs.max(1), weight, alive: vec![true; outputs], form }
+        Reader { taps, each: taps / inputs.max(1), weight, scale, alive: vec![true; outputs], form, gain: 1.0 }
+    }
+
+    /// The weights that are left, as in the file, once inputs that cost so much together are gone, the cheapest first; and what that costs.
+    fn trial(&self, worth: f64) -> (Vec<f32>, f64) {
+        let (mut reader, mut total) = (self.clone(), 0.0);
+        let mut left: Vec<usize> = (0..self.taps / self.each).collect();
+        while total < worth && left.len() > 1 {
+            let costs = left.iter().enumerate().map(|(place, input)| (place, reader.cost(*input)));
+            let Some((place, cost)) = costs.min_by(|a, b| a.1.total_cmp(&b.1)) else { break };
+            reader.drop_input(left.swap_remove(place));
+            total += cost;
+        }
+        (reader.weight.iter().map(|w| (w / self.scale) as f32).collect(), total)
     }
 
     fn range(&self, input: usize) -> Range<usize> {
@@ -163,8 +191,49 @@ impl<'a> Readers<'a> {
         }
     }
 
+    /// Lets errors count by what they do to the results of the model's last layers: some inputs of one layer after another go on trial.
+    ///
+    /// # Errors
+    /// What the runtime says of the model.
+    pub fn weigh(
+        &mut self,
+        graph: &OnnxGraph,
+        constraints: &Constraints,
+        covariances: &HashMap<usize, Covariance>,
+        sizes: &HashMap<String, usize>,
+        show: Show<'_>,
+    ) -> Result<(), retort::Error> {
+        let show = Show { pictures: &show.pictures[..show.pictures.len().min(PICTURES)], ..show };
+        let layers: Vec<Layer> = constraints.layers.iter().map(|(layer, _)| layer.clone()).collect();
+        let ends = last_results(graph, &layers);
+        let whole = results(graph, &ends, sizes, show)?;
+        for (place, reader) in &mut self.readers {
+            let layer = &layers[*place];
+            let (weight, cost) = reader.trial(TRIAL);
+            let Some(shape) = graph.floats(&layer.weight).map(|weight| weight.shape) else { continue };
+            let (old, mut bias) = layer.parameters(graph);
+            let mean = covariances[place].mean();
+            let rows = old.chunks_exact(layer.taps).zip(weight.chunks_exact(layer.taps));
+            for (bias, (old, new)) in bias.iter_mut().zip(rows) {
+                let moved = old.iter().zip(new).zip(&mean).map(|((old, new), mean)| f64::from(old - new) * mean);
+                *bias += moved.sum::<f64>() as f32;
+            }
+            let mut tried = graph.clone();
+            tried.set_floats(&layer.weight, &Floats { shape, values: layer.in_file(&weight) });
+            if let Some(name) = &layer.bias {
+                tried.set_floats(name, &Floats { shape: vec![bias.len()], values: bias });
+            }
+            let noise = mean_noise(&whole, &results(&tried, &ends, sizes, show)?);
+            reader.gain = noise / cost.max(LEAST);
+        }
+        Ok(())
+    }
+
     fn cost(readers: &HashMap<usize, Reader>, unit: &Unit) -> f64 {
-        unit.read.iter().filter_map(|(layer, input)| Some(readers.get(layer)?.cost(*input))).sum()
+        unit.read
+            .iter()
+            .filter_map(|(layer, input)| readers.get(layer).map(|reader| reader.gain * reader.cost(*input)))
+            .sum()
     }
 
     fn drop_unit(readers: &mut HashMap<usize, Reader>, unit: &Unit) {
