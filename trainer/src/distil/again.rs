@@ -13,7 +13,7 @@ use super::results::Arm;
 use super::teaching::judged;
 use super::trainings::{Bench, Task};
 use crate::evaluate::Respondent;
-use crate::nets::Weights;
+use crate::nets::{Network, Weights};
 use crate::report::Table;
 use crate::train::{CheckpointError, load};
 
@@ -69,6 +69,19 @@ impl Bench<'_> {
         Ok(Some(weights))
     }
 
+    /// The teacher that the run which is gone on from has trained, if it has one of this network.
+    ///
+    /// # Errors
+    /// Where its weights cannot be read.
+    pub(super) fn known_teacher(&self, network: &Network) -> Result<Option<Weights>, ExperimentError> {
+        let again = &self.recipe.again;
+        let path = Path::new(&again.from).join(Task::checkpoint("teacher", self.recipe.data.seed));
+        if again.from.is_empty() || !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(load(&path)?).filter(|weights| weights.network == *network))
+    }
+
     /// What teaching on has changed: on the pictures that were measured on before, and on the added ones; nothing where no run was
     /// gone on from.
     ///
@@ -78,6 +91,9 @@ impl Bench<'_> {
         let again = &self.recipe.again;
         if again.from.is_empty() {
             return Ok(Vec::new());
+        }
+        if let Some(untaught) = narrow::untaught(self.folder) {
+            self.measured("pruned", self.recipe.seeds[0], "f32", &untaught)?;
         }
         let before = Respondent::open(&Path::new(&again.from).join("student.onnx"), None)?;
         let name = format!("{}-{}-int8.onnx", arm.name(), self.recipe.seeds[0]);

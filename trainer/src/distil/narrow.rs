@@ -77,7 +77,9 @@ pub fn narrow(
         return Err(ExperimentError::OtherStudent { path: from.to_owned() });
     }
     copy_answers(from, folder);
-    let recipe = Arc::new(recipe.clone());
+    let mut recipe = recipe.clone();
+    recipe.again.from = from.display().to_string();
+    let recipe = Arc::new(recipe);
     let bench = Bench { recipe: &recipe, folder, bars, pictures: &pictures, place: narrowing.place };
     let mut options = narrowing.options.clone();
     if narrowing.by_gradients {
@@ -93,7 +95,6 @@ pub fn narrow(
     std::fs::write(folder.file(UNTAUGHT), pruned.encode()).map_err(|source| folder.failed(UNTAUGHT, source))?;
     save(&narrow, &folder.file(PRUNED))?;
     let mut next = (*recipe).clone();
-    next.again.from = from.display().to_string();
     next.student.channels = channels(&whole.network, &narrow.network);
     // Those that stood between were made for the wider student.
     (next.distil.assistant, next.distil.assistants) = (Assistant::None, Vec::new());
@@ -242,6 +243,10 @@ pub fn is_narrowed(folder: &Path) -> bool {
 
 /// Where the weights of the pruned student lie in a run folder.
 pub(super) fn start(folder: &RunFolder) -> Option<PathBuf> {
-    let path = folder.file(PRUNED);
-    path.exists().then_some(path)
+    Some(folder.file(PRUNED)).filter(|path| path.exists())
+}
+
+/// Where the pruned student lies as it was before it was taught on.
+pub(super) fn untaught(folder: &RunFolder) -> Option<PathBuf> {
+    Some(folder.file(UNTAUGHT)).filter(|path| path.exists())
 }

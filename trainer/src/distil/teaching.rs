@@ -70,7 +70,10 @@ fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<Path
         labelled: &bench.pictures.teacher,
         signals: None,
     };
-    let weights = bench.train(&task)?;
+    let weights = match bench.known_teacher(&network)? {
+        Some(weights) => weights,
+        None => bench.train(&task)?,
+    };
     let path = bench.folder.file("teacher.onnx");
     let model = float_model(&Folded::new(&weights), "teacher");
     bench.write(
