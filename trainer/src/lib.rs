@@ -2,7 +2,7 @@
 //!
 //! The way of a model through the folders: [`recipe`] says what to do; [`data`] reads or draws pictures; [`nets`] describes the
 //! networks; [`losses`], [`bindings`] and [`train`] teach them; [`distil`] runs the experiment; [`quantise`] finds the ranges of int8
-//! values, [`posttraining`] does so for models from elsewhere; [`export`] writes ONNX; [`coverage`] notes what was taught;
+//! values, [`posttraining`] does so for models from elsewhere; [`pruning`] makes networks narrower; [`export`] writes ONNX; [`coverage`] notes what was taught;
 //! [`evaluate`] measures the written file; [`audit`] asks what the teacher is bad at and which of its mistakes the student took over;
 //! [`report`] says what came of it.
 #![forbid(unsafe_code)]
@@ -18,6 +18,7 @@ pub mod export;
 pub mod losses;
 pub mod nets;
 pub mod posttraining;
+pub mod pruning;
 pub mod quantise;
 pub mod recipe;
 pub mod report;

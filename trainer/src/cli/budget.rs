@@ -3,6 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use retort::predict::BOARDS;
 
+use crate::pruning::Goal;
+
 /// The key of a board whose milliseconds can be predicted.
 pub(super) fn known_board(key: &str) -> Result<&str> {
     let boards: Vec<&str> = BOARDS.iter().map(|board| board.key).collect();
@@ -23,6 +25,14 @@ pub(super) fn count(text: &str) -> Result<u64> {
     Ok((number * factor) as u64)
 }
 
+/// Multiply-accumulates as a number, or as a share of what there is, such as 50%.
+pub(super) fn goal(text: &str) -> Result<Goal> {
+    let Some(percent) = text.strip_suffix('%') else { return Ok(Goal::Macs(count(text)?)) };
+    let share: f64 = percent.trim().parse().with_context(|| format!("`{text}` is no share such as 50%"))?;
+    ensure!(share > 0.0 && share < 100.0, "`{text}` is not between 0 and 100 %");
+    Ok(Goal::Share(share / 100.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +42,9 @@ mod tests {
         assert_eq!(count("60M").expect("a number"), 60_000_000);
         assert_eq!(count("1.5k").expect("a number"), 1_500);
         assert_eq!(count("12").expect("a number"), 12);
+        assert_eq!(goal("30M").expect("a number"), Goal::Macs(30_000_000));
+        assert_eq!(goal("50%").expect("a share"), Goal::Share(0.5));
+        assert!(goal("100%").is_err() && goal("%").is_err());
         assert!(count("M").is_err() && count("-3k").is_err() && count("").is_err());
     }
 }

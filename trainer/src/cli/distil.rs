@@ -4,9 +4,9 @@ use anyhow::{Context, Result};
 
 use super::camera::CameraArguments;
 use super::recipe::RunArguments;
-use crate::distil::{changes_table, experiment};
+use crate::distil::{Results, changes_table, experiment};
 use crate::recipe::Recipe;
-use crate::report::{Bars, Look, PAGE};
+use crate::report::{Bars, Look, PAGE, RunFolder};
 
 pub(super) const EXAMPLES: &str = "Examples:
   retort-train distill --video front-door.avi --teacher yolox_nano.onnx --classes person --macs 60M --out student.onnx
@@ -65,6 +65,12 @@ fn carry_out(arguments: &RunArguments, recipe: &Recipe, labels_only: bool) -> Re
         println!("{}", serde_json::to_string(&results)?);
         return Ok(());
     }
+    tell(&results, &folder, &bars);
+    Ok(())
+}
+
+/// What an experiment has come to, on the terminal.
+pub(super) fn tell(results: &Results, folder: &RunFolder, bars: &Bars) {
     print!("{}", results.table(Look::of_stdout()));
     if let Some(verdict) = &results.verdict {
         bars.say(&verdict.words);
@@ -80,5 +86,4 @@ fn carry_out(arguments: &RunArguments, recipe: &Recipe, labels_only: bool) -> Re
     }
     let (student, page) = (folder.file("student.onnx"), folder.file(PAGE));
     bars.say(&format!("The student is {}; {} tells everything about it.", student.display(), page.display()));
-    Ok(())
 }

@@ -7,8 +7,10 @@ mod data;
 mod distil;
 mod evaluate;
 mod family;
+mod foreign;
 mod label;
 mod plan;
+mod prune;
 mod quantize;
 mod recipe;
 mod report;
@@ -51,6 +53,9 @@ enum Command {
     /// Make an int8 model of a finished float one, with pictures to calibrate by
     #[command(after_help = quantize::EXAMPLES)]
     Quantize(quantize::Arguments),
+    /// Make a network narrower by whole channels: the student of a run, which is taught on, or any float model
+    #[command(after_help = prune::EXAMPLES)]
+    Prune(Box<prune::Arguments>),
     /// Write the page of a run again, from what lies in its folder
     #[command(after_help = report::EXAMPLES)]
     Report(report::Arguments),
@@ -72,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Quantize(arguments) => quantize::run(&arguments),
+        Command::Prune(arguments) => prune::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Scenes(arguments) => scenes::run(&arguments),

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use retort::chart::{Axis, Chart, Series, Style};
-use retort::contract::{Contract, Task};
 use retort::model::Model;
 
-use crate::data::{Collection, OpenOptions, Part, Sample};
-use crate::evaluate::{Found, Judged, LabelledSet, Respondent, Truths, class_map, likeliest, summarise};
+use super::foreign::{Judge, beside, described, pictures};
+use crate::evaluate::LabelledSet;
 use crate::posttraining::{Options, Prepared, Quantised, Rounded, Show, options, prepare};
 use crate::report::{Bars, Look, Table};
 use crate::whole;
@@ -20,8 +19,6 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 /// Shares of the work, in percent, that may be done in floats, tried one after another until accuracy holds.
 const FLOATS: [f64; 7] = [0.0, 1.0, 2.0, 4.5, 10.0, 20.0, 50.0];
-/// Detections below this score do not count.
-const SCORE: f64 = 0.01;
 /// Tensors named on the terminal.
 const NAMED: usize = 8;
 
@@ -92,7 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let mut written = None;
     for &share in tries {
         let mut quantised = prepared.quantised(share / 100.0)?;
-        quantised.set_metadata(described(&contract).to_metadata());
+        quantised.set_metadata(described(&contract, "quantised", "retort-train quantize").to_metadata());
         let points = judge.measure(Model::from_bytes(&quantised.encode(), path, &options())?)?;
         let shares = [
             format!("{share:.1} %"),
@@ -119,18 +116,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(folder) = &arguments.report {
         report(&quantised, path, folder)?;
     }
-    let out = arguments.out.clone().unwrap_or_else(|| beside(path));
+    let out = arguments.out.clone().unwrap_or_else(|| beside(path, "int8"));
     whole::write(&out, quantised.encode()).with_context(|| format!("cannot write {}", out.display()))?;
     println!("{} is the int8 model.", out.display());
     Ok(())
-}
-
-/// The contract of the int8 model: figures and checksums of the float one are not its own.
-fn described(contract: &Contract) -> Contract {
-    let mut contract = Contract { golden: None, coverage: None, ..contract.clone() };
-    contract.metrics.clear();
-    contract.provenance.insert("quantised".into(), "retort-train quantize".into());
-    contract
 }
 
 fn decibels(noise: f64) -> f64 {
@@ -207,73 +196,4 @@ fn report(quantised: &Quantised, model: &Path, folder: &Path) -> Result<()> {
     chart.draw().save(&folder.join("tensors.png"))?;
     println!("{} and tensors.csv say what became of every tensor.", folder.join("tensors.png").display());
     Ok(())
-}
-
-/// Labelled pictures, if there are any, and how the model is read.
-struct Judge<'a> {
-    contract: &'a Contract,
-    labelled: Option<&'a LabelledSet>,
-}
-
-impl Judge<'_> {
-    fn measured(&self) -> &'static str {
-        if self.contract.task == Task::Detect { "AP" } else { "% right" }
-    }
-
-    /// AP, or the share of right answers, in points.
-    fn measure(&self, model: Model) -> Result<Option<f64>> {
-        let Some(set) = self.labelled else { return Ok(None) };
-        let respondent = Respondent::new(model, self.contract.clone());
-        let names = set.register.class_names();
-        let map = class_map(respondent.classes(), &names).map_err(anyhow::Error::msg)?;
-        match &set.truths {
-            Truths::Boxes(truths) => {
-                ensure!(respondent.task() == Task::Detect, "the labels are boxes, but the model finds none");
-                let keep = |found: Vec<Found>| -> Vec<Found> {
-                    let mapped = found
-                        .into_iter()
-                        .filter_map(|found| Some(Found { class: map.get(found.class).copied().flatten()?, ..found }));
-                    mapped.collect()
-                };
-                let answers = respondent.detect(&set.items, SCORE, |_| (), |_, found| keep(found))?;
-                let judged = answers.answers.into_iter().zip(truths);
-                let judged: Vec<Judged> = judged
-                    .filter_map(|(found, truths)| Some(Judged { found: found?, truths: truths.clone() }))
-                    .collect();
-                Ok(summarise(&judged, names.len()).ap.map(|ap| 100.0 * ap))
-            }
-            Truths::Classes(truths) => {
-                ensure!(respondent.task() == Task::Classify, "the labels are classes, but the model finds boxes");
-                let answers = respondent.classify(&set.items, |_| (), |_, row| likeliest(&row))?;
-                let answered: Vec<(usize, usize)> = answers
-                    .answers
-                    .into_iter()
-                    .zip(truths)
-                    .filter_map(|(answer, truth)| Some((answer?, *truth)))
-                    .collect();
-                ensure!(!answered.is_empty(), "no labelled picture can be read");
-                let right = answered.iter().filter(|(answer, truth)| map.get(*answer) == Some(&Some(*truth)));
-                Ok(Some(100.0 * right.count() as f64 / answered.len() as f64))
-            }
-        }
-    }
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!("{stem}-int8.onnx"))
-}
-
-/// Pictures spread evenly over a set; over the part to learn from, where it is divided.
-fn pictures(path: &Path, most: usize) -> Result<Vec<Sample>> {
-    let mut set = Collection::open(path, &OpenOptions::default())?;
-    let learned = set.part(Part::Train);
-    if !learned.is_empty() {
-        set = learned;
-    }
-    let count = set.items.len().min(most);
-    let chosen = (0..count).map(|place| &set.items[place * set.items.len() / count]);
-    let pictures: Vec<Sample> = chosen.filter_map(|item| item.load().ok()).collect();
-    ensure!(!pictures.is_empty(), "{} has no picture that can be read", path.display());
-    Ok(pictures)
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ExperimentError;
 use super::measure::{Figures, measure};
+use super::narrow;
 use super::pictures::Set;
 use super::results::Arm;
 use super::teaching::judged;
@@ -49,17 +50,36 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// Where that run has no such student, or one of another network.
-    pub(super) fn begun(&self, network: &Network) -> Result<Option<Weights>, ExperimentError> {
+    pub(super) fn begun(&self, task: &Task<'_>) -> Result<Option<Weights>, ExperimentError> {
         let again = &self.recipe.again;
-        if again.from.is_empty() {
+        let arms = [Arm::Distilled, Arm::Control].map(Arm::name);
+        if again.from.is_empty() || !arms.contains(&task.name) {
             return Ok(None);
         }
-        let path = Path::new(&again.from).join(Task::checkpoint(Arm::Distilled.name(), self.recipe.seeds[0]));
+        let path = match narrow::start(self.folder) {
+            // What was pruned is where both arms begin: whoever goes on without the teacher has lost as much.
+            Some(path) => path,
+            None if task.name == Arm::Control.name() => return Ok(None),
+            None => Path::new(&again.from).join(Task::checkpoint(task.name, self.recipe.seeds[0])),
+        };
         let weights = load(&path)?;
-        if weights.network != *network {
+        if weights.network != *task.network {
             return Err(CheckpointError::OtherNetwork(path).into());
         }
         Ok(Some(weights))
+    }
+
+    /// The teacher that the run which is gone on from has trained, if it has one of this network.
+    ///
+    /// # Errors
+    /// Where its weights cannot be read.
+    pub(super) fn known_teacher(&self, network: &Network) -> Result<Option<Weights>, ExperimentError> {
+        let again = &self.recipe.again;
+        let path = Path::new(&again.from).join(Task::checkpoint("teacher", self.recipe.data.seed));
+        if again.from.is_empty() || !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(load(&path)?).filter(|weights| weights.network == *network))
     }
 
     /// What teaching on has changed: on the pictures that were measured on before, and on the added ones; nothing where no run was
@@ -67,13 +87,16 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// Those of the teacher and of measuring.
-    pub(super) fn changes(&self) -> Result<Vec<Change>, ExperimentError> {
+    pub(super) fn changes(&self, arm: Arm) -> Result<Vec<Change>, ExperimentError> {
         let again = &self.recipe.again;
         if again.from.is_empty() {
             return Ok(Vec::new());
         }
+        if let Some(untaught) = narrow::untaught(self.folder) {
+            self.measured("pruned", self.recipe.seeds[0], "f32", &untaught)?;
+        }
         let before = Respondent::open(&Path::new(&again.from).join("student.onnx"), None)?;
-        let name = format!("{}-{}-int8.onnx", Arm::Distilled.name(), self.recipe.seeds[0]);
+        let name = format!("{}-{}-int8.onnx", arm.name(), self.recipe.seeds[0]);
         let after = Respondent::open(&self.folder.file(&name), None)?;
         let mut changes = Vec::new();
         let mut compare = |pictures: &str, set: &Set, unjudged: bool| -> Result<(), ExperimentError> {

@@ -16,7 +16,7 @@ use super::results::Arm;
 use super::teaching::hear;
 use super::trainings::{Bench, Task};
 use crate::export::{Description, float_model};
-use crate::nets::{Architecture, Folded, Network, Shape};
+use crate::nets::{Folded, Network, Shape};
 use crate::recipe::{Assistant, Optimisation, Recipe};
 use crate::teacher::{OwnTeacher, Teacher};
 
@@ -130,7 +130,7 @@ fn train(
 
 /// The student's network with other widths.
 fn wider(recipe: &Recipe, student: &Network, scale: f32) -> Result<Network, ExperimentError> {
-    let architecture = Architecture { scale: recipe.student.scale * scale, ..recipe.student.clone() };
+    let architecture = recipe.student.widened(scale);
     let Shape { width, height, .. } = student.input();
     let built = architecture.build(student.input(), student.head.classes());
     built.map_err(|source| ExperimentError::Network { key: "distil.assistants", width, height, source })

@@ -6,6 +6,7 @@ use super::pictures::PictureError;
 use crate::bindings::TieError;
 use crate::export::WriteError;
 use crate::nets::ShapeError;
+use crate::pruning::PruneError;
 use crate::quantise::MissingRange;
 use crate::report::{FolderError, PageError};
 use crate::teacher::{CacheError, TeacherError};
@@ -65,6 +66,31 @@ pub enum ExperimentError {
         surest: f32,
         /// The score that was wanted.
         least: f32,
+    },
+    /// A run has no student to go on with.
+    #[error(
+        "{path} is no run with a student of seed {seed}: it has neither distilled-{seed}.ckpt nor control-{seed}.ckpt; let the run end first"
+    )]
+    NoStudent {
+        /// The run folder.
+        path: PathBuf,
+        /// The seed whose student is kept.
+        seed: u64,
+    },
+    /// A run's weights are not those of its recipe.
+    #[error("the student's weights in {path} are of another network than its recipe.toml says")]
+    OtherStudent {
+        /// The run folder.
+        path: PathBuf,
+    },
+    /// The student cannot be pruned.
+    #[error("the student cannot be pruned")]
+    Prune(#[from] PruneError),
+    /// What is left is no network.
+    #[error("what pruning left is no network")]
+    Narrow {
+        /// Which layer, and why.
+        source: ShapeError,
     },
     /// A binding does not fit the student or the teacher.
     #[error(transparent)]

@@ -104,7 +104,7 @@ pub fn experiment(
         classes: pictures.classes.clone(),
         assistants,
         students,
-        changes: bench.changes()?,
+        changes: bench.changes(kept_arm)?,
     };
     conclude(&bench, kept_arm, &results)?;
     Ok(results)

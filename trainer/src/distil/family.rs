@@ -92,7 +92,7 @@ impl Budget {
 pub fn fit(recipe: &Recipe, budget: &Budget, classes: &[String]) -> Result<(Recipe, f32, Cost), ExperimentError> {
     let at = |scale: f32| -> Result<(Recipe, Cost), ExperimentError> {
         let mut narrower = recipe.clone();
-        narrower.student.scale = recipe.student.scale * scale;
+        narrower.student = recipe.student.widened(scale);
         let network = network(&narrower, "student", classes.len())?;
         let cost = cost(&narrower, &network, classes)?;
         Ok((narrower, cost))

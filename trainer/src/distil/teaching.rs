@@ -25,7 +25,7 @@ use crate::teacher::{
 use crate::train::Place;
 
 /// Where the teacher's answers are kept.
-const ANSWERS: &str = "answers";
+pub(super) const ANSWERS: &str = "answers";
 
 /// Lets the teacher answer one shard of all that it will be asked.
 pub fn label(
@@ -70,7 +70,10 @@ fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<Path
         labelled: &bench.pictures.teacher,
         signals: None,
     };
-    let weights = bench.train(&task)?;
+    let weights = match bench.known_teacher(&network)? {
+        Some(weights) => weights,
+        None => bench.train(&task)?,
+    };
     let path = bench.folder.file("teacher.onnx");
     let model = float_model(&Folded::new(&weights), "teacher");
     bench.write(

@@ -1,5 +1,6 @@
 //! One training after another: its course, what it writes into the run folder, and what is kept of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,14 +9,13 @@ use super::experiment::{RESULTS, results_headings};
 use super::lessons::{Course, Signals};
 use super::measure::measure;
 use super::pictures::{Pictures, Set};
-use super::results::Arm;
 use crate::evaluate::Respondent;
 use crate::export::{contract, encode, float_model, quantised_model};
 use crate::nets::{Folded, Network, Weights};
 use crate::quantise::{Ranges, Scales};
 use crate::recipe::{Optimisation, Recipe};
 use crate::report::{Bar, Bars, FolderError, RunFolder};
-use crate::train::{Follower, LossWeights, Place, Progress, Saving, TrainError, Training, load, save, train};
+use crate::train::{Follower, LossWeights, Place, Progress, Saving, TrainError, Training, load, save, taylor, train};
 
 /// The table of all trainings' steps.
 pub const TRAINING: &str = "training.csv";
@@ -128,11 +128,41 @@ impl Bench<'_> {
     /// Trains a network, or goes on where its training stopped, or reads the weights that it left in the folder.
     pub fn train(&self, task: &Task<'_>) -> Result<Weights, ExperimentError> {
         let start = || -> Result<Stage<'_>, ExperimentError> {
-            let begun = if task.name == Arm::Distilled.name() { self.begun(task.network)? } else { None };
+            let begun = self.begun(task)?;
             let start = begun.unwrap_or_else(|| Weights::random(task.network, task.seed));
             Ok(Stage { seed: task.seed, start, ranges: None })
         };
         self.carry_out(task, &format!("{}-{}", task.name, task.seed), start)
+    }
+
+    /// How much the losses of a task hang on each output of each layer, over so many lessons.
+    pub fn looked_at(
+        &self,
+        task: &Task<'_>,
+        weights: &Weights,
+        lessons: usize,
+    ) -> Result<HashMap<String, Vec<f64>>, ExperimentError> {
+        let empty = Set::default();
+        let transfer = if task.signals.is_some() { &self.pictures.transfer } else { &empty };
+        let (o, seed) = (task.optimisation, task.seed);
+        // Lessons as they are at the end of a training, when pictures are hardly changed any more.
+        let mut recipe = Recipe::clone(self.recipe);
+        recipe.augment.settle = 1.0;
+        let recipe = Arc::new(recipe);
+        let course = Course::new(&recipe, task.network, o, lessons, seed, task.labelled, transfer, task.signals);
+        let training = task.training(self.recipe, lessons, transfer.len(), self.place);
+        let bar = self.bars.start("taking gradients", lessons);
+        let shown = (0..lessons).map(|step| {
+            bar.advance(1);
+            course.lesson(step)
+        });
+        let found = taylor(weights, &training, shown).map_err(|source| ExperimentError::Training {
+            name: task.name.to_owned(),
+            seed,
+            source,
+        })?;
+        bar.finish("");
+        Ok(found)
     }
 
     /// Trains on in the board's integers from a network without normalisations, with these ranges of its values; or goes on

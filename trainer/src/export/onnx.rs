@@ -70,6 +70,20 @@ impl GraphBuilder {
         self.constant(name, shape, DataType::Int32, values.iter().flat_map(|v| v.to_le_bytes()).collect())
     }
 
+    /// Adds an i64 constant.
+    #[cfg(test)]
+    pub fn integers(&mut self, name: &str, values: &[i64]) -> String {
+        self.constant(name, &[values.len()], DataType::Int64, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    }
+
+    /// Adds a split of channels into two parts.
+    #[cfg(test)]
+    pub fn split(&mut self, name: &str, x: &str, sizes: &str, parts: [&str; 2]) {
+        let mut split = node("Split", name, &[x, sizes], vec![int("axis", 1)]);
+        split.output = parts.map(str::to_owned).to_vec();
+        self.graph.node.push(split);
+    }
+
     /// Adds an i8 constant.
     pub fn signed_bytes(&mut self, name: &str, shape: &[usize], values: &[i8]) -> String {
         self.constant(name, shape, DataType::Int8, values.iter().map(|v| v.to_le_bytes()[0]).collect())

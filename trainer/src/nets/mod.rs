@@ -6,6 +6,7 @@ mod embedding;
 mod float;
 mod folded;
 mod maps;
+mod narrow;
 mod network;
 mod training;
 mod weights;

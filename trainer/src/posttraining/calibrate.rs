@@ -110,7 +110,7 @@ fn ranges(
     seen: &[Vec<[Observer; 2]>],
     image: &ImageSpec,
 ) -> Vec<Found> {
-    let answers = last_results(graph, borders);
+    let answers = last_results(graph, &borders.layers);
     let mut found: Vec<Option<Found>> = vec![None; borders.rounded.len()];
     for first in 0..borders.rounded.len() {
         if borders.scale_of[first] != first {

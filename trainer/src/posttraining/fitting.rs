@@ -19,17 +19,10 @@ const MOST_VALUES: usize = 48 << 20;
 /// Every layer with its weights rounded to the nearest integers.
 pub fn nearest(graph: &OnnxGraph, borders: &Borders) -> Vec<Integers> {
     let rounded = borders.layers.iter().map(|layer| {
-        let (weight, bias) = parameters(graph, layer);
+        let (weight, bias) = layer.parameters(graph);
         Integers::nearest(layer, &weight, &bias)
     });
     rounded.collect()
-}
-
-/// Weights output by output, and biases.
-fn parameters(graph: &OnnxGraph, layer: &Layer) -> (Vec<f32>, Vec<f32>) {
-    let weight = graph.floats(&layer.weight).map(|weight| layer.by_output(&weight.values)).unwrap_or_default();
-    let bias = layer.bias.as_ref().and_then(|bias| graph.floats(bias)).map(|bias| bias.values);
-    (weight, bias.unwrap_or_else(|| vec![0.0; layer.outputs]))
 }
 
 /// Fits the weights of every layer to what it makes of the pictures.
@@ -62,7 +55,7 @@ pub fn refine(
             (0..patches(layer, show.pictures.len())).for_each(|_| layer.patch(port, values, &mut rng, &mut all[place]));
         })?;
         for (&layer, float) in chosen.iter().zip(&all) {
-            let (weight, bias) = parameters(graph, &borders.layers[layer]);
+            let (weight, bias) = borders.layers[layer].parameters(graph);
             let scale = borders.place(&borders.layers[layer].input).map_or(Scale::PICTURE, |place| scales[place]);
             integers[layer] = fit(&borders.layers[layer], &weight, &bias, float, scale);
         }
@@ -71,6 +64,6 @@ pub fn refine(
 }
 
 /// Patches that are taken of each picture.
-fn patches(layer: &Layer, pictures: usize) -> usize {
+pub fn patches(layer: &Layer, pictures: usize) -> usize {
     PATCHES.max(PATCHES_A_TAP * layer.taps).div_ceil(pictures.max(1))
 }

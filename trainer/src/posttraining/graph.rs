@@ -197,6 +197,30 @@ impl OnnxGraph {
         (values.len() == shape.iter().product::<usize>()).then_some(Floats { shape, values })
     }
 
+    /// A constant list of 64-bit integers.
+    pub fn integers(&self, name: &str) -> Option<Vec<i64>> {
+        let tensor = self.constant(name)?;
+        if tensor.data_type != DataType::Int64 as i32 || tensor.dims.len() > 1 {
+            return None;
+        }
+        let eight = |b: &[u8]| b.try_into().map(i64::from_le_bytes).ok();
+        Some(match tensor.raw_data.is_empty() {
+            true => tensor.int64_data.clone(),
+            false => tensor.raw_data.chunks_exact(8).filter_map(eight).collect(),
+        })
+    }
+
+    /// Numbers in all constants of floats.
+    pub fn parameters(&self) -> usize {
+        let floats = self.graph.initializer.iter().filter(|tensor| tensor.data_type == DataType::Float as i32);
+        floats.map(|tensor| tensor.dims.iter().map(|&size| size.max(0) as usize).product::<usize>()).sum()
+    }
+
+    /// Drops what the file says about the shapes of tensors within, which have changed.
+    pub fn forget_shapes(&mut self) {
+        self.graph.value_info.clear();
+    }
+
     fn set(&mut self, name: &str, shape: &[usize], kind: DataType, raw_data: Vec<u8>) -> String {
         let tensor = tensor(name, shape, kind, raw_data);
         match self.places.get(name) {

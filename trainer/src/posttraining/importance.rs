@@ -65,6 +65,13 @@ impl Moments {
         }
     }
 
+    /// Mean and variance of each channel.
+    pub fn mean_and_variance(&self) -> (Vec<f32>, Vec<f32>) {
+        let mean: Vec<f64> = self.sums.iter().map(|sum| sum / self.count).collect();
+        let variances = self.squares.iter().zip(&mean).map(|(square, mean)| square / self.count - mean * mean);
+        (mean.iter().map(|mean| *mean as f32).collect(), variances.map(|variance| variance.max(0.0) as f32).collect())
+    }
+
     /// The variance of each channel, those that are hardly alive apart.
     pub fn variances(&self) -> Vec<f64> {
         let sums = self.sums.iter().zip(&self.squares);

@@ -93,6 +93,13 @@ impl Layer {
         })
     }
 
+    /// Weights output by output, and biases.
+    pub fn parameters(&self, graph: &OnnxGraph) -> (Vec<f32>, Vec<f32>) {
+        let weight = graph.floats(&self.weight).map(|weight| self.by_output(&weight.values)).unwrap_or_default();
+        let bias = self.bias.as_ref().and_then(|bias| graph.floats(bias)).map(|bias| bias.values);
+        (weight, bias.unwrap_or_else(|| vec![0.0; self.outputs]))
+    }
+
     /// The axis of the weights that goes with the output channels.
     pub fn axis(&self) -> usize {
         usize::from(self.form == Form::Product { transposed: false })

@@ -9,25 +9,25 @@
 //! 6. What rounding harms most may stay in floats: [`sensitivity`].
 //! 7. All is written as pairs of QuantizeLinear and DequantizeLinear: [`write`](mod@write).
 
-mod borders;
+pub(crate) mod borders;
 mod calibrate;
 mod equalise;
-mod fitting;
-mod formula;
-mod graph;
-mod importance;
-mod layer;
-mod opset;
+pub(crate) mod fitting;
+pub(crate) mod formula;
+pub(crate) mod graph;
+pub(crate) mod importance;
+pub(crate) mod layer;
+pub(crate) mod opset;
 mod range;
 mod rounding;
-mod sensitivity;
+pub(crate) mod sensitivity;
 mod split;
 #[cfg(test)]
-mod tests;
-mod tidy;
+pub(crate) mod tests;
+pub(crate) mod tidy;
 mod untangle;
-mod watch;
-mod write;
+pub(crate) mod watch;
+pub(crate) mod write;
 
 use std::collections::{HashMap, HashSet};
 

@@ -9,6 +9,7 @@ use retort::tensor::Port;
 
 use super::borders::Borders;
 use super::graph::OnnxGraph;
+use super::layer::Layer;
 use super::watch::{Show, watch};
 use super::write::{Extent, qdq, rounded_name};
 use crate::quantise::Scale;
@@ -66,15 +67,15 @@ impl Extent for Without<'_> {
 }
 
 /// The results of the layers that no other layer computes with.
-pub fn last_results(graph: &OnnxGraph, borders: &Borders) -> Vec<String> {
+pub fn last_results(graph: &OnnxGraph, layers: &[Layer]) -> Vec<String> {
     let links = graph.links();
-    let layers: HashSet<usize> = borders.layers.iter().map(|layer| layer.node).collect();
+    let nodes: HashSet<usize> = layers.iter().map(|layer| layer.node).collect();
     let is_last = |name: &str| {
         let mut open = vec![name.to_owned()];
         let mut seen = HashSet::new();
         while let Some(name) = open.pop() {
             for &reader in links.readers(&name) {
-                if layers.contains(&reader) {
+                if nodes.contains(&reader) {
                     return false;
                 }
                 if seen.insert(reader) {
@@ -84,7 +85,7 @@ pub fn last_results(graph: &OnnxGraph, borders: &Borders) -> Vec<String> {
         }
         true
     };
-    borders.layers.iter().map(|layer| layer.name.clone()).filter(|name| is_last(name)).collect()
+    layers.iter().map(|layer| layer.name.clone()).filter(|name| is_last(name)).collect()
 }
 
 /// What rounding each group of tensors does, the most harmful first.
@@ -99,7 +100,7 @@ pub fn rank(
     show: Show<'_>,
 ) -> Result<Vec<Harm>, retort::Error> {
     let show = Show { pictures: &show.pictures[..show.pictures.len().min(PICTURES)], ..show };
-    let names = last_results(graph, borders);
+    let names = last_results(graph, &borders.layers);
     let run = |model: &OnnxGraph| results(model, &names, sizes, show);
     let float = run(graph)?;
     let mut ranked = Vec::new();
@@ -112,7 +113,10 @@ pub fn rank(
 }
 
 /// What a model computes at some tensors.
-fn results(
+///
+/// # Errors
+/// What the runtime says of the model.
+pub fn results(
     model: &OnnxGraph,
     names: &[String],
     sizes: &HashMap<String, usize>,
@@ -126,7 +130,8 @@ fn results(
     Ok(all)
 }
 
-fn mean_noise(float: &HashMap<String, Vec<f32>>, rounded: &HashMap<String, Vec<f32>>) -> f64 {
+/// Squared error over variance, the mean over tensors.
+pub fn mean_noise(float: &HashMap<String, Vec<f32>>, rounded: &HashMap<String, Vec<f32>>) -> f64 {
     let noises = float.iter().map(|(name, float)| rounded.get(name).map_or(1.0, |rounded| noise(float, rounded)));
     noises.sum::<f64>() / float.len().max(1) as f64
 }
@@ -142,7 +147,7 @@ pub fn error(
     sizes: &HashMap<String, usize>,
     show: Show<'_>,
 ) -> Result<f64, retort::Error> {
-    let names = last_results(graph, borders);
+    let names = last_results(graph, &borders.layers);
     let [float, rounded] = [graph, integer].map(|model| results(model, &names, sizes, show));
     Ok(mean_noise(&float?, &rounded?))
 }

@@ -156,6 +156,20 @@ mod tests {
     }
 
     #[test]
+    fn layers_of_a_pruned_student_have_channels_of_their_own() {
+        let text = "[student.channels]\nstem = 8\n\"stage1.0.pointwise\" = 24\n";
+        let recipe = resolve(text, &["student.channels.stem=16"]).expect("valid");
+        let channels: Vec<(&str, usize)> = recipe.student.channels.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+        assert_eq!(channels, [("stage1.0.pointwise", 24), ("stem", 16)]);
+        assert_eq!(resolve(&recipe.to_toml(), &[]).expect("spelled out"), recipe);
+        assert!(!Recipe::default().to_toml().contains("channels]"), "other recipes stay as they were");
+        let wider = recipe.student.widened(2.0);
+        assert_eq!((wider.scale, wider.channels["stem"]), (2.0 * recipe.student.scale, 32));
+        let error = resolve("[student]\nchannels = 8\n", &[]).expect_err("refused");
+        assert!(format!("{:#}", anyhow::Error::from(error)).contains("student.channels"));
+    }
+
+    #[test]
     fn students_are_refined_only_where_the_recipe_says_for_how_long() {
         assert_eq!(resolve("", &[]).expect("valid").refining(), None);
         let recipe = resolve("", &["quantise.epochs=2", "learning.batch=4", "learning.decay=0.5"]).expect("valid");

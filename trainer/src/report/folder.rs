@@ -45,6 +45,11 @@ impl RunFolder {
         whole::write(&path, contents).map_err(|source| FolderError { path, source })
     }
 
+    /// The error of a file in the folder that somebody else could not write.
+    pub fn failed(&self, name: &str, source: std::io::Error) -> FolderError {
+        FolderError { path: self.file(name), source }
+    }
+
     /// Starts a table with a line of headings.
     pub fn start_table(&self, name: &str, headings: &str) -> Result<(), FolderError> {
         self.write(name, format!("{headings}\n"))

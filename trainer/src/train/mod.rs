@@ -7,6 +7,7 @@ mod lesson;
 mod optimiser;
 mod run;
 mod schedule;
+mod taylor;
 
 pub use average::{blend, measure};
 pub use checkpoint::{CheckpointError, Position, State, load, load_state, save, save_state};
@@ -15,3 +16,4 @@ pub use lesson::{Labels, Lesson, LossWeights, Moment, Outcome, Past, Teaching};
 pub use optimiser::{Optimiser, OptimiserOptions, Rule};
 pub use run::{Follower, Progress, Saving, TrainError, Training, train};
 pub use schedule::{Decline, Schedule};
+pub use taylor::taylor;

@@ -72,7 +72,7 @@ pub(super) fn block(
 
 /// The stem and the stages; the map after each, the stem's first.
 pub(super) fn chain(a: &Architecture, builder: &mut Builder, stem: usize) -> Result<Vec<usize>, ShapeError> {
-    let widths = a.channels();
+    let widths = a.all_widths();
     let refuse = |reason: &str| Err(ShapeError { name: "stem".into(), reason: reason.into() });
     let Some((&first, widths)) = widths.split_first() else { return refuse("there is no width") };
     if widths.len() != a.depths.len() {

@@ -9,6 +9,8 @@ mod classifier;
 mod detector;
 mod perceptron;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::builder::ShapeError;
@@ -72,6 +74,9 @@ pub struct Architecture {
     pub dropout: f32,
     /// Share of the picture's values that a perceptron drops in training.
     pub input_dropout: f32,
+    /// Channels of convolutions that have others than the widths say, by name: those of a network that was pruned.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<String, usize>,
 }
 
 impl Default for Architecture {
@@ -91,6 +96,7 @@ impl Default for Architecture {
             activation: Activation::Relu6,
             dropout: 0.0,
             input_dropout: 0.0,
+            channels: BTreeMap::new(),
         }
     }
 }
@@ -102,11 +108,19 @@ impl Architecture {
     /// Names the layer that does not fit: a detector wants sides that are multiples of 32, a classifier pictures that
     /// can be halved once for each stage.
     pub fn build(&self, picture: Shape, classes: usize) -> Result<Network, ShapeError> {
-        match self.family {
+        let network = match self.family {
             Family::Detector => detector::build(self, picture, classes),
             Family::Classifier => classifier::build(self, picture, classes),
             Family::Perceptron => perceptron::build(self, picture, classes),
-        }
+        };
+        network?.narrowed(&self.channels)
+    }
+
+    /// The same with all widths times a factor, those of a pruned network in multiples of 8.
+    pub fn widened(&self, factor: f32) -> Architecture {
+        let wider = |width: usize| ((width as f32 * factor / 8.0).round() as usize * 8).max(8);
+        let channels = self.channels.iter().map(|(name, &width)| (name.clone(), wider(width)));
+        Architecture { scale: self.scale * factor, channels: channels.collect(), ..self.clone() }
     }
 
     /// A width, scaled.
@@ -118,7 +132,7 @@ impl Architecture {
     }
 
     /// All widths, scaled.
-    fn channels(&self) -> Vec<usize> {
+    fn all_widths(&self) -> Vec<usize> {
         self.widths.iter().map(|&width| self.scaled(width)).collect()
     }
 }

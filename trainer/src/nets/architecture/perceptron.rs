@@ -11,7 +11,7 @@ pub(super) fn build(a: &Architecture, picture: Shape, classes: usize) -> Result<
     if a.input_dropout > 0.0 {
         x = builder.add("input.dropout", Op::Dropout(a.input_dropout), &[x])?;
     }
-    for (index, units) in a.channels().into_iter().enumerate() {
+    for (index, units) in a.all_widths().into_iter().enumerate() {
         let shape = builder.shape(x);
         // The first layer's window is the whole picture, the others' the one cell that is left.
         let layer = Convolution {

@@ -82,10 +82,34 @@ impl Maker {
         self.graph.node(op, name, inputs, attributes)
     }
 
+    /// Parts of a tensor along its channels, of the sizes that a constant says.
+    pub fn split(&mut self, name: &str, x: &str, sizes: &str) -> (String, String) {
+        let [first, second] = ["first", "second"].map(|part| format!("{name}.{part}"));
+        self.graph.split(name, x, sizes, [&first, &second]);
+        (first, second)
+    }
+
+    /// Lays `channels` out in groups, and takes one of each in turn.
+    pub fn shuffle(&mut self, name: &str, x: &str, groups: usize, channels: usize) -> String {
+        let side = SIDE as i64;
+        let (groups, each) = (groups as i64, (channels / groups) as i64);
+        let shape = self.graph.integers(&format!("{name}.shape"), &[1, groups, each, side, side]);
+        let x = self.node("Reshape", &format!("{name}.groups"), &[x, &shape], Vec::new());
+        let x = self.node("Transpose", &format!("{name}.turned"), &[&x], vec![ints("perm", &[0, 2, 1, 3, 4])]);
+        let shape = self.graph.integers(&format!("{name}.flat"), &[1, -1, side, side]);
+        self.node("Reshape", name, &[&x, &shape], Vec::new())
+    }
+
     /// x · sigmoid(x), as exporters write it.
     pub fn silu(&mut self, name: &str, x: &str) -> String {
         let gate = self.node("Sigmoid", &format!("{name}.gate"), &[x], Vec::new());
         self.node("Mul", name, &[x, &gate], Vec::new())
+    }
+
+    /// The bytes of the model whose output is a vector.
+    pub fn finish_vector(mut self, output: &str, length: usize) -> Vec<u8> {
+        self.graph.output(output, &[1, length]);
+        crate::export::encode(self.graph.finish("test"), Vec::new())
     }
 
     /// The bytes of the model whose output, of `channels` at full size, is `output`.
