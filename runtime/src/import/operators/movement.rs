@@ -12,6 +12,9 @@ pub(super) fn import(graph: &mut Graph, call: &Call<'_>) -> Result<Vec<Value>, R
     let one = |placed: Placed| Ok(vec![Value::Placed(placed)]);
     match call.proto.op_type.as_str() {
         "Identity" => Ok(vec![call.input(0)?.clone()]),
+        "Dropout" if is_random(call)? => {
+            Err(Refusal::Invalid("in training mode its result is random; export the model for inference".into()))
+        }
         "Dropout" if call.proto.output.len() > 1 && !call.proto.output[1].is_empty() => {
             Err(Refusal::Unsupported("the mask output".into()))
         }
@@ -35,6 +38,13 @@ pub(super) fn import(graph: &mut Graph, call: &Call<'_>) -> Result<Vec<Value>, R
         "Gather" => one(gather(graph, call)?),
         _ => one(pad(graph, call)?),
     }
+}
+
+/// Whether a Dropout drops anything: its third input says that this is training, and the share is not 0.
+fn is_random(call: &Call<'_>) -> Result<bool, Refusal> {
+    let trains =
+        call.optional_literal(2)?.is_some_and(|mode| matches!(&mode.elements, Elements::Bool(on) if on[..] == [true]));
+    Ok(trains && call.optional_literal(1)?.map(Literal::scalar).transpose()? != Some(0.0))
 }
 
 /// The value of a Constant node.

@@ -51,6 +51,12 @@ pub(super) fn pool(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusal>
     if call.proto.output.iter().filter(|name| !name.is_empty()).count() > 1 {
         return Err(Refusal::Unsupported("the indices output".into()));
     }
+    let over_padding = call.int("ceil_mode", 0) != 0 && call.int("count_include_pad", 0) != 0;
+    if !maximum && over_padding && call.placed(0)?.shape.len() != 4 {
+        // tract divides by another count there.
+        let problem = "an average over padding with ceil_mode is known for pictures only (four axes)";
+        return Err(Refusal::Invalid(problem.into()));
+    }
     let x = image(graph, call)?;
     let element = graph.tensor(x.id).element;
     if !(element == ElementType::F32 || element == ElementType::U8 && maximum) {
