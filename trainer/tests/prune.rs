@@ -85,6 +85,7 @@ fn the_student_of_a_run_gets_narrower_and_its_run_is_one_like_any_other() {
     assert!(output.status.success(), "{}", said(&output));
     let facts: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON alone");
     assert!(facts["after"]["macs"].as_u64() < Some(after) && facts["results"]["changes"].is_array());
+    assert!(!said(&output).contains("training teacher"), "{}", said(&output));
     let recipe = Recipe::resolve(Some(&at("again/recipe.toml")), &[]).expect("valid");
     assert!(!recipe.student.channels.is_empty() && recipe.again.from == text(&at("run-pruned")));
 }

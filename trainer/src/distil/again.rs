@@ -15,7 +15,7 @@ use super::trainings::{Bench, Task};
 use crate::evaluate::Respondent;
 use crate::nets::{Network, Weights};
 use crate::report::Table;
-use crate::train::{CheckpointError, load};
+use crate::train::{CheckpointError, load, save};
 
 /// The student before it was taught on, and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,7 +79,12 @@ impl Bench<'_> {
         if again.from.is_empty() || !path.exists() {
             return Ok(None);
         }
-        Ok(Some(load(&path)?).filter(|weights| weights.network == *network))
+        let known = Some(load(&path)?).filter(|weights| weights.network == *network);
+        if let Some(weights) = &known {
+            // Whoever goes on from this run finds it here.
+            save(weights, &self.folder.file(&Task::checkpoint("teacher", self.recipe.data.seed)))?;
+        }
+        Ok(known)
     }
 
     /// What teaching on has changed: on the pictures that were measured on before, and on the added ones; nothing where no run was

@@ -95,7 +95,8 @@ pub fn narrow(
     std::fs::write(folder.file(UNTAUGHT), pruned.encode()).map_err(|source| folder.failed(UNTAUGHT, source))?;
     save(&narrow, &folder.file(PRUNED))?;
     let mut next = (*recipe).clone();
-    next.student.channels = channels(&whole.network, &narrow.network);
+    // A student that was pruned before has channels of its own already.
+    next.student.channels.extend(channels(&whole.network, &narrow.network));
     // Those that stood between were made for the wider student.
     (next.distil.assistant, next.distil.assistants) = (Assistant::None, Vec::new());
     Ok((next, pruned))
@@ -127,7 +128,7 @@ fn ties(network: &Network) -> Vec<(String, String)> {
     nodes.map(|node| (network.nodes[node.inputs[0]].name.clone(), node.name.clone())).collect()
 }
 
-/// The layers that have become narrower than the architecture says.
+/// The layers that have become narrower.
 fn channels(whole: &Network, narrow: &Network) -> BTreeMap<String, usize> {
     let pairs = whole.convolutions().zip(narrow.convolutions());
     let own = pairs.filter(|((_, conv), _)| !conv.depthwise).filter(|((_, old), (_, new))| old.outputs != new.outputs);
