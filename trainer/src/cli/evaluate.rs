@@ -13,7 +13,7 @@ use crate::evaluate::exchange::{read_classes, read_detections, write_classes, wr
 use crate::evaluate::tracks::{self, Tracking};
 use crate::evaluate::{
     Answers, ClassAgreement, Classification, Detection, Found, Judged, LabelledSet, Probabilities, Respondent, Truths,
-    class_map,
+    class_map, in_classes,
 };
 use crate::report::{self, Bars, Look};
 
@@ -169,17 +169,8 @@ fn ask_boxes(
 ) -> Result<Answers<Vec<Found>>> {
     let map = class_map(respondent.classes(), &set.register.class_names()).map_err(anyhow::Error::msg)?;
     let bar = bars.start(title, set.items.len());
-    let mut answers = respondent.detect(&set.items, score, |n| bar.advance(n), |_, found| found)?;
+    let answers = respondent.detect(&set.items, score, |n| bar.advance(n), |_, found| in_classes(found, &map))?;
     bar.finish("");
-    for found in answers.answers.iter_mut().flatten() {
-        found.retain_mut(|found| match map.get(found.class).copied().flatten() {
-            Some(class) => {
-                found.class = class;
-                true
-            }
-            None => false,
-        });
-    }
     Ok(answers)
 }
 

@@ -7,7 +7,7 @@ use retort::contract::{Contract, Task};
 use retort::model::Model;
 
 use crate::data::{Collection, OpenOptions, Part, Sample};
-use crate::evaluate::{Found, Judged, LabelledSet, Respondent, Truths, class_map, likeliest, summarise};
+use crate::evaluate::{Judged, LabelledSet, Respondent, Truths, class_map, in_classes, likeliest, summarise};
 
 /// Detections below this score do not count.
 const SCORE: f64 = 0.01;
@@ -47,13 +47,7 @@ impl Judge<'_> {
         match &set.truths {
             Truths::Boxes(truths) => {
                 ensure!(respondent.task() == Task::Detect, "the labels are boxes, but the model finds none");
-                let keep = |found: Vec<Found>| -> Vec<Found> {
-                    let mapped = found
-                        .into_iter()
-                        .filter_map(|found| Some(Found { class: map.get(found.class).copied().flatten()?, ..found }));
-                    mapped.collect()
-                };
-                let answers = respondent.detect(&set.items, SCORE, |_| (), |_, found| keep(found))?;
+                let answers = respondent.detect(&set.items, SCORE, |_| (), |_, found| in_classes(found, &map))?;
                 let judged = answers.answers.into_iter().zip(truths);
                 let judged: Vec<Judged> = judged
                     .filter_map(|(found, truths)| Some(Judged { found: found?, truths: truths.clone() }))

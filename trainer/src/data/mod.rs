@@ -25,6 +25,7 @@ pub use augment::{Augmentation, Target, Turn};
 pub use collection::{Collection, OpenOptions, Task};
 pub use divide::Shares;
 pub use error::{DataError, Fault, Problem};
+pub(crate) use formats::mot;
 pub use frames::Frames;
 pub use item::{Item, Part, Pixels};
 pub use prefetch::Prefetch;

@@ -25,4 +25,4 @@ pub use confusion::{Confusion, Pairs, detection_confusion, pair};
 pub use cost::{Cost, Latency};
 pub use detection::{Detection, IOU};
 pub use errors::{Kind, Mistake, mistakes};
-pub use set::{LabelledSet, SetError, Truths, class_map};
+pub use set::{LabelledSet, SetError, Truths, class_map, in_classes};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::coco::{Truth, from_edges};
+use super::coco::{Found, Truth, from_edges};
 use super::exchange::{ExchangeError, Instances, Register, read_instances};
 use crate::data::{Collection, DataError, Item, Label, OpenOptions, Part, Task};
 
@@ -167,6 +167,12 @@ fn boxes(item: &Item) -> Result<Vec<Truth>, DataError> {
     };
     let truth = |label: &Label| Truth { ignored: label.ignored, ..Truth::new(label.class, from_edges(label.bounds)) };
     Ok(labels.iter().map(truth).collect())
+}
+
+/// Detections with the data's classes, by [`class_map`]. Those of classes that the data lack are left out.
+pub fn in_classes(found: Vec<Found>, map: &[Option<usize>]) -> Vec<Found> {
+    let mapped = |found: Found| Some(Found { class: map.get(found.class).copied().flatten()?, ..found });
+    found.into_iter().filter_map(mapped).collect()
 }
 
 /// For each class of a model that of the data: by name, whatever the case, or by number where no name is shared and

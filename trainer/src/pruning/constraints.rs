@@ -128,8 +128,8 @@ impl Walk<'_> {
         let (from, to) = (from?, to?);
         match operator {
             "Conv" | "Gemm" | "MatMul" => self.layer(index, x, y),
-            "Concat" => self.concat(node, to.len()),
-            "Split" => self.split(node, from.len()),
+            "Concat" => self.lay_out(y, &node.input, int(node, "axis", 1).rem_euclid(to.len() as i64)),
+            "Split" => self.lay_out(x, &node.output, int(node, "axis", 0).rem_euclid(from.len() as i64)),
             "Slice" => self.slice(node, x, y, &from, &to),
             "Resize" | "Pad" => (from.len() == to.len()).then(|| self.pass(x, y))?,
             "ReduceMean" | "ReduceMax" | "ReduceSum" | "ReduceMin" | "ReduceL2" => {
@@ -180,43 +180,23 @@ impl Walk<'_> {
         (kind != Mixing::Fixed).then_some(())
     }
 
-    fn concat(&mut self, node: &NodeProto, rank: usize) -> Option<()> {
-        let y = &node.output[0];
-        if node.input.iter().any(|name| self.slots.count(name).is_none()) {
+    /// Ties a tensor to the parts that lie one after another along an axis of it: what is joined, and what is split.
+    fn lay_out(&mut self, whole: &str, parts: &[String], axis: i64) -> Option<()> {
+        if parts.iter().any(|part| self.slots.count(part).is_none()) {
             return None;
         }
-        match int(node, "axis", 1).rem_euclid(rank as i64) {
+        match axis {
             0 => None,
             1 => {
                 let mut start = 0;
-                for x in &node.input {
-                    let count = self.slots.count(x)?;
-                    self.join(x, y, 0..count, start);
+                for part in parts {
+                    let count = self.slots.count(part)?;
+                    self.join(part, whole, 0..count, start);
                     start += count;
                 }
                 Some(())
             }
-            _ => node.input.iter().try_for_each(|x| self.pass(x, y)),
-        }
-    }
-
-    fn split(&mut self, node: &NodeProto, rank: usize) -> Option<()> {
-        let x = &node.input[0];
-        if node.output.iter().any(|name| self.slots.count(name).is_none()) {
-            return None;
-        }
-        match int(node, "axis", 0).rem_euclid(rank as i64) {
-            0 => None,
-            1 => {
-                let mut start = 0;
-                for y in &node.output {
-                    let count = self.slots.count(y)?;
-                    self.join(x, y, start..start + count, 0);
-                    start += count;
-                }
-                Some(())
-            }
-            _ => node.output.iter().try_for_each(|y| self.pass(x, y)),
+            _ => parts.iter().try_for_each(|part| self.pass(part, whole)),
         }
     }
 

@@ -29,7 +29,7 @@ use crate::vision::convert::Converter;
 use crate::vision::detector::Detector;
 use crate::vision::pixelate::pixelate;
 use crate::vision::thumbnail::Thumbnail;
-use wanted::Wanted;
+use wanted::{Wanted, Why};
 
 /// JPEG's quality, at which a network learns as well as from the pixels themselves.
 const QUALITY: u8 = 95;
@@ -222,8 +222,7 @@ impl Hand {
     fn take(&mut self, report: &Report<'_>) -> Result<ControlFlow<()>, Error> {
         self.counts.looked += 1;
         let why = self.wanted.why(report);
-        let (names, count) = why.names();
-        if count == 0 {
+        if why == Why::default() {
             return Ok(ControlFlow::Continue(()));
         }
         let frame = &report.shot.frame;
@@ -243,7 +242,7 @@ impl Hand {
         })?;
         let report = Report { findings: self.wanted.sure_of(report.findings), ..*report };
         let extension = if self.png { "png" } else { "jpg" };
-        match self.album.add(&report, &names[..count], &self.encoded, extension)? {
+        match self.album.add(&report, &why.names(), &self.encoded, extension)? {
             Kept::Yes => {
                 self.last = Some(thumbnail);
                 self.counts.kept += 1;

@@ -25,16 +25,10 @@ pub(super) struct Why {
 }
 
 impl Why {
-    /// The reasons' names, the first `count` of which hold.
-    pub fn names(self) -> ([&'static str; 3], usize) {
-        let (mut names, mut count) = ([""; 3], 0);
-        for (holds, name) in [(self.unlike, "unlike"), (self.unsure, "unsure"), (self.contradicts, "contradicted")] {
-            if holds {
-                names[count] = name;
-                count += 1;
-            }
-        }
-        (names, count)
+    /// The names of the reasons that hold.
+    pub fn names(self) -> Vec<&'static str> {
+        let all = [(self.unlike, "unlike"), (self.unsure, "unsure"), (self.contradicts, "contradicted")];
+        all.into_iter().filter_map(|(holds, name)| holds.then_some(name)).collect()
     }
 }
 
@@ -114,9 +108,8 @@ mod tests {
         let wanted = Wanted { novelty: 1.0, unsure: 0.1, threshold: 0.5 };
         let nothing = report(Findings::Detections(&[]), Some(0.5));
         assert_eq!(wanted.why(&nothing), Why::default());
-        assert_eq!(Why::default().names().1, 0);
+        assert_eq!(Why::default().names().len(), 0);
         let why = wanted.why(&Report { contradicts: true, novelty: Some(2.0), ..nothing });
-        let (names, count) = why.names();
-        assert_eq!(&names[..count], ["unlike", "contradicted"]);
+        assert_eq!(why.names(), ["unlike", "contradicted"]);
     }
 }

@@ -119,6 +119,11 @@ fn folder_of(path: &Path, labels: &Path) -> PathBuf {
 
 /// The frame of a line and its box; no box where it is none of a person.
 fn parse(line: &str) -> Result<(usize, Option<Label>), String> {
+    numbered(line).map(|(frame, _, label)| (frame, label))
+}
+
+/// The frame of a line, the number of the track as it stands there, and the box; no box where it is none of a person.
+pub(crate) fn numbered(line: &str) -> Result<(usize, f32, Option<Label>), String> {
     let numbers: Result<Vec<f32>, String> = line
         .split([',', ' '])
         .map(str::trim)
@@ -126,7 +131,7 @@ fn parse(line: &str) -> Result<(usize, Option<Label>), String> {
         .map(|part| part.parse().map_err(|_| format!("`{part}` is no number")))
         .collect();
     let numbers = numbers?;
-    let [frame, _, left, top, width, height, ref rest @ ..] = numbers[..] else {
+    let [frame, track, left, top, width, height, ref rest @ ..] = numbers[..] else {
         return Err(format!("{} numbers; give frame, id, left, top, width, height and so on", numbers.len()));
     };
     if frame < 1.0 || frame.fract() != 0.0 {
@@ -140,10 +145,10 @@ fn parse(line: &str) -> Result<(usize, Option<Label>), String> {
     let ignored = match class {
         1 | -1 => !considered,
         2 | 7 | 8 | 12 | 13 => true,
-        _ => return Ok((frame as usize, None)),
+        _ => return Ok((frame as usize, track, None)),
     };
     let label = Label::new(0, [left, top, left + width, top + height]);
-    Ok((frame as usize, Some(Label { ignored, ..label })))
+    Ok((frame as usize, track, Some(Label { ignored, ..label })))
 }
 
 #[cfg(test)]

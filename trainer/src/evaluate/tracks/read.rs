@@ -7,6 +7,7 @@ use retort::vision::geometry::Rect;
 use serde::Deserialize;
 
 use super::{Frame, Numbered, OVERLAP};
+use crate::data::mot;
 
 /// A file of tracks that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -79,11 +80,11 @@ pub fn film(tracks: &Path, labels: &Path) -> Result<Vec<Frame>, TracksError> {
     }
     let mut ignored: BTreeMap<usize, Vec<Rect>> = BTreeMap::new();
     for (line, text) in lines(labels)?.into_iter().filter(|(_, text)| !text.starts_with('#')) {
-        let (frame, numbered, counts) =
-            mot(&text).map_err(|problem| TracksError::Line { path: labels.into(), line, problem })?;
-        match frames.get_mut(&frame) {
+        let parsed = truth(&text).map_err(|problem| TracksError::Line { path: labels.into(), line, problem })?;
+        let (number, Some((numbered, counts))) = parsed else { continue };
+        match frames.get_mut(&number) {
             Some(frame) if counts => frame.truths.push(numbered),
-            Some(_) => ignored.entry(frame).or_default().push(numbered.rect),
+            Some(_) => ignored.entry(number).or_default().push(numbered.rect),
             None => {}
         }
     }
@@ -106,17 +107,17 @@ fn lines(path: &Path) -> Result<Vec<(usize, String)>, TracksError> {
     Ok((1..).zip(text.lines().map(|line| line.trim().to_owned())).filter(|(_, line)| !line.is_empty()).collect())
 }
 
-/// Frame, box, and whether it counts.
-fn mot(line: &str) -> Result<(usize, Numbered, bool), String> {
-    let wrong = || format!("`{line}` is no line of frame, id, left, top, width, height, considered");
-    let values: Vec<f32> =
-        line.split(',').map(|value| value.trim().parse()).collect::<Result<_, _>>().map_err(|_| wrong())?;
-    let &[frame, track, left, top, width, height, ref rest @ ..] = &values[..] else { return Err(wrong()) };
-    if !values.iter().all(|value| value.is_finite()) || frame < 1.0 || track < 0.0 {
-        return Err(wrong());
+/// The frame of a line of MOT's, its box and whether that counts; no box where it is none of a person.
+fn truth(line: &str) -> Result<(usize, Option<(Numbered, bool)>), String> {
+    let (frame, track, label) = mot::numbered(line)?;
+    let Some(label) = label else { return Ok((frame, None)) };
+    let [left, top, right, bottom] = label.bounds;
+    let rect = Rect { left, top, right, bottom };
+    // An infinite number is none either.
+    if !(rect.is_finite() && track >= 0.0 && track.is_finite()) {
+        return Err(format!("`{line}` has no box with a number from 0 on"));
     }
-    let counts = rest.first().is_none_or(|&considered| considered != 0.0);
-    Ok((frame as usize, Numbered { track: track as u32, rect: rect([left, top, width, height]) }, counts))
+    Ok((frame, Some((Numbered { track: track as u32, rect }, !label.ignored))))
 }
 
 fn rect([left, top, width, height]: [f32; 4]) -> Rect {
