@@ -13,6 +13,7 @@ pub mod import;
 pub mod limits;
 pub mod model;
 pub mod npy;
+pub mod place;
 pub mod plan;
 pub mod predict;
 pub mod quantised;

@@ -51,6 +51,8 @@ fn report_each(source: &mut dyn Source, sink: &mut dyn Sink, frames: usize) {
             contradicts: false,
             classes: &[],
             latency: Latency::default(),
+            age: None,
+            scene: None,
         };
         sink.take(&report).unwrap();
     }

@@ -77,7 +77,9 @@ impl Watch<'_> {
             let (latency, looked) = (seen.latency, Instant::now());
             let classes = &loaded.contract.classes;
             let Seen { findings, novelty, contradicts, .. } = seen;
-            let flow = take(&Report { number, shot, findings, classes, novelty, contradicts, latency })?;
+            let age = shot.frame.age();
+            let flow =
+                take(&Report { number, shot, findings, classes, novelty, contradicts, latency, age, scene: None })?;
             let (output, allocations) = (looked.elapsed(), requests() - before);
             stats.add(&Cost { wait, decoding, latency, output, allocations, sets_up });
             sets_up = false;

@@ -215,6 +215,8 @@ mod tests {
             contradicts: false,
             classes: &["dog".to_string()],
             latency: Latency::default(),
+            age: None,
+            scene: None,
         };
         album.add(&report, &["unlike"], picture, "jpg")
     }

@@ -98,6 +98,8 @@ mod tests {
                 contradicts: false,
                 classes: &["a".to_string()],
                 latency: Latency::default(),
+                age: None,
+                scene: None,
             };
             sink.take(&report).unwrap();
         }

@@ -109,6 +109,8 @@ struct LatencyMs {
     preprocess: f64,
     infer: f64,
     postprocess: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age: Option<f64>,
 }
 
 impl<W: Write> Sink for JsonLines<W> {
@@ -125,6 +127,7 @@ impl<W: Write> Sink for JsonLines<W> {
             novelty: report.novelty.map(|novelty| rounded(novelty.into(), 3)),
             latency_ms: LatencyMs {
                 decode: decoding.map(|decoding| rounded(milliseconds(decoding.took), 3)),
+                age: report.age.map(|age| rounded(milliseconds(age), 3)),
                 ..latency_ms(report.latency)
             },
         };
@@ -142,6 +145,7 @@ fn latency_ms(latency: Latency) -> LatencyMs {
         preprocess: rounded(milliseconds(latency.preprocess), 3),
         infer: rounded(milliseconds(latency.infer), 3),
         postprocess: rounded(milliseconds(latency.postprocess), 3),
+        age: None,
     }
 }
 
@@ -173,6 +177,8 @@ mod tests {
             contradicts: false,
             classes: &["person".to_string()],
             latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
+            age: None,
+            scene: None,
         };
         lines.take(&report).unwrap();
         String::from_utf8(lines.to).unwrap()

@@ -2,10 +2,15 @@
 
 mod album;
 mod annotated;
+mod happening;
 mod json_lines;
 mod table;
+mod wish;
+
+use std::time::Duration;
 
 use crate::error::Error;
+use crate::place::{Event, Scene};
 use crate::source::Shot;
 use crate::vision::classifier::Ranked;
 use crate::vision::detector::Detection;
@@ -13,8 +18,10 @@ use crate::vision::latency::Latency;
 
 pub use album::{Album, Kept};
 pub use annotated::Annotated;
+pub use happening::{Happening, unix_ms};
 pub use json_lines::JsonLines;
 pub use table::Table;
+pub use wish::{Wish, wanted};
 
 /// What was found on a frame.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +50,21 @@ pub struct Report<'a> {
     pub classes: &'a [String],
     /// How long it took.
     pub latency: Latency,
+    /// From the capture of the frame to the decision on it, where the source knows when that was.
+    pub age: Option<Duration>,
+    /// The places that are watched, and what happened there; `None` where none are.
+    pub scene: Option<&'a Scene>,
 }
 
 impl Report<'_> {
     /// Whether the frame is unlike anything that the model was taught, as far as that was asked for.
     pub fn is_unlike(&self) -> bool {
         self.novelty.is_some_and(|novelty| novelty > 1.0)
+    }
+
+    /// What happened at the places that are watched.
+    pub fn events(&self) -> &[Event] {
+        self.scene.map_or(&[], Scene::events)
     }
 
     /// The name of a class.

@@ -124,6 +124,8 @@ mod tests {
             contradicts: false,
             classes: &["café table".to_string(), "cup".to_string()],
             latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
+            age: None,
+            scene: None,
         };
         let expected = [
             "a.png  4×2  2 objects  1.50 ms (0.00 preprocess, 1.50 infer, 0.00 postprocess)",

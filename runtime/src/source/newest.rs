@@ -170,6 +170,7 @@ impl Link for Newest {
         }
         let captured = self.frame.at.map_or(Duration::ZERO, |at| at.saturating_duration_since(self.began));
         let frame = self.format.wrap(&self.frame.bytes, self.frame.number, captured).map_err(Lost)?;
+        let frame = self.frame.at.map_or(frame, |at| frame.taken_at(at));
         Ok(Some((frame, None)))
     }
 }

@@ -1,6 +1,6 @@
 //! A frame: borrowed pixels, and how they lie in memory.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 
@@ -140,6 +140,7 @@ pub struct Frame<'a> {
     width: usize,
     height: usize,
     captured: Duration,
+    taken: Option<Instant>,
     sequence: u64,
 }
 
@@ -172,7 +173,7 @@ impl<'a> Frame<'a> {
         match row.and_then(|row| planes(pixels, format, [width, height], row, row_stride)) {
             Some(planes) => {
                 let range = Range::default();
-                Ok(Frame { planes, format, range, width, height, captured, sequence: 0 })
+                Ok(Frame { planes, format, range, width, height, captured, taken: None, sequence: 0 })
             }
             None => refuse(format!(
                 "{width}×{height} pixels of {format:?} with rows {row_stride} bytes apart do not fit {} bytes",
@@ -199,6 +200,11 @@ impl<'a> Frame<'a> {
         Frame { range, ..self }
     }
 
+    /// The same frame, of which it is known when it was taken.
+    pub fn taken_at(self, taken: Instant) -> Self {
+        Frame { taken: Some(taken), ..self }
+    }
+
     /// How a pixel is stored.
     pub fn format(&self) -> PixelFormat {
         self.format
@@ -222,6 +228,12 @@ impl<'a> Frame<'a> {
     /// When the picture was taken, since the source began.
     pub fn captured(&self) -> Duration {
         self.captured
+    }
+
+    /// How long ago it was taken; `None` where that is not known, or where frames wait for whoever looks at them, as those of
+    /// films do.
+    pub fn age(&self) -> Option<Duration> {
+        self.taken.map(|taken| taken.elapsed())
     }
 
     /// The source's own number of the frame, from 0; 0 for still pictures.

@@ -81,6 +81,8 @@ mod tests {
             contradicts: false,
             classes: &[],
             latency: Latency::default(),
+            age: None,
+            scene: None,
         }
     }
 

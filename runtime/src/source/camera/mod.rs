@@ -15,7 +15,7 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nokhwa::camera_traits::CaptureBackendTrait;
 use nokhwa::utils::{ApiBackend, CameraFormat, CameraIndex, FrameFormat};
@@ -182,12 +182,15 @@ impl About {
         stride: usize,
         beside: &Beside,
     ) -> Result<Frame<'a>, Error> {
+        let now = monotonic();
         let captured = match beside.captured.get() {
-            Duration::ZERO => monotonic(),
+            Duration::ZERO => now,
             captured => captured,
         };
+        let taken = Instant::now().checked_sub(now.saturating_sub(captured));
         let captured = captured.saturating_sub(self.began);
         let frame = Frame::new(pixels, format, self.size[0], self.size[1], stride, captured)?;
+        let frame = taken.map_or(frame, |taken| frame.taken_at(taken));
         Ok(frame.numbered(beside.sequence.get().into()).ranged(beside.range.get()))
     }
 }
