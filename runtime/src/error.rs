@@ -101,6 +101,14 @@ pub enum Error {
         /// How it was lost, and what comes next.
         problem: String,
     },
+    /// A configuration is wrong.
+    #[error("{path}: {problem}", path = path.display())]
+    Config {
+        /// The configuration's file.
+        path: PathBuf,
+        /// What is wrong with it, with the line or the key, and the remedy.
+        problem: String,
+    },
     /// Something is wrong in a file.
     #[error("{path}: {source}", path = path.display())]
     InFile {

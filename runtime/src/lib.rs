@@ -8,6 +8,7 @@ pub mod contract;
 pub mod error;
 pub mod graph;
 pub mod guard;
+pub mod histogram;
 #[cfg(feature = "onnx")]
 pub mod import;
 pub mod limits;
@@ -17,6 +18,7 @@ pub mod place;
 pub mod plan;
 pub mod predict;
 pub mod quantised;
+pub mod service;
 pub mod sink;
 pub mod source;
 pub mod tensor;

@@ -13,6 +13,7 @@
 //! | `throttle` | what the Raspberry Pi's firmware says about its supply and its limits |
 //! | `memory` | this process's memory, the machine's, and the limits in between |
 //! | `state` | what of this changes from second to second |
+//! | `vitals` | temperature and throttling again and again, without allocating |
 
 pub mod clock;
 pub mod cpu;
@@ -24,6 +25,7 @@ mod root;
 pub mod state;
 pub mod thermal;
 pub mod throttle;
+pub mod vitals;
 
 pub use root::Root;
 

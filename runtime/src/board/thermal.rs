@@ -8,29 +8,41 @@ const SENSORS: &str = "sys/class/hwmon";
 /// The processor's temperature in °C: that of the thermal zone that is named for it, else of its hwmon sensor, else of the
 /// first zone.
 pub fn temperature(root: &Root) -> Option<f32> {
+    degrees(root, &sensor(root)?)
+}
+
+/// The file that tells it.
+pub(super) fn sensor(root: &Root) -> Option<String> {
     let zones = root.names(ZONES, "thermal_zone");
     let is_processor = |zone: &&String| {
         let kind = root.text(&format!("{ZONES}/{zone}/type")).unwrap_or_default().to_ascii_lowercase();
         ["cpu", "x86_pkg", "soc"].iter().any(|word| kind.contains(word))
     };
-    let of_zone = |zone: &String| degrees(root, &format!("{ZONES}/{zone}/temp"));
+    let telling = |name: String| degrees(root, &name).map(|_| name);
+    let of_zone = |zone: &String| telling(format!("{ZONES}/{zone}/temp"));
     (zones.iter().filter(is_processor).find_map(of_zone))
         .or_else(|| of_sensor(root))
         .or_else(|| zones.iter().find_map(of_zone))
 }
 
-fn of_sensor(root: &Root) -> Option<f32> {
+fn of_sensor(root: &Root) -> Option<String> {
     let sensors = root.names(SENSORS, "hwmon");
     sensors.iter().find_map(|sensor| {
         let name = root.text(&format!("{SENSORS}/{sensor}/name"))?;
         let is_processor = ["cpu", "coretemp", "k10temp", "zenpower"].iter().any(|word| name.contains(word));
-        is_processor.then(|| degrees(root, &format!("{SENSORS}/{sensor}/temp1_input")))?
+        let name = format!("{SENSORS}/{sensor}/temp1_input");
+        (is_processor && degrees(root, &name).is_some()).then_some(name)
     })
 }
 
 /// Thousandths of a degree. What no processor that still runs can have is a sensor's way of saying nothing.
 fn degrees(root: &Root, name: &str) -> Option<f32> {
-    let celsius = root.number::<i32>(name)? as f32 / 1e3;
+    celsius(root.number(name)?)
+}
+
+/// The same of a number that was read.
+pub(super) fn celsius(thousandths: i32) -> Option<f32> {
+    let celsius = thousandths as f32 / 1e3;
     (-60.0..=150.0).contains(&celsius).then_some(celsius)
 }
 

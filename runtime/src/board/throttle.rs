@@ -97,24 +97,35 @@ impl fmt::Display for Conditions {
 /// The word as the firmware's driver offers it, at `soc/soc:firmware/get_throttled`; newer boards put addresses into these
 /// names.
 fn offered_word(root: &Root) -> Option<u32> {
+    word(&root.text(&word_file(root)?)?)
+}
+
+/// Where it lies.
+pub(super) fn word_file(root: &Root) -> Option<String> {
     root.names(PLATFORM, "soc").into_iter().find_map(|soc| {
         let soc = format!("{PLATFORM}/{soc}");
         let firmware = root.names(&soc, "soc").into_iter().find(|name| name.ends_with(":firmware"));
-        word(&root.text(&format!("{soc}/{}/get_throttled", firmware?))?)
+        let name = format!("{soc}/{}/get_throttled", firmware?);
+        root.text(&name).map(|_| name)
     })
 }
 
 /// A hexadecimal number with or without `0x`.
-fn word(text: &str) -> Option<u32> {
+pub(super) fn word(text: &str) -> Option<u32> {
     u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()
 }
 
 fn alarm(root: &Root) -> Option<Throttling> {
+    let under_voltage = root.number::<u32>(&alarm_file(root)?)? != 0;
+    Some(Throttling { now: Conditions { under_voltage, ..Conditions::default() }, since_boot: None })
+}
+
+/// The alarm's file.
+pub(super) fn alarm_file(root: &Root) -> Option<String> {
     let sensors = root.names(SENSORS, "hwmon");
     let is_supply = |sensor: &&String| root.text(&format!("{SENSORS}/{sensor}/name")).as_deref() == Some("rpi_volt");
     let sensor = sensors.iter().find(is_supply)?;
-    let under_voltage = root.number::<u32>(&format!("{SENSORS}/{sensor}/in0_lcrit_alarm"))? != 0;
-    Some(Throttling { now: Conditions { under_voltage, ..Conditions::default() }, since_boot: None })
+    Some(format!("{SENSORS}/{sensor}/in0_lcrit_alarm"))
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use crate::sink::Findings;
 use crate::vision::detector::Detector;
 use crate::vision::frame::Frame;
 use crate::vision::latency::Laps;
+use crate::vision::tracking::Following;
 use clap::Args;
 
 use super::capture::Capture;
-use super::follow::Following;
 use super::limit::LimitArguments;
 use super::look::{Look, Looker, Seen, Sinks};
 use super::model::ModelArguments;

@@ -12,14 +12,13 @@ mod columns;
 mod compile;
 mod detect;
 mod doctor;
-mod follow;
-mod histogram;
 mod inspect;
 mod limit;
 mod look;
 mod model;
 mod predict;
 mod run;
+mod run_service;
 mod samples;
 mod stats;
 mod threads;
@@ -60,6 +59,7 @@ enum Command {
     Classify(classify::Classify),
     Collect(collect::Collect),
     Run(run::Run),
+    RunService(run_service::RunService),
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
@@ -76,6 +76,7 @@ impl Command {
             Command::Classify(command) => command.run(),
             Command::Collect(command) => command.run(),
             Command::Run(command) => command.run(),
+            Command::RunService(command) => command.run(),
             Command::Bench(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Verify(command) => command.run(),

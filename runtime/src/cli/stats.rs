@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::histogram::Histogram;
+use crate::histogram::Histogram;
 use crate::source::{Decoding, Losses};
 use crate::vision::latency::Latency;
 

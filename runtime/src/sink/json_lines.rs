@@ -22,6 +22,13 @@ impl<W> JsonLines<W> {
     }
 }
 
+impl<W> JsonLines<W> {
+    /// What lines are written to.
+    pub(super) fn to_mut(&mut self) -> &mut W {
+        &mut self.to
+    }
+}
+
 /// Room for a line to begin with.
 const LINE: usize = 1 << 14;
 

@@ -3,6 +3,7 @@
 mod album;
 mod annotated;
 mod happening;
+mod journal;
 mod json_lines;
 mod table;
 mod wish;
@@ -19,6 +20,7 @@ use crate::vision::latency::Latency;
 pub use album::{Album, Kept};
 pub use annotated::Annotated;
 pub use happening::{Happening, unix_ms};
+pub use journal::Journal;
 pub use json_lines::JsonLines;
 pub use table::Table;
 pub use wish::{Wish, wanted};

@@ -14,6 +14,22 @@ pub struct Converter {
 }
 
 impl Converter {
+    /// The same in another size, `rgb` having `3 · width · height` bytes then; bilinear, so that a picture made much smaller is
+    /// a little rough.
+    pub fn scaled(&mut self, frame: &Frame<'_>, [width, height]: [usize; 2], rgb: &mut Vec<u8>) {
+        let size = [frame.width(), frame.height()];
+        if size == [width, height] {
+            return self.rgb(frame, rgb);
+        }
+        rgb.clear();
+        self.grid.fill(&Mapping::new(Resize::Stretch, size, [width, height]), Interpolation::Linear, frame);
+        self.lines.fit(frame, &self.grid);
+        for y in 0..height {
+            let (row, order) = self.lines.resize(y, frame, &self.grid, false);
+            append(row, order, rgb);
+        }
+    }
+
     /// Puts the frame's pixels into `rgb` as rows without gaps. Allocates only where `rgb` or the rows must grow.
     pub fn rgb(&mut self, frame: &Frame<'_>, rgb: &mut Vec<u8>) {
         rgb.clear();
@@ -27,12 +43,17 @@ impl Converter {
                 Some(order) => (frame.row(y), order),
                 None => self.lines.resize(y, frame, &self.grid, false),
             };
-            match order {
-                Order::Rgb => rgb.extend_from_slice(row),
-                Order::Bgr => rgb.extend(row.as_chunks::<3>().0.iter().flat_map(|&[b, g, r]| [r, g, b])),
-                Order::Grey => rgb.extend(row.iter().flat_map(|&luma| [luma; 3])),
-            }
+            append(row, order, rgb);
         }
+    }
+}
+
+/// Puts a row of pixels behind others.
+fn append(row: &[u8], order: Order, rgb: &mut Vec<u8>) {
+    match order {
+        Order::Rgb => rgb.extend_from_slice(row),
+        Order::Bgr => rgb.extend(row.as_chunks::<3>().0.iter().flat_map(|&[b, g, r]| [r, g, b])),
+        Order::Grey => rgb.extend(row.iter().flat_map(|&luma| [luma; 3])),
     }
 }
 
@@ -81,6 +102,20 @@ mod tests {
         assert_eq!(reds(Range::Full), [128, 150, 195, 218]);
         // Limited: (128 - 16) · 255 / 219 and 1.596 · 64 · {0, 1/2, 1, 1}.
         assert_eq!(reds(Range::Limited), [130, 181, 233, 233]);
+    }
+
+    #[test]
+    fn a_smaller_picture_of_any_format_has_its_colours() {
+        for (format, pixels, colour) in [
+            (PixelFormat::Bgr8, [1, 2, 3].repeat(32), [3, 2, 1]),
+            (PixelFormat::Grey8, vec![9; 32], [9; 3]),
+            (PixelFormat::Yuyv, [81, 90, 81, 240].repeat(16), [254, 0, 0]),
+        ] {
+            let frame = Frame::new(&pixels, format, 8, 4, format.row_bytes(8).unwrap(), Duration::ZERO).unwrap();
+            let mut rgb = vec![7];
+            Converter::default().scaled(&frame, [4, 2], &mut rgb);
+            assert_eq!(rgb, colour.repeat(8), "{format:?}");
+        }
     }
 
     #[test]

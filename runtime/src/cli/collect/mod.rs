@@ -14,7 +14,6 @@ use image::{ExtendedColorType, ImageEncoder, ImageError};
 use super::capture::Capture;
 use super::classify::Top;
 use super::detect::{Finder, parse_fraction};
-use super::follow::Following;
 use super::limit::LimitArguments;
 use super::look::{Loaded, Looker};
 use super::model::ModelArguments;
@@ -29,6 +28,7 @@ use crate::vision::convert::Converter;
 use crate::vision::detector::Detector;
 use crate::vision::pixelate::pixelate;
 use crate::vision::thumbnail::Thumbnail;
+use crate::vision::tracking::Following;
 use wanted::{Wanted, Why};
 
 /// JPEG's quality, at which a network learns as well as from the pixels themselves.

@@ -8,9 +8,11 @@
 //! Everything has its place from the start, so that a frame does not allocate.
 
 mod assignment;
+mod following;
 mod motion;
 mod tracker;
 
 pub use assignment::Assignment;
+pub use following::{Followed, Following};
 pub use motion::Motion;
 pub use tracker::{Contradiction, Track, Tracker, TrackerOptions};

@@ -1,8 +1,8 @@
 //! Objects followed through the frames of a source.
 
+use super::{Track, Tracker, TrackerOptions};
 use crate::vision::detector::Detection;
 use crate::vision::frame::Frame;
-use crate::vision::tracking::{Tracker, TrackerOptions};
 
 /// A tracker that counts the frames which the source left out.
 pub struct Following {
@@ -27,6 +27,16 @@ impl Following {
     /// The least score that a detector has to report for this.
     pub fn least(threshold: f32) -> f32 {
         TrackerOptions::for_threshold(threshold).least
+    }
+
+    /// What is followed, whether the last frame shows it or not.
+    pub fn tracks(&self) -> &[Track] {
+        self.tracker.tracks()
+    }
+
+    /// What the last frame showed: the detections that are sure, and those that go on a track.
+    pub fn detections(&self) -> &[Detection] {
+        self.tracker.detections()
     }
 
     /// Takes what was found on a frame.

@@ -8,15 +8,23 @@ const FINE: usize = 32;
 const DOUBLINGS: usize = 40;
 
 /// How many durations there were of each length.
+#[derive(Clone, Debug)]
 pub struct Histogram {
     counts: Box<[u64; FINE * DOUBLINGS]>,
     count: u64,
+    sum: Duration,
+}
+
+impl Default for Histogram {
+    fn default() -> Histogram {
+        Histogram::new()
+    }
 }
 
 impl Histogram {
     /// Of none.
     pub fn new() -> Histogram {
-        Histogram { counts: Box::new([0; FINE * DOUBLINGS]), count: 0 }
+        Histogram { counts: Box::new([0; FINE * DOUBLINGS]), count: 0, sum: Duration::ZERO }
     }
 
     /// Adds one.
@@ -25,11 +33,23 @@ impl Histogram {
         let class = (nanoseconds.log2() * FINE as f64).round() as usize;
         self.counts[class.min(FINE * DOUBLINGS - 1)] += 1;
         self.count += 1;
+        self.sum = self.sum.saturating_add(duration);
     }
 
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// All of them together.
+    pub fn sum(&self) -> Duration {
+        self.sum
+    }
+
+    /// How many do not exceed a duration, to within 3 % of that.
+    pub fn count_up_to(&self, duration: Duration) -> u64 {
+        let class = (((duration.as_nanos() as f64).max(1.0)).log2() * FINE as f64).round() as usize;
+        self.counts.iter().take(class + 1).sum()
     }
 
     /// What a share of 0 to 1 of them do not exceed, to within 3 %. Zero where there are none.
@@ -59,6 +79,9 @@ mod tests {
             let got = histogram.percentile(share).as_secs_f64() * 1e3;
             assert!((got / ms - 1.0).abs() < 0.03, "{share}: {got}");
         }
+        assert_eq!(histogram.sum(), Duration::from_millis(500_500));
+        let half = histogram.count_up_to(Duration::from_millis(500));
+        assert!(half.abs_diff(500) < 16, "{half}");
         histogram.add(Duration::ZERO);
         histogram.add(Duration::MAX);
         assert_eq!(histogram.count(), 1002);

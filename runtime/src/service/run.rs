@@ -1,0 +1,328 @@
+//! The loop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::config::{Config, ModelOptions};
+use super::controls::{Controls, Settings};
+use super::eye::Eye;
+use super::governor::{Governor, Level};
+use super::ledger::{Ledger, Summary};
+use super::meters::SharedMeters;
+use super::outlets::Outlets;
+use super::pace::Pace;
+use super::pulse::{Manager, Pulse, end_process};
+use crate::board::Root;
+use crate::board::vitals::{Sensors, Vitals};
+use crate::error::Error;
+use crate::sink::{Findings, Report, Sink};
+use crate::source::{self, Shot, Source, Stop};
+
+/// How often the board is asked how it fares.
+const CHECKUP: Duration = Duration::from_secs(1);
+
+/// A service that is set up.
+pub struct Service {
+    path: PathBuf,
+    config: Config,
+    eye: Eye,
+    classes: Arc<[String]>,
+    source: Box<dyn Source>,
+    outlets: Outlets,
+    meters: SharedMeters,
+    controls: Controls,
+    /// Which version of the controls counts.
+    version: u64,
+    governor: Governor,
+    ledger: Ledger,
+    pulse: Pulse,
+    manager: Manager,
+    stop: Stop,
+    /// Raised to have the configuration read anew.
+    reload: Arc<AtomicBool>,
+}
+
+/// Why a service ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// The source has no more frames.
+    NoMoreFrames,
+    /// It has looked at as many frames as it was to.
+    Enough,
+}
+
+impl Service {
+    /// Reads the configuration, loads the model, opens the source and all sinks.
+    ///
+    /// # Errors
+    /// Whatever of it cannot be had, with its name.
+    pub fn open(path: &Path, stop: Stop, reload: Arc<AtomicBool>) -> Result<Service, Error> {
+        let config = Config::read(path)?;
+        let mut eye = open_eye(&config)?;
+        let settings = settings(path, &config, &eye)?;
+        let places = settings.places(eye.classes()).map_err(|problem| wrong(path, problem))?;
+        config.outlets.check_places(&places).map_err(|problem| wrong(path, problem))?;
+        eye.set_score(settings.score)?;
+        eye.watch(places);
+        let controls = Controls::new(settings, eye.classes(), config.settings.clone());
+        let meters = SharedMeters::new(eye.classes());
+        meters.lock().watch(eye.scene());
+        let mut outlets = Outlets::default();
+        outlets.change(&config.outlets)?;
+        meters.lock().list_outlets(outlets.names());
+        let source = source::open(&config.source, &config.source_options(eye.input_size(), stop.clone()))?;
+        Ok(Service {
+            path: path.into(),
+            governor: Governor::new(config.governor.clone()),
+            ledger: Ledger::default(),
+            pulse: Pulse::new(),
+            manager: Manager::of_environment(),
+            version: controls.version(),
+            classes: eye.classes().into(),
+            config,
+            eye,
+            source,
+            outlets,
+            meters,
+            controls,
+            stop,
+            reload,
+        })
+    }
+
+    /// The meters.
+    pub fn meters(&self) -> &SharedMeters {
+        &self.meters
+    }
+
+    /// The run so far in numbers.
+    pub fn summary(&self) -> Summary {
+        self.ledger.summary(&self.meters.lock())
+    }
+
+    /// Adds a sink of the caller's.
+    pub fn add_sink(&mut self, name: &'static str, sink: Box<dyn Sink>) {
+        self.outlets.add(name, sink);
+        self.meters.lock().list_outlets(self.outlets.names());
+    }
+
+    /// Runs until it is told to stop, the source ends or `most` frames were looked at.
+    ///
+    /// # Errors
+    /// That a model cannot run, or that the system has no thread to give.
+    pub fn run(&mut self, most: Option<u64>) -> Result<Ended, Error> {
+        let limit = Some(self.config.watchdog.seconds).filter(|&seconds| seconds > 0).map(Duration::from_secs);
+        let guarded = self.pulse.guard(limit, self.manager.clone_for_thread(), end_process);
+        guarded.map_err(|source| Error::Io { path: "watchdog".into(), source })?;
+        self.manager.tell("READY=1");
+        let ended = self.watch(most);
+        self.manager.tell("STOPPING=1");
+        self.pulse.end();
+        ended
+    }
+
+    fn watch(&mut self, most: Option<u64>) -> Result<Ended, Error> {
+        let sensors = Sensors::open(&Root::system());
+        let (began, mut checked) = (Instant::now(), None::<Instant>);
+        let (mut pace, mut absence) = (Pace::default(), Absence::default());
+        let (mut number, mut sets_up) = (0, true);
+        while !self.stop.is_raised() {
+            if most.is_some_and(|most| number >= most) {
+                return Ok(Ended::Enough);
+            }
+            self.pulse.beat();
+            if self.reload.swap(false, Ordering::Relaxed) {
+                self.reload();
+                sets_up = true;
+            }
+            if self.controls.version() != self.version {
+                self.take_settings()?;
+                sets_up = true;
+            }
+            if checked.is_none_or(|checked| checked.elapsed() >= CHECKUP) {
+                checked = Some(Instant::now());
+                self.check_up(sensors.read(), began.elapsed());
+            }
+            let shot = match self.source.next_shot() {
+                Ok(Some(shot)) => shot,
+                Ok(None) if self.stop.is_raised() => break,
+                Ok(None) => return Ok(Ended::NoMoreFrames),
+                Err(error) => {
+                    absence.begin(&error);
+                    self.meters.lock().is_lost = true;
+                    self.manager.tell("STATUS=the source is away");
+                    sets_up = true;
+                    continue;
+                }
+            };
+            if absence.end(shot.name) {
+                self.manager.tell("STATUS=watching");
+            }
+            let level = self.governor.level();
+            if !pace.is_due(Instant::now(), level.every(), self.config.camera.rate) {
+                self.meters.lock().passed_over += 1;
+                continue;
+            }
+            number += 1;
+            let seen = self.eye.look(&shot.frame, number, level == Level::Small)?;
+            let report = Report {
+                number,
+                shot,
+                findings: Findings::Detections(seen.detections),
+                novelty: None,
+                contradicts: false,
+                classes: &self.classes,
+                latency: seen.latency,
+                age: shot.frame.age(),
+                scene: Some(seen.scene),
+            };
+            self.outlets.hand_out(&report, &self.meters);
+            self.meters.lock().add(&report);
+            self.meters.lock().losses = self.source.losses();
+            self.ledger.add(std::mem::take(&mut sets_up));
+        }
+        Ok(Ended::Stopped)
+    }
+
+    /// Takes what the board says about itself.
+    fn check_up(&mut self, vitals: Vitals, now: Duration) {
+        if let Some(change) = self.governor.consider(vitals, now) {
+            eprintln!("note: governor: {change}");
+        }
+        let mut meters = self.meters.lock();
+        (meters.vitals, meters.level) = (vitals, self.governor.level());
+    }
+
+    /// Takes over what the live page has changed.
+    fn take_settings(&mut self) -> Result<(), Error> {
+        self.version = self.controls.version();
+        let settings = self.controls.settings();
+        // They were checked when they were changed.
+        if let Ok(places) = settings.places(self.eye.classes()) {
+            self.eye.set_score(settings.score)?;
+            self.eye.watch(places);
+            self.meters.lock().watch(self.eye.scene());
+            eprintln!("note: settings were changed");
+        }
+        Ok(())
+    }
+
+    /// Reads the configuration anew. What cannot be had leaves everything as it was.
+    fn reload(&mut self) {
+        self.manager.tell_reloading();
+        match self.try_reload() {
+            Ok(()) => eprintln!("note: {}: read anew", self.path.display()),
+            Err(error) => eprintln!("warning: {error}; going on as before"),
+        }
+        self.manager.tell("READY=1");
+    }
+
+    fn try_reload(&mut self) -> Result<(), Error> {
+        let path = self.path.clone();
+        let config = Config::read(&path)?;
+        let same_eye =
+            config.model == self.config.model && config.governor.small_model == self.config.governor.small_model;
+        let eye = if same_eye { None } else { Some(open_eye(&config)?) };
+        let new = eye.as_ref().unwrap_or(&self.eye);
+        let settings = settings(&path, &config, new)?;
+        let places = settings.places(new.classes()).map_err(|problem| wrong(&path, problem))?;
+        config.outlets.check_places(&places).map_err(|problem| wrong(&path, problem))?;
+        let options = config.source_options(new.input_size(), self.stop.clone());
+        let same_source = config.source == self.config.source && config.camera == self.config.camera;
+        self.outlets.change(&config.outlets)?;
+        if !same_source {
+            // A camera can be opened once only.
+            self.source = Box::new(Nothing);
+            self.source = source::open(&config.source, &options).or_else(|error| {
+                let options = self.config.source_options(self.eye.input_size(), self.stop.clone());
+                eprintln!("warning: {error}; taking the source from before");
+                source::open(&self.config.source, &options)
+            })?;
+        }
+        if let Some(new) = eye {
+            self.eye = new;
+            self.classes = self.eye.classes().into();
+            self.meters.lock().begin_anew(&self.classes);
+        }
+        self.controls.reset(settings.clone(), &self.classes, config.settings.clone());
+        self.version = self.controls.version();
+        self.eye.set_score(settings.score)?;
+        self.eye.watch(places);
+        if self.config.governor != config.governor {
+            self.governor = Governor::new(config.governor.clone());
+        }
+        self.config = config;
+        let mut meters = self.meters.lock();
+        meters.watch(self.eye.scene());
+        meters.list_outlets(self.outlets.names());
+        Ok(())
+    }
+}
+
+/// A source that is away: said when it begins, whenever the reason is another, and when it ends.
+#[derive(Default)]
+struct Absence {
+    since: Option<Instant>,
+    said: String,
+}
+
+impl Absence {
+    fn begin(&mut self, error: &Error) {
+        self.since.get_or_insert_with(Instant::now);
+        let said = error.to_string();
+        if said != self.said {
+            eprintln!("warning: {said}");
+            self.said = said;
+        }
+    }
+
+    /// Whether there was one.
+    fn end(&mut self, name: &str) -> bool {
+        let Some(since) = self.since.take() else { return false };
+        eprintln!("note: {name}: going on after {:.1} s", since.elapsed().as_secs_f64());
+        self.said.clear();
+        true
+    }
+}
+
+/// In the place of a source that is about to be another.
+struct Nothing;
+
+impl Source for Nothing {
+    fn next_shot(&mut self) -> Result<Option<Shot<'_>>, Error> {
+        Ok(None)
+    }
+
+    fn count(&self) -> Option<usize> {
+        Some(0)
+    }
+}
+
+fn wrong(path: &Path, problem: String) -> Error {
+    Error::Config { path: path.into(), problem }
+}
+
+fn open_eye(config: &Config) -> Result<Eye, Error> {
+    let mut eye = Eye::open(&config.model)?;
+    if let Some(file) = &config.governor.small_model {
+        eye.open_small(&ModelOptions { file: file.clone(), contract: None, ..config.model.clone() })?;
+    }
+    Ok(eye)
+}
+
+/// Those that were kept, or else those of the configuration.
+fn settings(path: &Path, config: &Config, eye: &Eye) -> Result<Settings, Error> {
+    let kept = config.settings.as_ref().map(|file| Settings::read(file)).transpose()?.flatten();
+    let kept = kept.filter(|kept| match kept.places(eye.classes()) {
+        Ok(_) => true,
+        Err(problem) => {
+            eprintln!("warning: kept settings: {problem}; those of {} count", path.display());
+            false
+        }
+    });
+    Ok(kept.unwrap_or_else(|| Settings::of(config, eye.score())))
+}
