@@ -21,12 +21,14 @@
 //! | `outlets` | all sinks, each failing for itself |
 //! | `controls` | what the live page may change |
 //! | `ledger` | what the run costs in memory |
+//! | `http` | metrics, the live picture and a page to look at it |
 //! | `run` | the loop |
 
 pub mod config;
 mod controls;
 mod eye;
 mod governor;
+mod http;
 mod ledger;
 mod meters;
 mod outlets;

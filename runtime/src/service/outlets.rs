@@ -6,6 +6,8 @@
 use std::time::{Duration, Instant};
 
 use super::config::OutletOptions;
+use super::controls::Controls;
+use super::http::Server;
 use super::meters::SharedMeters;
 use crate::error::Error;
 use crate::sink::{Journal, Report, Sink};
@@ -62,14 +64,19 @@ impl Outlets {
     ///
     /// # Errors
     /// That one cannot be made, with the file or address at fault; then all are as they were.
-    pub fn change(&mut self, options: &OutletOptions) -> Result<(), Error> {
+    pub fn change(&mut self, options: &OutletOptions, meters: &SharedMeters, controls: &Controls) -> Result<(), Error> {
         let before = &self.options;
-        let plugs = [(
-            "json",
-            plug(&before.json, &options.json, |json| {
-                Ok(Box::new(Journal::open(json.file.as_deref(), json.frames, json.events)?))
-            })?,
-        )];
+        let json = plug(&before.json, &options.json, |json| {
+            Ok(Box::new(Journal::open(json.file.as_deref(), json.frames, json.events)?))
+        })?;
+        if before.page != options.page
+            && before.page.as_ref().map(|page| &page.listen) == options.page.as_ref().map(|page| &page.listen)
+        {
+            // An address can be listened on once only.
+            self.outlets.retain(|outlet| outlet.name != "page");
+        }
+        let page = plug(&before.page, &options.page, |page| Ok(Box::new(Server::start(page, meters, controls)?)))?;
+        let plugs = [("json", json), ("page", page)];
         // From here on nothing fails.
         let mut old = std::mem::take(&mut self.outlets);
         for (name, plug) in plugs {

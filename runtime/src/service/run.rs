@@ -72,7 +72,7 @@ impl Service {
         let meters = SharedMeters::new(eye.classes());
         meters.lock().watch(eye.scene());
         let mut outlets = Outlets::default();
-        outlets.change(&config.outlets)?;
+        outlets.change(&config.outlets, &meters, &controls)?;
         meters.lock().list_outlets(outlets.names());
         let source = source::open(&config.source, &config.source_options(eye.input_size(), stop.clone()))?;
         Ok(Service {
@@ -233,7 +233,7 @@ impl Service {
         config.outlets.check_places(&places).map_err(|problem| wrong(&path, problem))?;
         let options = config.source_options(new.input_size(), self.stop.clone());
         let same_source = config.source == self.config.source && config.camera == self.config.camera;
-        self.outlets.change(&config.outlets)?;
+        self.outlets.change(&config.outlets, &self.meters, &self.controls)?;
         if !same_source {
             // A camera can be opened once only.
             self.source = Box::new(Nothing);

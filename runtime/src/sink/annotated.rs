@@ -8,7 +8,7 @@ use image::ExtendedColorType;
 use super::{Findings, Report, Sink};
 use crate::error::Error;
 use crate::vision::convert::Converter;
-use crate::vision::draw::Canvas;
+use crate::vision::draw::{Canvas, annotate};
 
 /// Writes a PNG a frame.
 #[derive(Debug)]
@@ -50,15 +50,7 @@ impl Sink for Annotated {
         if let (Findings::Detections(detections), Some(mut canvas)) =
             (report.findings, Canvas::new(&mut self.pixels, width, height))
         {
-            // The best on top of the others, and no line through a label.
-            for found in detections.iter().rev() {
-                canvas.outline(&found.rect, found.class);
-            }
-            for found in detections.iter().rev() {
-                let number = found.track.map(|track| format!(" #{track}")).unwrap_or_default();
-                let label = format!("{}{number} {:.2}", report.class(found.class), found.score);
-                canvas.label(&found.rect, found.class, &label);
-            }
+            annotate(&mut canvas, detections, |class| report.class(class));
         }
         let stem = Path::new(report.shot.name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut path = self.folder.join(format!("{stem}.png"));

@@ -5,6 +5,7 @@ mod annotated;
 mod happening;
 mod journal;
 mod json_lines;
+mod picture;
 mod table;
 mod wish;
 
@@ -22,6 +23,7 @@ pub use annotated::Annotated;
 pub use happening::{Happening, unix_ms};
 pub use journal::Journal;
 pub use json_lines::JsonLines;
+pub use picture::Picture;
 pub use table::Table;
 pub use wish::{Wish, wanted};
 

@@ -13,6 +13,7 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{PrimitiveStyleBuilder, Rectangle, StrokeAlignment};
 use embedded_graphics::text::{Baseline, Text};
 
+use super::detector::Detection;
 use super::geometry::Rect;
 
 const FONT: MonoFont<'static> = FONT_7X13_BOLD;
@@ -106,6 +107,19 @@ impl DrawTarget for Canvas<'_> {
             self.fill_block(at, colour);
         }
         Ok(())
+    }
+}
+
+/// Draws boxes with their classes' names, tracks and scores.
+pub fn annotate<'a>(canvas: &mut Canvas<'_>, detections: &[Detection], class: impl Fn(u32) -> &'a str) {
+    // The best on top of the others, and no line through a label.
+    for found in detections.iter().rev() {
+        canvas.outline(&found.rect, found.class);
+    }
+    for found in detections.iter().rev() {
+        let number = found.track.map(|track| format!(" #{track}")).unwrap_or_default();
+        let label = format!("{}{number} {:.2}", class(found.class), found.score);
+        canvas.label(&found.rect, found.class, &label);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::place::Places;
 use crate::source::{Options, Stop, Wanted, parse_size};
 
 pub use board::{GovernorOptions, WatchdogOptions};
-pub use outlets::{JsonOptions, OutletOptions};
+pub use outlets::{JsonOptions, OutletOptions, PageOptions};
 pub use places::indices;
 pub use places::{LineOptions, MaskOptions, PlaceOptions, ZoneOptions};
 

@@ -1,9 +1,11 @@
 //! Where results go: the table `[to]`, a part for each sink.
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::error::Error;
 use crate::place::Places;
 
 /// What is wanted of each sink; one that is not named is not there.
@@ -12,6 +14,78 @@ use crate::place::Places;
 pub struct OutletOptions {
     /// Lines of JSON.
     pub json: Option<JsonOptions>,
+    /// The live page, with metrics.
+    pub page: Option<PageOptions>,
+}
+
+/// The live page, with metrics.
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct PageOptions {
+    /// Where it is: an address and a port.
+    pub listen: String,
+    /// What somebody has to know who is to see it. Needed where others than this machine can reach it.
+    pub token: Option<String>,
+    /// A file that holds the token.
+    pub token_file: Option<PathBuf>,
+    /// The most pictures a second.
+    pub rate: f64,
+}
+
+impl Default for PageOptions {
+    fn default() -> Self {
+        PageOptions { listen: "127.0.0.1:8080".into(), token: None, token_file: None, rate: 10.0 }
+    }
+}
+
+/// Without the token.
+impl std::fmt::Debug for PageOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PageOptions").field("listen", &self.listen).field("rate", &self.rate).finish_non_exhaustive()
+    }
+}
+
+impl PageOptions {
+    fn check(&self) -> Result<(), String> {
+        if !(0.1..=60.0).contains(&self.rate) {
+            return Err("to.page.rate: give pictures a second from 0.1 to 60".into());
+        }
+        let address: Vec<SocketAddr> = match self.listen.to_socket_addrs() {
+            Ok(addresses) => addresses.collect(),
+            Err(error) => {
+                return Err(format!("to.page.listen: `{}`: {error}; write it as 127.0.0.1:8080", self.listen));
+            }
+        };
+        let others_reach_it = !address.iter().all(|address| address.ip().is_loopback());
+        if others_reach_it && self.token.is_none() && self.token_file.is_none() {
+            return Err(format!("to.page: others can reach {}; give a token, or listen on 127.0.0.1", self.listen));
+        }
+        if self.token.as_deref().is_some_and(|token| !is_token(token)) {
+            return Err("to.page.token: give 8 to 256 letters, digits and - . _ ~".into());
+        }
+        Ok(())
+    }
+
+    /// The token, wherever it stands.
+    ///
+    /// # Errors
+    /// That the file cannot be read, or does not hold one.
+    pub fn secret(&self) -> Result<Option<String>, Error> {
+        let Some(path) = &self.token_file else { return Ok(self.token.clone()) };
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        let token = text.trim().to_string();
+        if !is_token(&token) {
+            let problem = "holds no token: 8 to 256 letters, digits and - . _ ~".into();
+            return Err(Error::Config { path: path.clone(), problem });
+        }
+        Ok(Some(token))
+    }
+}
+
+/// Whether a token can stand in headers and addresses as it is.
+fn is_token(token: &str) -> bool {
+    (8..=256).contains(&token.len())
+        && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
 /// Lines of JSON.
@@ -34,12 +108,15 @@ impl Default for JsonOptions {
 
 impl OutletOptions {
     pub(super) fn check(&self) -> Result<(), String> {
-        Ok(())
+        self.page.as_ref().map_or(Ok(()), PageOptions::check)
     }
 
     pub(super) fn resolve(&mut self, folder: &Path) {
         if let Some(json) = &mut self.json {
             json.file = json.file.take().map(|file| folder.join(file));
+        }
+        if let Some(page) = &mut self.page {
+            page.token_file = page.token_file.take().map(|file| folder.join(file));
         }
     }
 

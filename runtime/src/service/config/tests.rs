@@ -56,6 +56,10 @@ fn slips_are_named_with_their_place() {
         ("[governor]\nhot = 50\n", "governor.cool"),
         ("[watchdog]\nseconds = -1\n", "line 5"),
         ("[to.nowhere]\n", "unknown field `nowhere`"),
+        ("[to.page]\nlisten = \"0.0.0.0:0\"\n", "give a token"),
+        ("[to.page]\nlisten = \"8080\"\n", "to.page.listen"),
+        ("[to.page]\ntoken = \"short\"\n", "to.page.token"),
+        ("[to.page]\nrate = 0\n", "to.page.rate"),
     ] {
         let said = refused(more);
         assert!(said.contains(says) && !said.contains('\n'), "{more}: {said}");
