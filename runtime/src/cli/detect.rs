@@ -30,13 +30,15 @@ Examples:
   retort detect model.onnx camera:0 --json --stats
   retort detect model.onnx camera:0 --json --coverage
   retort detect model.onnx film.mp4 --json --track
+  retort detect model.onnx film.mp4 --track --save found.mp4
   ffmpeg -i film.mkv -f yuv4mpegpipe - | retort detect model.onnx - --json
   retort detect yolox_nano.onnx photo.jpg --contract models/contracts/yolox_nano.toml --score 0.4")]
 pub struct Detect {
     #[command(flatten)]
     look: Look,
-    /// Write pictures with boxes and labels into this folder.
-    #[arg(long, value_name = "DIR")]
+    /// Write pictures with boxes and labels into this folder; or one film, where this ends in mp4, mkv, avi, mov or webm (needs
+    /// ffmpeg).
+    #[arg(long, value_name = "DIR|FILM")]
     save: Option<PathBuf>,
     /// Report objects of this score and above, 0 to 1.
     #[arg(long, value_name = "S", value_parser = parse_fraction)]

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::contract::{Contract, Named, Task};
 use crate::limits::Limits;
 use crate::model::{InputKind, Model};
-use crate::sink::{Annotated, Findings, JsonLines, Report, Sink, Table};
+use crate::sink::{Annotated, Findings, JsonLines, Report, Sink, Table, Video};
 use crate::vision::frame::Frame;
 use crate::vision::latency::Latency;
 use clap::Args;
@@ -97,6 +97,7 @@ impl Look {
             sinks.take(report)?;
             Ok(ControlFlow::Continue(()))
         });
+        let result = result.and(sinks.finish());
         if self.coverage && frames > 0 {
             eprintln!("{unlike} of {frames} frames unlike anything that the model was taught");
         }
@@ -125,7 +126,13 @@ pub struct Seen<'a> {
 /// Where results go.
 pub struct Sinks {
     print: Print,
-    save: Option<Annotated>,
+    save: Option<Save>,
+}
+
+/// Where pictures with boxes go.
+enum Save {
+    Pictures(Annotated),
+    Film(Video),
 }
 
 enum Print {
@@ -134,11 +141,27 @@ enum Print {
 }
 
 impl Sinks {
-    /// To standard output as JSON or as tables, and to a folder of annotated pictures.
+    /// To standard output as JSON or as tables, and to a folder of annotated pictures, or a film where the name is one's.
     pub fn new(json: bool, save: Option<&Path>) -> anyhow::Result<Sinks> {
         let print =
             if json { Print::Json(JsonLines::new(io::stdout())) } else { Print::Table(Table::new(io::stdout())) };
-        Ok(Sinks { print, save: save.map(Annotated::new).transpose()? })
+        let open = |path: &Path| match Video::format(path) {
+            Some(_) => Video::new(path).map(Save::Film),
+            None => Annotated::new(path).map(Save::Pictures),
+        };
+        Ok(Sinks { print, save: save.map(open).transpose()? })
+    }
+
+    /// Ends what is to be ended.
+    fn finish(&mut self) -> anyhow::Result<()> {
+        if let Some(Save::Film(film)) = self.save.take_if(|save| matches!(save, Save::Film(_))) {
+            let path = film.path().to_path_buf();
+            film.finish()?;
+            if matches!(self.print, Print::Table(_)) {
+                writeln!(io::stdout(), "saved {}", path.display())?;
+            }
+        }
+        Ok(())
     }
 
     fn take(&mut self, report: &Report<'_>) -> anyhow::Result<()> {
@@ -146,11 +169,15 @@ impl Sinks {
             Print::Json(sink) => sink.take(report)?,
             Print::Table(sink) => sink.take(report)?,
         }
-        if let Some(save) = &mut self.save {
-            save.take(report)?;
-            if matches!(self.print, Print::Table(_)) {
-                writeln!(io::stdout(), "  saved {}", save.last().display())?;
+        match &mut self.save {
+            Some(Save::Pictures(save)) => {
+                save.take(report)?;
+                if matches!(self.print, Print::Table(_)) {
+                    writeln!(io::stdout(), "  saved {}", save.last().display())?;
+                }
             }
+            Some(Save::Film(film)) => film.take(report)?,
+            None => {}
         }
         Ok(())
     }

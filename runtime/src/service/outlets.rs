@@ -10,7 +10,7 @@ use super::controls::Controls;
 use super::http::Server;
 use super::meters::SharedMeters;
 use crate::error::Error;
-use crate::sink::{Journal, Report, Sink};
+use crate::sink::{Clips, Journal, Report, Sink, Snapshots};
 
 /// From a failure to the next try.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
@@ -76,7 +76,9 @@ impl Outlets {
             self.outlets.retain(|outlet| outlet.name != "page");
         }
         let page = plug(&before.page, &options.page, |page| Ok(Box::new(Server::start(page, meters, controls)?)))?;
-        let plugs = [("json", json), ("page", page)];
+        let snapshots = plug(&before.snapshots, &options.snapshots, |options| Ok(Box::new(Snapshots::open(options)?)))?;
+        let clips = plug(&before.clips, &options.clips, |options| Ok(Box::new(Clips::open(options)?)))?;
+        let plugs = [("json", json), ("page", page), ("snapshots", snapshots), ("clips", clips)];
         // From here on nothing fails.
         let mut old = std::mem::take(&mut self.outlets);
         for (name, plug) in plugs {

@@ -68,6 +68,16 @@ impl<'a> Happening<'a> {
     }
 }
 
+impl Happening<'_> {
+    /// What a file of it is called: `crossed-gate-in-3`, the last being the track.
+    pub fn file_name(&self) -> String {
+        let parts = [Some(self.event), self.zone, self.line, self.way].into_iter().flatten();
+        let words: String = parts.flat_map(|part| [part, "-"]).collect();
+        let plain = |c: char| if c.is_whitespace() { '_' } else { c };
+        format!("{}{}", words.chars().map(plain).collect::<String>(), self.track)
+    }
+}
+
 /// Milliseconds since 1970 by the machine's clock; 0 where that stands before.
 pub fn unix_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -113,6 +123,8 @@ pub(crate) mod tests {
     #[test]
     fn each_kind_says_where_and_how() {
         let (places, classes) = (places(), ["person".to_string()]);
+        let crossed = event(What::Crossed { line: 0, way: Way::Backward });
+        assert_eq!(Happening::new(&crossed, &places, &classes, 17).file_name(), "crossed-gate-out-3");
         let said = |what| {
             let event = event(what);
             serde_json::to_string(&Happening::new(&event, &places, &classes, 17)).unwrap()

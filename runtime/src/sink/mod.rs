@@ -1,12 +1,19 @@
-//! Where results go: JSON lines, tables for people, annotated pictures.
+//! Where results go: JSON lines, tables for people, annotated pictures and films, snapshots and clips of events.
 
 mod album;
 mod annotated;
+mod clips;
+mod drawer;
+mod film_writer;
 mod happening;
 mod journal;
 mod json_lines;
 mod picture;
+mod snapshots;
+mod stamp;
 mod table;
+mod trouble;
+mod video;
 mod wish;
 
 use std::time::Duration;
@@ -20,11 +27,14 @@ use crate::vision::latency::Latency;
 
 pub use album::{Album, Kept};
 pub use annotated::Annotated;
+pub use clips::{ClipOptions, Clips};
 pub use happening::{Happening, unix_ms};
 pub use journal::Journal;
 pub use json_lines::JsonLines;
 pub use picture::Picture;
+pub use snapshots::{SnapshotOptions, Snapshots};
 pub use table::Table;
+pub use video::Video;
 pub use wish::{Wish, wanted};
 
 /// What was found on a frame.

@@ -2,13 +2,13 @@
 
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use crate::place::{Event, Places, What};
 
 /// One pattern.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     word: Option<&'static str>,
     place: Option<String>,
@@ -88,11 +88,9 @@ impl FromStr for Wish {
     }
 }
 
-impl TryFrom<String> for Wish {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Wish, String> {
-        text.parse()
+impl<'de> Deserialize<'de> for Wish {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Wish, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

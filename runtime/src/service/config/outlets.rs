@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::error::Error;
 use crate::place::Places;
+use crate::sink::{ClipOptions, SnapshotOptions};
 
 /// What is wanted of each sink; one that is not named is not there.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -16,6 +17,10 @@ pub struct OutletOptions {
     pub json: Option<JsonOptions>,
     /// The live page, with metrics.
     pub page: Option<PageOptions>,
+    /// Pictures of events.
+    pub snapshots: Option<SnapshotOptions>,
+    /// Films of events.
+    pub clips: Option<ClipOptions>,
 }
 
 /// The live page, with metrics.
@@ -108,7 +113,10 @@ impl Default for JsonOptions {
 
 impl OutletOptions {
     pub(super) fn check(&self) -> Result<(), String> {
-        self.page.as_ref().map_or(Ok(()), PageOptions::check)
+        self.page.as_ref().map_or(Ok(()), PageOptions::check)?;
+        let of = |key: &'static str| move |problem: String| format!("to.{key}.{problem}");
+        self.snapshots.as_ref().map_or(Ok(()), SnapshotOptions::check).map_err(of("snapshots"))?;
+        self.clips.as_ref().map_or(Ok(()), ClipOptions::check).map_err(of("clips"))
     }
 
     pub(super) fn resolve(&mut self, folder: &Path) {
@@ -118,13 +126,24 @@ impl OutletOptions {
         if let Some(page) = &mut self.page {
             page.token_file = page.token_file.take().map(|file| folder.join(file));
         }
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.folder = folder.join(&snapshots.folder);
+        }
+        if let Some(clips) = &mut self.clips {
+            clips.folder = folder.join(&clips.folder);
+        }
     }
 
     /// Requires that every place that is named is there.
     ///
     /// # Errors
     /// What there is not, with the key.
-    pub fn check_places(&self, _: &Places) -> Result<(), String> {
+    pub fn check_places(&self, places: &Places) -> Result<(), String> {
+        let snapshots = self.snapshots.iter().flat_map(|snapshots| &snapshots.on).map(|wish| ("snapshots", wish));
+        let clips = self.clips.iter().flat_map(|clips| &clips.on).map(|wish| ("clips", wish));
+        for (key, wish) in snapshots.chain(clips) {
+            wish.check(places).map_err(|problem| format!("to.{key}.on: {problem}"))?;
+        }
         Ok(())
     }
 }

@@ -45,11 +45,12 @@ impl Request {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Err(None),
             }
-            if let Some((request, length, head)) = parse(&bytes)? {
-                break (request, length, bytes.split_off(head));
-            }
-            if bytes.len() > MOST_HEAD {
+            let parsed = parse(&bytes)?;
+            if parsed.as_ref().map_or(bytes.len(), |(_, _, head)| *head) > MOST_HEAD {
                 return Err(Some(Refusal(431, "the head of the request is too long")));
+            }
+            if let Some((request, length, head)) = parsed {
+                break (request, length, bytes.split_off(head));
             }
         };
         if length > MOST_BODY {
