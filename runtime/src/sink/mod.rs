@@ -1,10 +1,16 @@
-//! Where results go: JSON lines, tables for people, annotated pictures.
+//! Where results go: JSON lines, tables for people, annotated pictures, MQTT brokers, webhooks.
 
 mod album;
 mod annotated;
 mod happening;
 mod json_lines;
+#[cfg(feature = "network")]
+pub mod mqtt;
+#[cfg(feature = "network")]
+mod network;
 mod table;
+#[cfg(feature = "network")]
+pub mod webhook;
 mod wish;
 
 use std::time::Duration;
@@ -20,6 +26,8 @@ pub use album::{Album, Kept};
 pub use annotated::Annotated;
 pub use happening::{Happening, unix_ms};
 pub use json_lines::JsonLines;
+#[cfg(feature = "network")]
+pub use network::{Health, Secret, SinkHealth};
 pub use table::Table;
 pub use wish::{Wish, wanted};
 

@@ -2,13 +2,12 @@
 
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::place::{Event, Places, What};
 
-/// One pattern.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+/// One pattern; that for all events by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
     word: Option<&'static str>,
     place: Option<String>,
@@ -88,11 +87,10 @@ impl FromStr for Wish {
     }
 }
 
-impl TryFrom<String> for Wish {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Wish, String> {
-        text.parse()
+// By hand, since what is derived for a field that is `'static` lends from text that is so, too.
+impl<'de> Deserialize<'de> for Wish {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Wish, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
