@@ -109,6 +109,14 @@ pub enum Error {
         /// What is wrong with it, with the line or the key, and the remedy.
         problem: String,
     },
+    /// Results cannot be sent where they should go.
+    #[error("{name}: {problem}")]
+    Sink {
+        /// The kind of sink.
+        name: &'static str,
+        /// What is wrong, naming the key of its configuration, and the remedy.
+        problem: String,
+    },
     /// Something is wrong in a file.
     #[error("{path}: {source}", path = path.display())]
     InFile {

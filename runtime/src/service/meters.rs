@@ -75,8 +75,15 @@ pub struct Meters {
     outlets: Vec<OutletMeter>,
 }
 
+/// How a sink is connected, for those that are.
+#[cfg(feature = "network")]
+pub type Connection = Arc<crate::sink::Health>;
+/// Nothing is connected.
+#[cfg(not(feature = "network"))]
+pub type Connection = std::convert::Infallible;
+
 /// How a sink does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct OutletMeter {
     /// What it is called.
     pub name: String,
@@ -84,6 +91,8 @@ pub struct OutletMeter {
     pub failures: u64,
     /// Whether it failed at last.
     pub failing: bool,
+    /// How it is connected.
+    pub connection: Option<Connection>,
 }
 
 impl Meters {
@@ -126,12 +135,12 @@ impl Meters {
     }
 
     /// Other sinks take results.
-    pub fn list_outlets(&mut self, names: impl Iterator<Item = String>) {
+    pub fn list_outlets(&mut self, outlets: impl Iterator<Item = (String, Option<Connection>)>) {
         let known = std::mem::take(&mut self.outlets);
-        self.outlets = names
-            .map(|name| {
+        self.outlets = outlets
+            .map(|(name, connection)| {
                 let before = known.iter().find(|meter| meter.name == name).cloned();
-                before.unwrap_or(OutletMeter { name, ..OutletMeter::default() })
+                OutletMeter { name, connection, ..before.unwrap_or_default() }
             })
             .collect();
     }
@@ -307,6 +316,30 @@ impl Meters {
         page.head("retort_sink_failing", "1 while a sink fails.", "gauge");
         for meter in &self.outlets {
             page.line("retort_sink_failing", &[("sink", &meter.name)], u8::from(meter.failing));
+        }
+        #[cfg(feature = "network")]
+        self.write_connections(&mut page);
+    }
+
+    #[cfg(feature = "network")]
+    fn write_connections(&self, page: &mut Page<'_>) {
+        let connections =
+            || self.outlets.iter().filter_map(|meter| Some((&meter.name, meter.connection.as_ref()?.read())));
+        page.head("retort_sink_connected", "1 while a sink reaches its address.", "gauge");
+        for (name, health) in connections() {
+            page.line("retort_sink_connected", &[("sink", name)], u8::from(health.connected));
+        }
+        page.head("retort_sink_delivered_total", "Events that the other side has confirmed.", "counter");
+        for (name, health) in connections() {
+            page.line("retort_sink_delivered_total", &[("sink", name)], health.delivered);
+        }
+        page.head("retort_sink_dropped_total", "Events that were given up.", "counter");
+        for (name, health) in connections() {
+            page.line("retort_sink_dropped_total", &[("sink", name)], health.dropped);
+        }
+        page.head("retort_sink_queued", "Events that wait to be confirmed.", "gauge");
+        for (name, health) in connections() {
+            page.line("retort_sink_queued", &[("sink", name)], health.queued);
         }
     }
 }

@@ -42,7 +42,7 @@ fn meters() -> Meters {
     };
     let mut meters = Meters::new(&classes);
     meters.watch(&scene);
-    meters.list_outlets(["json".to_string()].into_iter());
+    meters.list_outlets([("json".to_string(), None)].into_iter());
     meters.losses = Losses { dropped: 2, reconnects: 1 };
     meters.add(&report);
     meters.outlet(0, false);

@@ -3,24 +3,32 @@
 //! A sink that cannot take a frame is reported once, left alone for a while, tried again, and reported when it goes on. The
 //! others and the loop do not notice.
 
+#[cfg(feature = "network")]
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::config::OutletOptions;
 use super::controls::Controls;
 use super::http::Server;
-use super::meters::SharedMeters;
+use super::meters::{Connection, SharedMeters};
 use crate::error::Error;
+use crate::place::Places;
 use crate::sink::{Clips, Journal, Report, Sink, Snapshots};
+#[cfg(feature = "network")]
+use crate::sink::{mqtt::Mqtt, webhook::Webhook};
 
 /// From a failure to the next try.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// Between tries at most; from one to the next the wait doubles.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// What names of the caller's sinks begin with.
+const OWN: &str = "own ";
 
 /// A sink, and how it does.
 struct Outlet {
-    name: &'static str,
+    name: String,
     sink: Box<dyn Sink>,
+    health: Option<Connection>,
     /// When it may be tried again.
     retry: Option<Instant>,
     wait: Duration,
@@ -33,76 +41,129 @@ struct Outlet {
 #[derive(Default)]
 pub struct Outlets {
     options: OutletOptions,
+    /// What those that speak of places were made for.
+    places: Places,
+    classes: Vec<String>,
     outlets: Vec<Outlet>,
+}
+
+/// What sinks are made from, beside their options.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// For the page.
+    pub meters: &'a SharedMeters,
+    /// For the page.
+    pub controls: &'a Controls,
+    /// The places that are watched.
+    pub places: &'a Places,
+    /// The classes of the model.
+    pub classes: &'a [String],
 }
 
 /// What becomes of a sink when the configuration is read.
 enum Plug {
-    /// It is not wanted.
-    Absent,
     /// It is the one from before.
     Same,
     /// It is made anew.
-    New(Box<dyn Sink>),
+    New(Outlet),
 }
 
-/// Plans for a sink with options, which before were others or the same.
-fn plug<O: PartialEq>(
-    before: &Option<O>,
-    options: &Option<O>,
-    make: impl FnOnce(&O) -> Result<Box<dyn Sink>, Error>,
-) -> Result<Plug, Error> {
-    match options {
-        None => Ok(Plug::Absent),
-        same if same == before => Ok(Plug::Same),
-        Some(options) => make(options).map(Plug::New),
+/// The sinks that there are to be, in their order.
+struct Plugs(Vec<(String, Plug)>);
+
+impl Plugs {
+    /// Adds one that is wanted, with options that before were others or the same.
+    fn add<O, S: Sink + 'static>(
+        &mut self,
+        name: &str,
+        options: Option<&O>,
+        same: bool,
+        make: impl FnOnce(&O) -> Result<S, Error>,
+    ) -> Result<(), Error> {
+        if let Some(options) = options {
+            let plug = if same { Plug::Same } else { Plug::New(Outlet::new(name, Box::new(make(options)?))) };
+            self.0.push((name.to_string(), plug));
+        }
+        Ok(())
     }
 }
 
 impl Outlets {
-    /// Makes the sinks that are asked for; those whose options are as before go on.
+    /// Makes the sinks that are asked for; those that would be as before go on.
     ///
     /// # Errors
-    /// That one cannot be made, with the file or address at fault; then all are as they were.
-    pub fn change(&mut self, options: &OutletOptions, meters: &SharedMeters, controls: &Controls) -> Result<(), Error> {
+    /// That one cannot be made, with the file or address at fault; then all but the page are as they were.
+    pub fn change(&mut self, options: &OutletOptions, around: Surroundings<'_>) -> Result<(), Error> {
         let before = &self.options;
-        let json = plug(&before.json, &options.json, |json| {
-            Ok(Box::new(Journal::open(json.file.as_deref(), json.frames, json.events)?))
+        let mut plugs = Plugs(Vec::new());
+        plugs.add("json", options.json.as_ref(), before.json == options.json, |json| {
+            Journal::open(json.file.as_deref(), json.frames, json.events)
         })?;
-        if before.page != options.page
-            && before.page.as_ref().map(|page| &page.listen) == options.page.as_ref().map(|page| &page.listen)
-        {
+        plugs.add("snapshots", options.snapshots.as_ref(), before.snapshots == options.snapshots, Snapshots::open)?;
+        plugs.add("clips", options.clips.as_ref(), before.clips == options.clips, Clips::open)?;
+        #[cfg(feature = "network")]
+        self.plug_network(options, around, &mut plugs)?;
+        if before.page != options.page && before.listens_as(options) {
             // An address can be listened on once only.
             self.outlets.retain(|outlet| outlet.name != "page");
         }
-        let page = plug(&before.page, &options.page, |page| Ok(Box::new(Server::start(page, meters, controls)?)))?;
-        let snapshots = plug(&before.snapshots, &options.snapshots, |options| Ok(Box::new(Snapshots::open(options)?)))?;
-        let clips = plug(&before.clips, &options.clips, |options| Ok(Box::new(Clips::open(options)?)))?;
-        let plugs = [("json", json), ("page", page), ("snapshots", snapshots), ("clips", clips)];
+        plugs.add("page", options.page.as_ref(), before.page == options.page, |page| {
+            Server::start(page, around.meters, around.controls)
+        })?;
         // From here on nothing fails.
         let mut old = std::mem::take(&mut self.outlets);
-        for (name, plug) in plugs {
+        for (name, plug) in plugs.0 {
             let same = old.iter().position(|outlet| outlet.name == name).map(|index| old.remove(index));
             match plug {
-                Plug::Absent => {}
                 Plug::Same => self.outlets.extend(same),
-                Plug::New(sink) => self.outlets.push(Outlet::new(name, sink)),
+                Plug::New(outlet) => self.outlets.push(outlet),
             }
         }
-        // Those that were added by hand.
-        self.outlets.append(&mut old);
+        // Those of the caller stay.
+        self.outlets.extend(old.into_iter().filter(|outlet| outlet.name.starts_with(OWN)));
         self.options = options.clone();
+        (self.places, self.classes) = (around.places.clone(), around.classes.to_vec());
         Ok(())
     }
 
-    /// Adds a sink.
-    pub fn add(&mut self, name: &'static str, sink: Box<dyn Sink>) {
-        self.outlets.push(Outlet::new(name, sink));
+    /// Those that speak of places over a network, and have to be made anew when places are others.
+    #[cfg(feature = "network")]
+    fn plug_network(&self, options: &OutletOptions, around: Surroundings<'_>, plugs: &mut Plugs) -> Result<(), Error> {
+        let before = &self.options;
+        let same = self.places == *around.places && self.classes == around.classes;
+        let mut connections = Vec::new();
+        plugs.add("mqtt", options.mqtt.as_ref(), same && before.mqtt == options.mqtt, |options| {
+            let mqtt = Mqtt::start(options, around.places, around.classes)?;
+            connections.push(("mqtt".to_string(), mqtt.watch()));
+            Ok(mqtt)
+        })?;
+        for (at, webhook) in options.webhook.iter().enumerate() {
+            let name = format!("webhook {}", at + 1);
+            let same = same && before.webhook.get(at) == Some(webhook);
+            plugs.add(&name, Some(webhook), same, |options| {
+                let webhook = Webhook::start(options, around.places, around.classes)?;
+                connections.push((name.clone(), webhook.watch()));
+                Ok(webhook)
+            })?;
+        }
+        for (name, connection) in connections {
+            for (_, plug) in plugs.0.iter_mut().filter(|(plugged, _)| *plugged == name) {
+                if let Plug::New(outlet) = plug {
+                    outlet.health = Some(Arc::clone(&connection));
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// What the sinks are called.
-    pub fn names(&self) -> impl Iterator<Item = String> {
-        self.outlets.iter().map(|outlet| outlet.name.to_string())
+    /// Adds a sink of the caller's, which is called `own NAME`.
+    pub fn add(&mut self, name: &str, sink: Box<dyn Sink>) {
+        self.outlets.push(Outlet::new(&format!("{OWN}{name}"), sink));
+    }
+
+    /// What the sinks are called, and how they are connected.
+    pub fn names(&self) -> impl Iterator<Item = (String, Option<Connection>)> {
+        self.outlets.iter().map(|outlet| (outlet.name.clone(), outlet.health.clone()))
     }
 
     /// Hands a frame to each.
@@ -115,8 +176,16 @@ impl Outlets {
 }
 
 impl Outlet {
-    fn new(name: &'static str, sink: Box<dyn Sink>) -> Outlet {
-        Outlet { name, sink, retry: None, wait: SHORTEST_WAIT, said: String::new(), lost: 0 }
+    fn new(name: &str, sink: Box<dyn Sink>) -> Outlet {
+        Outlet {
+            name: name.to_string(),
+            sink,
+            health: None,
+            retry: None,
+            wait: SHORTEST_WAIT,
+            said: String::new(),
+            lost: 0,
+        }
     }
 
     /// Whether the sink took the frame.

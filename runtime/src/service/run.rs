@@ -11,7 +11,7 @@ use super::eye::Eye;
 use super::governor::{Governor, Level};
 use super::ledger::{Ledger, Summary};
 use super::meters::SharedMeters;
-use super::outlets::Outlets;
+use super::outlets::{Outlets, Surroundings};
 use super::pace::Pace;
 use super::pulse::{Manager, Pulse, end_process};
 use crate::board::Root;
@@ -67,12 +67,13 @@ impl Service {
         let places = settings.places(eye.classes()).map_err(|problem| wrong(path, problem))?;
         config.outlets.check_places(&places).map_err(|problem| wrong(path, problem))?;
         eye.set_score(settings.score)?;
-        eye.watch(places);
+        eye.watch(places.clone());
         let controls = Controls::new(settings, eye.classes(), config.settings.clone());
         let meters = SharedMeters::new(eye.classes());
         meters.lock().watch(eye.scene());
         let mut outlets = Outlets::default();
-        outlets.change(&config.outlets, &meters, &controls)?;
+        let around = Surroundings { meters: &meters, controls: &controls, places: &places, classes: eye.classes() };
+        outlets.change(&config.outlets, around)?;
         meters.lock().list_outlets(outlets.names());
         let source = source::open(&config.source, &config.source_options(eye.input_size(), stop.clone()))?;
         Ok(Service {
@@ -105,7 +106,7 @@ impl Service {
     }
 
     /// Adds a sink of the caller's.
-    pub fn add_sink(&mut self, name: &'static str, sink: Box<dyn Sink>) {
+    pub fn add_sink(&mut self, name: &str, sink: Box<dyn Sink>) {
         self.outlets.add(name, sink);
         self.meters.lock().list_outlets(self.outlets.names());
     }
@@ -204,8 +205,20 @@ impl Service {
         // They were checked when they were changed.
         if let Ok(places) = settings.places(self.eye.classes()) {
             self.eye.set_score(settings.score)?;
-            self.eye.watch(places);
-            self.meters.lock().watch(self.eye.scene());
+            self.eye.watch(places.clone());
+            let around = Surroundings {
+                meters: &self.meters,
+                controls: &self.controls,
+                places: &places,
+                classes: &self.classes,
+            };
+            // A wish for a zone that is no more, say: the sinks from before go on.
+            if let Err(error) = self.outlets.change(&self.config.outlets, around) {
+                eprintln!("warning: {error}");
+            }
+            let mut meters = self.meters.lock();
+            meters.watch(self.eye.scene());
+            meters.list_outlets(self.outlets.names());
             eprintln!("note: settings were changed");
         }
         Ok(())
@@ -233,7 +246,9 @@ impl Service {
         config.outlets.check_places(&places).map_err(|problem| wrong(&path, problem))?;
         let options = config.source_options(new.input_size(), self.stop.clone());
         let same_source = config.source == self.config.source && config.camera == self.config.camera;
-        self.outlets.change(&config.outlets, &self.meters, &self.controls)?;
+        let around =
+            Surroundings { meters: &self.meters, controls: &self.controls, places: &places, classes: new.classes() };
+        self.outlets.change(&config.outlets, around)?;
         if !same_source {
             // A camera can be opened once only.
             self.source = Box::new(Nothing);

@@ -1,4 +1,5 @@
-//! Where results go: JSON lines, tables for people, annotated pictures and films, snapshots and clips of events.
+//! Where results go: JSON lines, tables for people, annotated pictures and films, snapshots and clips of events, MQTT
+//! brokers, webhooks.
 
 mod album;
 mod annotated;
@@ -8,12 +9,18 @@ mod film_writer;
 mod happening;
 mod journal;
 mod json_lines;
+#[cfg(feature = "network")]
+pub mod mqtt;
+#[cfg(feature = "network")]
+mod network;
 mod picture;
 mod snapshots;
 mod stamp;
 mod table;
 mod trouble;
 mod video;
+#[cfg(feature = "network")]
+pub mod webhook;
 mod wish;
 
 use std::time::Duration;
@@ -31,6 +38,8 @@ pub use clips::{ClipOptions, Clips};
 pub use happening::{Happening, unix_ms};
 pub use journal::Journal;
 pub use json_lines::JsonLines;
+#[cfg(feature = "network")]
+pub use network::{Health, Secret, SinkHealth};
 pub use picture::Picture;
 pub use snapshots::{SnapshotOptions, Snapshots};
 pub use table::Table;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::place::{Event, Places, What};
 
-/// One pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One pattern; that which wants everything by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
     word: Option<&'static str>,
     place: Option<String>,

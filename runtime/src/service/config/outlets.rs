@@ -21,7 +21,19 @@ pub struct OutletOptions {
     pub snapshots: Option<SnapshotOptions>,
     /// Films of events.
     pub clips: Option<ClipOptions>,
+    /// Events and counts over MQTT.
+    pub mqtt: Option<MqttOptions>,
+    /// Events to webhooks.
+    pub webhook: Vec<WebhookOptions>,
 }
+
+#[cfg(feature = "network")]
+use crate::sink::{mqtt::Options as MqttOptions, webhook::Options as WebhookOptions};
+/// What a build without a network cannot do.
+#[cfg(not(feature = "network"))]
+type MqttOptions = toml::Value;
+#[cfg(not(feature = "network"))]
+type WebhookOptions = toml::Value;
 
 /// The live page, with metrics.
 #[derive(Clone, PartialEq, Deserialize)]
@@ -116,7 +128,42 @@ impl OutletOptions {
         self.page.as_ref().map_or(Ok(()), PageOptions::check)?;
         let of = |key: &'static str| move |problem: String| format!("to.{key}.{problem}");
         self.snapshots.as_ref().map_or(Ok(()), SnapshotOptions::check).map_err(of("snapshots"))?;
-        self.clips.as_ref().map_or(Ok(()), ClipOptions::check).map_err(of("clips"))
+        self.clips.as_ref().map_or(Ok(()), ClipOptions::check).map_err(of("clips"))?;
+        self.check_network()
+    }
+
+    #[cfg(feature = "network")]
+    fn check_network(&self) -> Result<(), String> {
+        if let Some(mqtt) = &self.mqtt {
+            mqtt.check().map_err(|problem| format!("to.mqtt.{problem}"))?;
+        }
+        self.webhook.iter().try_for_each(|webhook| webhook.check().map_err(|problem| format!("to.webhook.{problem}")))
+    }
+
+    #[cfg(not(feature = "network"))]
+    fn check_network(&self) -> Result<(), String> {
+        match self.mqtt.is_some() || !self.webhook.is_empty() {
+            true => Err("to.mqtt, to.webhook: this build has no network; build it with the feature `network`".into()),
+            false => Ok(()),
+        }
+    }
+
+    #[cfg(feature = "network")]
+    fn resolve_network(&mut self, folder: &Path) {
+        if let Some(mqtt) = &mut self.mqtt {
+            mqtt.password_file = mqtt.password_file.take().map(|file| folder.join(file));
+        }
+        for webhook in &mut self.webhook {
+            webhook.token_file = webhook.token_file.take().map(|file| folder.join(file));
+        }
+    }
+
+    #[cfg(not(feature = "network"))]
+    fn resolve_network(&mut self, _: &Path) {}
+
+    /// Whether the page of other options is at the same address.
+    pub fn listens_as(&self, other: &OutletOptions) -> bool {
+        self.page.as_ref().map(|page| &page.listen) == other.page.as_ref().map(|page| &page.listen)
     }
 
     pub(super) fn resolve(&mut self, folder: &Path) {
@@ -126,6 +173,7 @@ impl OutletOptions {
         if let Some(page) = &mut self.page {
             page.token_file = page.token_file.take().map(|file| folder.join(file));
         }
+        self.resolve_network(folder);
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.folder = folder.join(&snapshots.folder);
         }
@@ -141,8 +189,15 @@ impl OutletOptions {
     pub fn check_places(&self, places: &Places) -> Result<(), String> {
         let snapshots = self.snapshots.iter().flat_map(|snapshots| &snapshots.on).map(|wish| ("snapshots", wish));
         let clips = self.clips.iter().flat_map(|clips| &clips.on).map(|wish| ("clips", wish));
-        for (key, wish) in snapshots.chain(clips) {
-            wish.check(places).map_err(|problem| format!("to.{key}.on: {problem}"))?;
+        #[cfg(feature = "network")]
+        let network = {
+            let mqtt = self.mqtt.iter().flat_map(|mqtt| &mqtt.events).map(|wish| ("mqtt", wish));
+            mqtt.chain(self.webhook.iter().flat_map(|webhook| &webhook.events).map(|wish| ("webhook", wish)))
+        };
+        #[cfg(not(feature = "network"))]
+        let network = std::iter::empty();
+        for (key, wish) in snapshots.chain(clips).chain(network) {
+            wish.check(places).map_err(|problem| format!("to.{key}: {problem}"))?;
         }
         Ok(())
     }

@@ -1,0 +1,43 @@
+//! What sinks share that send events over a network.
+//!
+//! The thread that looks at frames only puts plain data into an [`Outbox`] and wakes a thread that waits for it. That one does
+//! all that may take long: names, JSON, connections, waiting.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `outbox` | events on their way from one thread to the other, never more than so many |
+//! | `health` | how a sink does, for whoever watches it |
+//! | `worker` | a thread that ends soon after it is told to |
+//! | `backoff` | how long to wait before the next attempt |
+//! | `trouble` | what is wrong, said once |
+//! | `address` | a host and a port out of an address |
+//! | `secret` | what must not be shown |
+
+pub(super) mod address;
+pub(super) mod backoff;
+pub(super) mod health;
+pub(super) mod outbox;
+pub(super) mod secret;
+pub(super) mod trouble;
+pub(super) mod worker;
+
+pub use health::{Health, SinkHealth};
+pub use secret::Secret;
+
+use super::Wish;
+
+/// Events that wait for an address that cannot be reached.
+pub(super) const QUEUE: usize = 1000;
+
+/// Not more than this many may wait.
+const MOST: usize = 100_000;
+
+/// All events.
+pub(super) fn every_event() -> Vec<Wish> {
+    vec![Wish::default()]
+}
+
+/// Requires a number of events that memory has room for.
+pub(super) fn check_queue(queue: usize) -> Result<(), String> {
+    if (1..=MOST).contains(&queue) { Ok(()) } else { Err(format!("queue: {queue}, where 1 to {MOST} events may wait")) }
+}
