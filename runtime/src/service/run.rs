@@ -18,7 +18,7 @@ use crate::board::Root;
 use crate::board::vitals::{Sensors, Vitals};
 use crate::error::Error;
 use crate::sink::{Findings, Report, Sink};
-use crate::source::{self, Shot, Source, Stop};
+use crate::source::{self, Options, Shot, Source, Stop};
 
 /// How often the board is asked how it fares.
 const CHECKUP: Duration = Duration::from_secs(1);
@@ -61,6 +61,19 @@ impl Service {
     /// # Errors
     /// Whatever of it cannot be had, with its name.
     pub fn open(path: &Path, stop: Stop, reload: Arc<AtomicBool>) -> Result<Service, Error> {
+        Service::with_source(path, stop, reload, |config, options| source::open(&config.source, options))
+    }
+
+    /// The same, with a source that the caller opens; if the configuration names another one later, that is opened as usual.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn with_source(
+        path: &Path,
+        stop: Stop,
+        reload: Arc<AtomicBool>,
+        open: impl FnOnce(&Config, &Options) -> Result<Box<dyn Source>, Error>,
+    ) -> Result<Service, Error> {
         let config = Config::read(path)?;
         let mut eye = open_eye(&config)?;
         let settings = settings(path, &config, &eye)?;
@@ -75,7 +88,7 @@ impl Service {
         let around = Surroundings { meters: &meters, controls: &controls, places: &places, classes: eye.classes() };
         outlets.change(&config.outlets, around)?;
         meters.lock().list_outlets(outlets.names());
-        let source = source::open(&config.source, &config.source_options(eye.input_size(), stop.clone()))?;
+        let source = open(&config, &config.source_options(eye.input_size(), stop.clone()))?;
         Ok(Service {
             path: path.into(),
             governor: Governor::new(config.governor.clone()),
@@ -117,6 +130,7 @@ impl Service {
     /// That a model cannot run, or that the system has no thread to give.
     pub fn run(&mut self, most: Option<u64>) -> Result<Ended, Error> {
         let limit = Some(self.config.watchdog.seconds).filter(|&seconds| seconds > 0).map(Duration::from_secs);
+        self.pulse = Pulse::new();
         let guarded = self.pulse.guard(limit, self.manager.clone_for_thread(), end_process);
         guarded.map_err(|source| Error::Io { path: "watchdog".into(), source })?;
         self.manager.tell("READY=1");
@@ -341,3 +355,7 @@ fn settings(path: &Path, config: &Config, eye: &Eye) -> Result<Settings, Error> 
     });
     Ok(kept.unwrap_or_else(|| Settings::of(config, eye.score())))
 }
+
+#[cfg(all(test, feature = "camera", feature = "onnx", target_os = "linux"))]
+#[path = "soak_tests.rs"]
+mod soak;

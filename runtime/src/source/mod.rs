@@ -13,7 +13,7 @@ mod film;
 pub mod frames;
 pub mod link;
 #[cfg(all(feature = "camera", target_os = "linux"))]
-mod mjpeg;
+pub(crate) mod mjpeg;
 mod newest;
 mod patient;
 mod persistent;
