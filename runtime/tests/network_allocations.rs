@@ -54,12 +54,13 @@ struct World {
     scene: Scene,
     number: u64,
     events: u64,
+    crossed: u64,
 }
 
 impl World {
     fn new() -> World {
         let tracker = Tracker::new(TrackerOptions::default(), 8);
-        World { tracker, scene: Scene::new(places(), 8), number: 0, events: 0 }
+        World { tracker, scene: Scene::new(places(), 8), number: 0, events: 0, crossed: 0 }
     }
 
     fn frames(&mut self, count: u64, walks: bool, sinks: &mut [&mut dyn Sink]) {
@@ -70,7 +71,9 @@ impl World {
             let rect = Rect { left, top: 20.0, right: left + 20.0, bottom: 60.0 };
             self.tracker.update(&[Detection { class: 0, score: 0.9, rect, track: None }], 1);
             let at = Duration::from_millis(40 * self.number);
-            self.events += self.scene.update(self.tracker.tracks(), [200, 100], self.number, at).len() as u64;
+            let events = self.scene.update(self.tracker.tracks(), [200, 100], self.number, at);
+            self.events += events.len() as u64;
+            self.crossed += events.iter().filter(|event| event.what.word() == "crossed").count() as u64;
             let report = Report {
                 number: self.number,
                 shot: Shot::new("camera:0", Frame::rgb(&[0; 24], 4, 2).unwrap()),
@@ -158,7 +161,8 @@ fn frames_cost_no_allocation_and_threads_that_wait_are_quiet() {
     let counted = (0..10).any(|_| {
         let options = mqtt::Options { queue: 20, ..mqtt::Options::new(format!("mqtt://{nobody}")) };
         let mut mqtt = mqtt::Mqtt::start(&options, &places(), &classes).unwrap();
-        let options = webhook::Options { queue: 20, ..webhook::Options::new(format!("http://{nobody}/")) };
+        let events = vec!["crossed".parse().unwrap()];
+        let options = webhook::Options { queue: 20, events, ..webhook::Options::new(format!("http://{nobody}/")) };
         let mut webhook = webhook::Webhook::start(&options, &places(), &classes).unwrap();
         let mut world = World::new();
         world.frames(60, true, &mut [&mut mqtt, &mut webhook]);
@@ -172,6 +176,9 @@ fn frames_cost_no_allocation_and_threads_that_wait_are_quiet() {
         assert!(world.events > before + 40, "things happened");
         assert_eq!(mqtt.health().queued, 20);
         assert_eq!(mqtt.health().dropped + 20, world.events);
+        let health = webhook.health();
+        assert!(world.crossed < world.events && health.dropped > 0, "{health:?}");
+        assert_eq!(health.dropped + health.queued, world.crossed, "only what was wished for");
         requests == 0
     });
     assert!(counted, "events cost allocations");

@@ -19,6 +19,8 @@ mod topics;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use rumqttc::Transport;
 use rumqttc::{LastWill, MqttOptions, QoS};
 use tokio::sync::Notify;
 
@@ -27,6 +29,8 @@ use self::station::Station;
 use self::topics::Topics;
 use super::network::backoff::Pace;
 use super::network::outbox::Outbox;
+#[cfg(feature = "tls")]
+use super::network::tls::Trusted;
 use super::network::trouble::Trouble;
 use super::network::worker::Worker;
 use super::network::{Health, SinkHealth};
@@ -86,6 +90,11 @@ impl Mqtt {
             return Err(wrong("name: the host name has neither letters nor digits; name the device".into()));
         }
         let mut broker = MqttOptions::new(format!("retort-{}", topics.device), address.host, address.port);
+        #[cfg(feature = "tls")]
+        if address.secure {
+            let trusted = Trusted::new(options.ca_file.as_deref()).map_err(wrong)?;
+            broker.set_transport(Transport::tls_with_config(trusted.client().map_err(wrong)?.into()));
+        }
         broker.set_keep_alive(KEEP_ALIVE).set_max_packet_size(PACKET, PACKET);
         broker.set_last_will(LastWill::new(topics.status(), station::OFFLINE, QoS::AtLeastOnce, true));
         if let Some((user, password)) = options.credentials()? {

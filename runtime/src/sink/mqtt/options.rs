@@ -8,7 +8,7 @@ use super::topics::slug;
 use crate::error::Error;
 use crate::sink::Wish;
 use crate::sink::network::address::{Address, Scheme};
-use crate::sink::network::{QUEUE, Secret, check_queue, every_event};
+use crate::sink::network::{QUEUE, Secret, check_certificates, check_queue, every_event};
 
 const PLAIN: Scheme = ("mqtt", 1883);
 const SECURE: Scheme = ("mqtts", 8883);
@@ -28,6 +28,9 @@ pub struct Options {
     /// A file that has the password, instead of it.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
+    /// A PEM file of the certificates that vouch for the other side, over TLS; those that the machine trusts where it is absent.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// What this device is called: in topics (as a slug), and in Home Assistant. The machine's host name where it is absent.
     /// Two devices at one broker need two names.
     #[serde(default)]
@@ -73,6 +76,7 @@ impl Options {
             user: None,
             password: None,
             password_file: None,
+            ca_file: None,
             name: None,
             prefix: prefix(),
             discovery: discovery(),
@@ -87,7 +91,7 @@ impl Options {
     /// # Errors
     /// The key, what is wrong with it, and the remedy; never a secret.
     pub fn check(&self) -> Result<(), String> {
-        self.parsed()?;
+        check_certificates(self.ca_file.as_ref(), &self.parsed()?)?;
         if self.password.is_some() && self.password_file.is_some() {
             return Err("password: there is a `password-file`, too; keep one of them".into());
         }
@@ -155,6 +159,7 @@ mod tests {
             ("", "address"),
             ("password = \"hunter2\"", "user"),
             ("user = \"u\"\npassword = \"hunter2\"\npassword-file = \"f\"", "password"),
+            ("ca-file = \"ca.pem\"", "ca-file"),
             ("name = \"???\"", "name"),
             ("prefix = \"a/+\"", "prefix"),
             ("discovery-prefix = \"\"", "discovery-prefix"),

@@ -95,19 +95,21 @@ impl Station {
             ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => "no answer in time".into(),
             ConnectionError::MqttState(StateError::AwaitPingResp) => "the broker no longer answers".into(),
             ConnectionError::MqttState(StateError::ConnectionAborted) if connected => {
-                format!("the broker closed the connection; is another client called `{}`?", self.broker.client_id())
+                format!("the broker closed the connection (is another client called `{}`?)", self.broker.client_id())
             }
             ConnectionError::MqttState(StateError::ConnectionAborted) => "the connection was closed at once".into(),
             ConnectionError::Io(error)
             | ConnectionError::MqttState(
                 StateError::Io(error) | StateError::Deserialization(mqttbytes::Error::Io(error)),
             ) => match error.kind() {
-                io::ErrorKind::ConnectionRefused => "nothing listens there; is the broker running?".into(),
+                io::ErrorKind::ConnectionRefused => "nothing listens there (is the broker running?)".into(),
                 _ => error.to_string(),
             },
             ConnectionError::NotConnAck(_) | ConnectionError::MqttState(StateError::Deserialization(_)) => {
                 "what answers there does not speak MQTT".into()
             }
+            #[cfg(feature = "tls")]
+            ConnectionError::Tls(error) => format!("{error} (does `ca-file` vouch for the broker?)"),
             other => other.to_string(),
         }
     }

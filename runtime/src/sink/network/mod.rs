@@ -11,6 +11,7 @@
 //! | `backoff` | how long to wait before the next attempt |
 //! | `trouble` | what is wrong, said once |
 //! | `address` | a host and a port out of an address |
+//! | `tls` | whom to believe that it is who it says |
 //! | `secret` | what must not be shown |
 
 pub(super) mod address;
@@ -18,13 +19,18 @@ pub(super) mod backoff;
 pub(super) mod health;
 pub(super) mod outbox;
 pub(super) mod secret;
+#[cfg(feature = "tls")]
+pub(super) mod tls;
 pub(super) mod trouble;
 pub(super) mod worker;
 
 pub use health::{Health, SinkHealth};
 pub use secret::Secret;
 
+use std::path::PathBuf;
+
 use super::Wish;
+use address::Address;
 
 /// Events that wait for an address that cannot be reached.
 pub(super) const QUEUE: usize = 1000;
@@ -40,4 +46,12 @@ pub(super) fn every_event() -> Vec<Wish> {
 /// Requires a number of events that memory has room for.
 pub(super) fn check_queue(queue: usize) -> Result<(), String> {
     if (1..=MOST).contains(&queue) { Ok(()) } else { Err(format!("queue: {queue}, where 1 to {MOST} events may wait")) }
+}
+
+/// Requires that certificates are named only where there is TLS.
+pub(super) fn check_certificates(file: Option<&PathBuf>, address: &Address) -> Result<(), String> {
+    match file {
+        Some(_) if !address.secure => Err(format!("ca-file: {} is not over TLS; leave it out", address.shown)),
+        _ => Ok(()),
+    }
 }

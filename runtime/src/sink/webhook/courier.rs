@@ -142,13 +142,15 @@ fn problem(error: Error) -> String {
     match error {
         Error::Timeout(Timeout::Resolve) | Error::HostNotFound => "the host's name is not known".into(),
         Error::Timeout(_) => "no answer in time".into(),
-        Error::ConnectionFailed => "nothing listens there; is the receiver running?".into(),
+        Error::ConnectionFailed => "nothing listens there (is the receiver running?)".into(),
         Error::Io(error) => match error.kind() {
-            io::ErrorKind::ConnectionRefused => "nothing listens there; is the receiver running?".into(),
+            io::ErrorKind::ConnectionRefused => "nothing listens there (is the receiver running?)".into(),
             io::ErrorKind::UnexpectedEof => "the receiver closed the connection without an answer".into(),
             _ => error.to_string(),
         },
         Error::Protocol(_) | Error::Http(_) => "what answers there does not speak HTTP".into(),
+        #[cfg(feature = "tls")]
+        Error::Rustls(error) => format!("{error} (does `ca-file` vouch for the receiver?)"),
         Error::BadUri(_) => "the address cannot be used".into(),
         other => other.to_string(),
     }

@@ -15,6 +15,8 @@ use ureq::Agent;
 use self::courier::Courier;
 use super::network::backoff::{Backoff, Pace};
 use super::network::outbox::Outbox;
+#[cfg(feature = "tls")]
+use super::network::tls::Trusted;
 use super::network::trouble::Trouble;
 use super::network::worker::Worker;
 use super::network::{Health, SinkHealth};
@@ -62,6 +64,12 @@ impl Webhook {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("retort/", env!("CARGO_PKG_VERSION")));
+        let address = options.address().map_err(wrong)?;
+        #[cfg(feature = "tls")]
+        let config = match address.secure {
+            true => config.tls_config(Trusted::new(options.ca_file.as_deref()).map_err(wrong)?.http()),
+            false => config,
+        };
         let outbox = Outbox::new(options.queue);
         let courier = Courier {
             agent: config.build().new_agent(),
@@ -72,7 +80,7 @@ impl Webhook {
             classes: classes.to_vec(),
             outbox: Arc::clone(&outbox),
             backoff: Backoff::new(pace),
-            trouble: trouble(&options.address().map_err(wrong)?.shown),
+            trouble: trouble(&address.shown),
         };
         let worker = Worker::start("webhook", move || courier.run());
         let worker = worker.map_err(|error| wrong(format!("no thread could be started: {error}")))?;

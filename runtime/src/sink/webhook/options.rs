@@ -10,7 +10,7 @@ use ureq::http::{HeaderName, HeaderValue, Uri};
 use crate::error::Error;
 use crate::sink::Wish;
 use crate::sink::network::address::{Address, Scheme};
-use crate::sink::network::{QUEUE, Secret, check_queue, every_event};
+use crate::sink::network::{QUEUE, Secret, check_certificates, check_queue, every_event};
 
 const PLAIN: Scheme = ("http", 80);
 const SECURE: Scheme = ("https", 443);
@@ -33,6 +33,9 @@ pub struct Options {
     /// A file that has a token, sent as `Authorization: Bearer TOKEN`.
     #[serde(default)]
     pub token_file: Option<PathBuf>,
+    /// A PEM file of the certificates that vouch for the other side, over TLS; those that the machine trusts where it is absent.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// Seconds within which the receiver has to have answered.
     #[serde(default = "timeout")]
     pub timeout: f64,
@@ -65,6 +68,7 @@ impl Options {
             events: every_event(),
             headers: BTreeMap::new(),
             token_file: None,
+            ca_file: None,
             timeout: timeout(),
             retries: retries(),
             queue: queue(),
@@ -76,7 +80,7 @@ impl Options {
     /// # Errors
     /// The key, what is wrong with it, and the remedy; never a secret.
     pub fn check(&self) -> Result<(), String> {
-        self.address()?;
+        check_certificates(self.ca_file.as_ref(), &self.address()?)?;
         for (name, value) in &self.headers {
             header(name, value)?;
             if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
@@ -151,6 +155,7 @@ mod tests {
             ("timeout = 0.0", "timeout"),
             ("timeout = nan", "timeout"),
             ("queue = 0", "queue"),
+            ("ca-file = \"ca.pem\"", "ca-file"),
             ("headers = { \"a b\" = \"hunter2\" }", "headers"),
             ("headers = { a = \"hunter2\\n\" }", "headers"),
             ("headers = { Content-Type = \"hunter2\" }", "headers"),
