@@ -12,6 +12,7 @@ use crate::vision::tracking::Following;
 use clap::Args;
 
 use super::capture::Capture;
+use super::key::KeyArguments;
 use super::limit::LimitArguments;
 use super::look::{Look, Looker, Seen, Sinks};
 use super::model::ModelArguments;
@@ -114,6 +115,7 @@ pub fn sample() -> anyhow::Result<()> {
             isa: None,
             strict: false,
             limits: LimitArguments::default(),
+            key: KeyArguments::default(),
         },
         source: Some(samples::picture()?.display().to_string()),
         json: false,

@@ -13,6 +13,7 @@ mod compile;
 mod detect;
 mod doctor;
 mod inspect;
+mod key;
 mod limit;
 mod look;
 mod model;
@@ -24,6 +25,8 @@ mod stats;
 mod threads;
 mod verify;
 mod watch;
+
+pub use limit::LimitArguments;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
