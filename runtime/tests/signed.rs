@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 use retort::Error;
+use retort::model::swap::{Swap, Watched};
 use retort::model::{LoadOptions, Model};
 use retort::signature::{PublicKey, SignatureProblem, signature_path};
 
@@ -111,4 +114,40 @@ fn a_contract_beside_a_signed_model_has_to_be_signed_too() {
         let changed = model.find_contract(asked).unwrap_err();
         assert!(matches!(changed, Error::Signature { problem: SignatureProblem::Changed { .. }, .. }), "{changed}");
     }
+}
+
+#[test]
+fn an_unsigned_model_does_not_take_the_place_of_a_signed_one() {
+    let (folder, path) = signed("prehashed.minisig");
+    let key = Some(PublicKey::read(golden("minisign.pub").to_str().unwrap()).unwrap());
+    let options = LoadOptions { key, ..LoadOptions::default() };
+    let watched = Watched::model(&path, None).every(Duration::from_millis(10));
+    let file = path.clone();
+    let swap =
+        Swap::start(watched, Arc::default(), move || Model::open(&file, &options).map(|model| model.macs())).unwrap();
+    let news = || {
+        for _ in 0..6000 {
+            match swap.news() {
+                Some(news) => return news,
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+        panic!("no news");
+    };
+    let replace = |bytes: &[u8], path: &Path| {
+        let partial = folder.path().join("partial");
+        std::fs::write(&partial, bytes).unwrap();
+        std::fs::rename(&partial, path).unwrap();
+    };
+    let good = std::fs::read(&path).unwrap();
+    replace(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/shapes-128.onnx")).unwrap(), &path);
+    let error = news().unwrap_err();
+    assert!(matches!(&error, Error::Signature { problem: SignatureProblem::Changed { .. }, .. }), "{error}");
+    std::fs::remove_file(signature_path(&path)).unwrap();
+    let error = news().unwrap_err();
+    assert!(matches!(&error, Error::Signature { problem: SignatureProblem::Missing { .. }, .. }), "{error}");
+    replace(&good, &path);
+    assert!(news().is_err(), "it is still not signed");
+    replace(&std::fs::read(golden("legacy.minisig")).unwrap(), &signature_path(&path));
+    assert!(news().unwrap() > 0);
 }

@@ -24,19 +24,22 @@ fn refused(arguments: &[&str], parts: &[&str]) {
 #[test]
 fn a_model_beyond_a_limit_is_refused_as_a_model_and_as_a_teacher() {
     let folder = tempfile::tempdir().expect("a folder");
-    let pictures = folder.path().join("pictures");
-    std::fs::create_dir_all(pictures.join("ring")).expect("a folder");
-    for number in 0..20 {
-        let name = format!("ring/{number}.png");
-        std::fs::copy(models().join("samples/shapes-1.png"), pictures.join(name)).expect("a picture");
+    let (pictures, classes) = (folder.path().join("pictures"), folder.path().join("classes"));
+    for folder in [&pictures, &classes.join("ring")] {
+        std::fs::create_dir_all(folder).expect("a folder");
+        for number in 0..20 {
+            let picture = models().join("samples/shapes-1.png");
+            std::fs::copy(picture, folder.join(format!("{number}.png"))).expect("a picture");
+        }
     }
-    let (model, pictures, run) = (text(&models().join("shapes-128.onnx")), text(&pictures), text(folder.path()));
+    let (model, run) = (text(&models().join("shapes-128.onnx")), text(&folder.path().join("run")));
+    let (pictures, classes) = (text(&pictures), text(&classes));
     let keys =
         [format!("data.source={pictures:?}"), format!("teacher.models=[{model:?}]"), "data.classes=[\"ring\"]".into()];
     let keys = keys.iter().flat_map(|key| ["--set", key]);
     let taught = || ["--run", &run].into_iter().chain(keys.clone());
     let commands: [Vec<&str>; 5] = [
-        vec!["evaluate", &model, "--data", &pictures],
+        vec!["evaluate", &model, "--data", &classes],
         vec!["quantize", &model, "--calibrate", &pictures],
         vec!["prune", &model, "--calibrate", &pictures, "--macs", "50%"],
         ["distill"].into_iter().chain(taught()).collect(),

@@ -18,6 +18,7 @@ mod limit;
 mod look;
 mod model;
 mod predict;
+mod renew;
 mod run;
 mod run_service;
 mod samples;

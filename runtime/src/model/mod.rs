@@ -9,6 +9,7 @@ mod fit;
 pub mod golden;
 mod load;
 mod session;
+pub mod swap;
 #[cfg(all(test, feature = "onnx"))]
 mod threads_tests;
 

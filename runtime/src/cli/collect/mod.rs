@@ -158,7 +158,7 @@ impl Collect {
             counts: Counts::default(),
         };
         let watch = Watch { source: &self.source, capture: &self.capture, json: self.json, every: self.every };
-        let result = watch.each(looker, loaded, |report| Ok(hand.take(report)?));
+        let result = watch.each(looker, loaded.clone(), |report| Ok(hand.take(report)?));
         let counts = &hand.counts;
         let (folder, used) = (hand.album.folder().display(), hand.album.used());
         if self.json {
