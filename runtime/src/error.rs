@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::contract::Unrecognised;
+use crate::signature::SignatureProblem;
 
 /// Why a model, a picture or a contract was refused. The text names the file, the node or the key, and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,14 @@ pub enum Error {
         first: String,
         /// Why no step of the plan covers it.
         reason: String,
+    },
+    /// A file is not signed as it has to be.
+    #[error("{path}: {problem}", path = path.display())]
+    Signature {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its signature, and the remedy.
+        problem: SignatureProblem,
     },
     /// A contract is wrong, or does not fit its model.
     #[error("contract: {key}: {problem}")]

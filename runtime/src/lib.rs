@@ -19,6 +19,7 @@ pub mod plan;
 pub mod predict;
 pub mod quantised;
 pub mod service;
+pub mod signature;
 pub mod sink;
 pub mod source;
 pub mod tensor;

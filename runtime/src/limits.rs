@@ -114,7 +114,7 @@ impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Exceeded { limit, found, most } = self;
         let (unit, key) = (limit.unit(), limit.key());
-        write!(f, "{found} {unit}; the limit is {most}, which `--limit {key}=…` of `retort` raises where that is meant")
+        write!(f, "{found} {unit}; the limit is {most}, which `--limit {key}=…` raises where that is meant")
     }
 }
 

@@ -7,6 +7,7 @@ use crate::vision::frame::Frame;
 use clap::Args;
 
 use super::look::{Look, Looker, Seen, Sinks};
+use super::renew::{Heir, Renewed};
 
 /// Say what pictures show.
 #[derive(Debug, Args)]
@@ -26,11 +27,14 @@ pub struct Classify {
 impl Classify {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
-        let loaded = self.look.load(Task::Classify)?;
-        let classifier = Classifier::new(&loaded.model, &loaded.contract)?;
-        let mut sinks = Sinks::new(self.look.json, None)?;
-        let mut looker = Top { classifier, most: self.top as usize, coverage: self.look.coverage };
-        self.look.each(&mut looker, &loaded, &mut sinks)
+        let (look, top) = (self.look, self.top as usize);
+        let (mut looker, loaded) = Renewed::open(look.clone(), move |look| {
+            let loaded = look.load(Task::Classify)?;
+            let classifier = Classifier::new(&loaded.model, &loaded.contract)?;
+            Ok((Top { classifier, most: top, coverage: look.coverage }, loaded))
+        })?;
+        let mut sinks = Sinks::new(look.json, None)?;
+        look.each(&mut looker, loaded, &mut sinks)
     }
 }
 
@@ -50,6 +54,11 @@ impl Looker for Top {
         let novelty = if self.coverage { self.classifier.novelty() } else { None };
         let ranked = self.classifier.ranked();
         let findings = Findings::Classes(&ranked[..ranked.len().min(self.most)]);
-        Ok(Seen { findings, novelty, contradicts: false, latency: self.classifier.latency() })
+        let classes = self.classifier.classes();
+        Ok(Seen { findings, classes, novelty, contradicts: false, latency: self.classifier.latency() })
     }
+}
+
+impl Heir for Top {
+    fn inherit(&mut self, _: Top) {}
 }

@@ -12,9 +12,11 @@ use crate::vision::tracking::Following;
 use clap::Args;
 
 use super::capture::Capture;
+use super::key::KeyArguments;
 use super::limit::LimitArguments;
-use super::look::{Look, Looker, Seen, Sinks};
+use super::look::{Loaded, Look, Looker, Seen, Sinks};
 use super::model::ModelArguments;
+use super::renew::{Heir, Renewed};
 use super::samples;
 use super::threads::Threads;
 
@@ -57,7 +59,15 @@ impl Detect {
     pub fn run(mut self) -> anyhow::Result<()> {
         // Frames of any shape are letterboxed into a square, whatever comes first.
         self.look.model.side.get_or_insert(Fit::LONGEST);
-        let mut loaded = self.look.load(Task::Detect)?;
+        let (look, save) = (self.look.clone(), self.save.clone());
+        let (mut looker, loaded) = Renewed::open(look.clone(), move |look| self.open(look))?;
+        let mut sinks = Sinks::new(look.json, save.as_deref())?;
+        look.each(&mut looker, loaded, &mut sinks)
+    }
+
+    /// Loads the model and makes what looks at frames of it.
+    fn open(&self, look: &Look) -> anyhow::Result<(Finder, Loaded)> {
+        let mut loaded = look.load(Task::Detect)?;
         self.override_limits(&mut loaded.contract);
         let limits = &mut loaded.contract.limits;
         let following = self.track.then(|| Following::new(limits.score, limits.max_detections));
@@ -65,9 +75,7 @@ impl Detect {
             limits.score = Following::least(limits.score);
         }
         let detector = Detector::new(&loaded.model, &loaded.contract)?;
-        let mut looker = Finder { detector, coverage: self.look.coverage, following, all: false };
-        let mut sinks = Sinks::new(self.look.json, self.save.as_deref())?;
-        self.look.each(&mut looker, &loaded, &mut sinks)
+        Ok((Finder { detector, coverage: look.coverage, following, all: false }, loaded))
     }
 
     fn override_limits(&self, contract: &mut Contract) {
@@ -100,7 +108,17 @@ impl Looker for Finder {
         latency.postprocess += laps.lap();
         let contradicts = followed.as_ref().is_some_and(|followed| followed.contradicts);
         let detections = followed.filter(|_| !self.all).map_or(found, |followed| followed.detections);
-        Ok(Seen { findings: Findings::Detections(detections), novelty, contradicts, latency })
+        let classes = self.detector.classes();
+        Ok(Seen { findings: Findings::Detections(detections), classes, novelty, contradicts, latency })
+    }
+}
+
+impl Heir for Finder {
+    fn inherit(&mut self, before: Finder) {
+        let same = before.detector.classes() == self.detector.classes();
+        if let (true, Some(new), Some(following)) = (same, &mut self.following, before.following) {
+            new.go_on(following);
+        }
     }
 }
 
@@ -114,12 +132,14 @@ pub fn sample() -> anyhow::Result<()> {
             isa: None,
             strict: false,
             limits: LimitArguments::default(),
+            key: KeyArguments::default(),
         },
         source: Some(samples::picture()?.display().to_string()),
         json: false,
         coverage: false,
         capture: Capture::default(),
         threads: Threads { threads: 1 },
+        reload: false,
         contract: None,
     };
     Detect { look, save: Some(SAMPLE_OUTPUT.into()), score: None, track: false, iou: None }.run()
@@ -133,7 +153,47 @@ pub fn parse_fraction(text: &str) -> Result<f32, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_fraction;
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::{InputKind, LoadOptions, Model};
+
+    fn finder(model: &Model, contract: &Contract) -> Finder {
+        let limits = contract.limits;
+        let following = Some(Following::new(limits.score, limits.max_detections));
+        Finder { detector: Detector::new(model, contract).unwrap(), coverage: false, following, all: false }
+    }
+
+    #[test]
+    fn tracks_go_on_where_the_classes_are_the_same() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+        let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
+        let model = Model::open(&models.join("shapes-128.onnx"), &options).unwrap();
+        let contract = model.find_contract(None).unwrap();
+        let picture = image::open(models.join("samples/shapes-1.png")).unwrap().into_rgb8();
+        let frame = Frame::rgb(&picture, picture.width() as usize, picture.height() as usize).unwrap();
+        let tracks = |finder: &Finder| finder.following.as_ref().unwrap().tracks().len();
+        let open = || {
+            let mut finder = finder(&model, &contract);
+            finder.look(&frame.numbered(0)).unwrap();
+            finder
+        };
+        let old = open();
+        let count = tracks(&old);
+        assert!(count > 1);
+        let mut stricter = contract.clone();
+        stricter.limits.score = 0.5;
+        let mut same = finder(&model, &stricter);
+        same.inherit(old);
+        assert_eq!(tracks(&same), count);
+        let Findings::Detections(found) = same.look(&frame.numbered(1)).unwrap().findings else { panic!("objects") };
+        assert!(found.len() > 1 && found.iter().all(|found| found.track.is_some()), "{found:?}");
+        let mut other = contract.clone();
+        other.classes[0] = "other".into();
+        let mut other = finder(&model, &other);
+        other.inherit(open());
+        assert_eq!(tracks(&other), 0);
+    }
 
     #[test]
     fn fractions_are_read_and_refused() {

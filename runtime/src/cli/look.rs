@@ -38,12 +38,18 @@ pub struct Look {
     pub capture: Capture,
     #[command(flatten)]
     pub threads: Threads,
+    /// While frames are looked at, look at the model's file, too, and at its contract and signatures, once a second: where one is
+    /// replaced, load and try the new model beside the old one, and go on with it from the next frame on. SIGHUP does the same
+    /// at once. What is wrong with it is said, and the old one goes on. Tracks go on where the classes are the same.
+    #[arg(long)]
+    pub reload: bool,
     /// The model's contract: a TOML file to use instead of what the model carries.
     #[arg(long, value_name = "FILE.toml")]
     pub contract: Option<PathBuf>,
 }
 
 /// A model with its contract.
+#[derive(Clone)]
 pub struct Loaded {
     /// The model.
     pub model: Model,
@@ -87,7 +93,7 @@ impl Look {
     }
 
     /// Looks at each frame of the source, and reports what there is.
-    pub fn each(&self, looker: &mut impl Looker, loaded: &Loaded, sinks: &mut Sinks) -> anyhow::Result<()> {
+    pub fn each(&self, looker: &mut impl Looker, loaded: Loaded, sinks: &mut Sinks) -> anyhow::Result<()> {
         let name = self.source.clone().map_or_else(|| samples::folder().map(|path| path.display().to_string()), Ok)?;
         let watch = Watch { source: &name, capture: &self.capture, json: self.json, every: 1 };
         let (mut frames, mut unlike) = (0u64, 0u64);
@@ -109,12 +115,20 @@ impl Look {
 pub trait Looker {
     /// What a frame shows.
     fn look(&mut self, frame: &Frame<'_>) -> Result<Seen<'_>, crate::Error>;
+
+    /// Called between two frames: lets another model take the place of the one that looks. Whether memory was or is taken for
+    /// such, so that what a frame took cannot be told.
+    fn renew(&mut self) -> bool {
+        false
+    }
 }
 
 /// What was seen of a frame.
 pub struct Seen<'a> {
     /// What it shows.
     pub findings: Findings<'a>,
+    /// The names of the classes of that.
+    pub classes: &'a [String],
     /// How unlike it is to what the model was taught, where that was asked for.
     pub novelty: Option<f32>,
     /// Whether it contradicts the frames before it, as far as objects are followed.

@@ -13,10 +13,12 @@ mod compile;
 mod detect;
 mod doctor;
 mod inspect;
+mod key;
 mod limit;
 mod look;
 mod model;
 mod predict;
+mod renew;
 mod run;
 mod run_service;
 mod samples;
@@ -24,6 +26,8 @@ mod stats;
 mod threads;
 mod verify;
 mod watch;
+
+pub use limit::LimitArguments;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

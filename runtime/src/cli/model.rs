@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use retort_core::kernels::KernelSet;
 
+use super::key::KeyArguments;
 use super::limit::LimitArguments;
 use super::threads::Threads;
 use crate::Error;
@@ -29,6 +30,8 @@ pub struct ModelArguments {
     pub strict: bool,
     #[command(flatten)]
     pub limits: LimitArguments,
+    #[command(flatten)]
+    pub key: KeyArguments,
 }
 
 impl ModelArguments {
@@ -64,6 +67,7 @@ impl ModelArguments {
             strict: self.strict,
             kernel_set: self.isa,
             limits: self.limits.limits(),
+            key: self.key.key.clone(),
             ..LoadOptions::default()
         }
     }

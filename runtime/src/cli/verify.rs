@@ -8,8 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::model::ModelArguments;
-use crate::contract::Golden;
-use crate::model::golden::golden;
+use crate::model::golden::{self, SelfTest};
 use crate::model::{InputKind, Model};
 
 /// Check that a model computes here what it computed where it was made
@@ -29,14 +28,6 @@ pub struct Verify {
     json: bool,
 }
 
-/// Checksums of a model's outputs on the golden picture.
-pub struct SelfTest {
-    /// Here.
-    pub found: Golden,
-    /// Where the model was made.
-    pub promised: Golden,
-}
-
 /// Runs a model on the golden picture of its contract, which is `sidecar`'s where there is one.
 ///
 /// # Errors
@@ -45,10 +36,9 @@ pub fn self_test(model: &Model, sidecar: Option<&Path>) -> anyhow::Result<SelfTe
     let path = model.path();
     let contract = model.find_contract(sidecar)?;
     contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
-    let promised = contract.golden.with_context(|| {
+    golden::self_test(model, &contract)?.with_context(|| {
         format!("{}: contract: golden: is missing, so there is nothing to verify against", path.display())
-    })?;
-    Ok(SelfTest { found: golden(model, &contract, promised.seed)?, promised })
+    })
 }
 
 impl Verify {

@@ -33,7 +33,7 @@ impl Watch<'_> {
     pub fn each(
         &self,
         looker: &mut impl Looker,
-        loaded: &Loaded,
+        loaded: Loaded,
         mut take: impl FnMut(&Report<'_>) -> anyhow::Result<ControlFlow<()>>,
     ) -> anyhow::Result<()> {
         let name = self.source;
@@ -46,6 +46,8 @@ impl Watch<'_> {
             Err(_) if stop.is_raised() => return Ok(()),
             Err(error) => return Err(error.into()),
         };
+        // Only the looker keeps a model, which may be replaced.
+        drop(loaded);
         let only = source.count() == Some(1);
         let mut stats = Stats::new();
         let mut troubles = Troubles::default();
@@ -75,12 +77,12 @@ impl Watch<'_> {
             }
             let seen = looker.look(&shot.frame).with_context(|| shot.name.to_string())?;
             let (latency, looked) = (seen.latency, Instant::now());
-            let classes = &loaded.contract.classes;
-            let Seen { findings, novelty, contradicts, .. } = seen;
+            let Seen { findings, classes, novelty, contradicts, .. } = seen;
             let age = shot.frame.age();
             let flow =
                 take(&Report { number, shot, findings, classes, novelty, contradicts, latency, age, scene: None })?;
             let (output, allocations) = (looked.elapsed(), requests() - before);
+            sets_up |= looker.renew();
             stats.add(&Cost { wait, decoding, latency, output, allocations, sets_up });
             sets_up = false;
             if flow.is_break() {

@@ -44,6 +44,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::signature::PublicKey;
 use fields::Fields;
 
 pub use fields::Named;
@@ -238,23 +239,37 @@ impl Contract {
     /// # Errors
     /// As [`from_toml`](Self::from_toml), with the file's name; [`Error::Io`] where it cannot be read.
     pub fn from_toml_file(path: &Path) -> Result<Contract, Error> {
+        Self::from_signed_file(path, None)
+    }
+
+    /// The same of a file that has to be signed with a key.
+    fn from_signed_file(path: &Path, key: Option<&PublicKey>) -> Result<Contract, Error> {
         let text = crate::limits::read_text(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        if let Some(key) = key {
+            key.verify(text.as_bytes(), path)?;
+        }
         Self::from_toml(&text).map_err(|source| source.in_file(path))
     }
 
     /// The contract of the model in `model`: the file `sidecar` where one is given; else `MODEL.toml` where that lies
     /// beside `MODEL.onnx` (a file put there by hand is meant to win); else what the model carries, or was recognised as.
     /// [`Model::find_contract`](crate::model::Model::find_contract) is the same, with the reason where there is none.
+    /// Either file has to be signed with `key` where there is one.
     ///
     /// # Errors
-    /// [`Error::NoContract`] where there is none; else as [`from_toml_file`](Self::from_toml_file).
-    pub fn find(model: &Path, sidecar: Option<&Path>, carried: Option<&Contract>) -> Result<Contract, Error> {
+    /// [`Error::NoContract`] where there is none; [`Error::Signature`]; else as [`from_toml_file`](Self::from_toml_file).
+    pub fn find(
+        model: &Path,
+        sidecar: Option<&Path>,
+        carried: Option<&Contract>,
+        key: Option<&PublicKey>,
+    ) -> Result<Contract, Error> {
         if let Some(path) = sidecar {
-            return Self::from_toml_file(path);
+            return Self::from_signed_file(path, key);
         }
         let beside = sidecar_path(model);
         if beside.is_file() {
-            return Self::from_toml_file(&beside);
+            return Self::from_signed_file(&beside, key);
         }
         carried.cloned().ok_or_else(|| Error::NoContract { model: model.into(), sidecar: beside, why: None })
     }

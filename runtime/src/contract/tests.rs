@@ -124,16 +124,16 @@ fn the_sidecar_asked_for_wins_over_the_one_beside_over_the_carried() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("model.onnx");
     let carried = Contract::from_toml(NANODET).unwrap();
-    assert!(matches!(Contract::find(&model, None, None), Err(Error::NoContract { .. })));
-    assert_eq!(Contract::find(&model, None, Some(&carried)).unwrap(), carried);
+    assert!(matches!(Contract::find(&model, None, None, None), Err(Error::NoContract { .. })));
+    assert_eq!(Contract::find(&model, None, Some(&carried), None).unwrap(), carried);
     std::fs::write(folder.path().join("model.toml"), YOLOX).unwrap();
-    let beside = Contract::find(&model, None, Some(&carried)).unwrap();
+    let beside = Contract::find(&model, None, Some(&carried), None).unwrap();
     assert_eq!(beside, Contract::from_toml(YOLOX).unwrap());
     let asked = folder.path().join("other.toml");
     std::fs::write(&asked, NANODET).unwrap();
-    assert_eq!(Contract::find(&model, Some(&asked), None).unwrap(), carried);
+    assert_eq!(Contract::find(&model, Some(&asked), None, None).unwrap(), carried);
     std::fs::write(&asked, "task = 3").unwrap();
-    let error = Contract::find(&model, Some(&asked), None).unwrap_err().to_string();
+    let error = Contract::find(&model, Some(&asked), None, None).unwrap_err().to_string();
     assert!(error.contains("other.toml") && error.contains("task"), "{error}");
 }
 

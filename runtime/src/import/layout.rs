@@ -68,6 +68,30 @@ impl Placed {
         }
     }
 
+    /// Channels of an image laid out as pixels: of each pixel's, `rows` × `columns` at a time become a block. The place in the
+    /// block is the `outer` or the inner part of a channel's number. It moves once.
+    pub fn spread(
+        &self,
+        graph: &mut Graph,
+        name: &str,
+        [rows, columns]: [usize; 2],
+        outer: bool,
+    ) -> Result<Placed, Refusal> {
+        let &[n, channels, height, width] = &self.shape[..] else {
+            return Err(Refusal::Invalid(format!("a tensor of shape {:?} is no image", self.shape)));
+        };
+        if channels % (rows * columns) != 0 {
+            return Err(Refusal::Invalid(format!("{channels} channels do not make blocks of {rows} × {columns}")));
+        }
+        let depth = channels / (rows * columns);
+        let (split, perm) = match outer {
+            true => ([n, rows, columns, depth, height, width], [0, 3, 4, 1, 5, 2]),
+            false => ([n, depth, rows, columns, height, width], [0, 1, 4, 2, 5, 3]),
+        };
+        let spread = self.reshaped(graph, name, &split)?.transposed(&perm);
+        spread.reshaped(graph, name, &[n, depth, height * rows, width * columns])
+    }
+
     /// The value under another shape with as many elements.
     pub fn reshaped(&self, graph: &mut Graph, name: &str, shape: &[usize]) -> Result<Placed, Refusal> {
         if count(&self.shape)? != count(shape)? {

@@ -9,6 +9,23 @@ use crate::tensor::{Port, TensorRef};
 use crate::vision::frame::{Frame, PixelFormat};
 use crate::vision::preprocess::Preprocessor;
 
+/// Checksums of a model's outputs on the golden picture.
+pub struct SelfTest {
+    /// Here.
+    pub found: Golden,
+    /// Where the model was made.
+    pub promised: Golden,
+}
+
+/// Runs a model on the golden picture of its contract; `None` where that promises nothing.
+///
+/// # Errors
+/// As [`golden`].
+pub fn self_test(model: &Model, contract: &Contract) -> Result<Option<SelfTest>, Error> {
+    let Some(promised) = contract.golden else { return Ok(None) };
+    Ok(Some(SelfTest { found: golden(model, contract, promised.seed)?, promised }))
+}
+
 /// Runs a model on the golden picture of `seed`, and takes the checksums.
 ///
 /// # Errors

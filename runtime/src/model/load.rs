@@ -44,6 +44,9 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path, options: &LoadOptions) -> Re
 
 fn load(aligned: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<Model, Error> {
     let bytes = aligned.as_ref();
+    if let Some(key) = &options.key {
+        key.verify(bytes, path)?;
+    }
     if bytes.is_empty() {
         return Err(Error::Model { path: path.into(), problem: "is empty".into() });
     }
@@ -72,6 +75,7 @@ fn checked(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<In
         fallbacks: Vec::new(),
         report: Vec::new(),
         threads: options.threads.map_or(1, NonZeroUsize::get),
+        key: options.key.clone(),
     };
     if !options.for_any_processor {
         inner.kernels()?;

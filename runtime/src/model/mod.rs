@@ -9,6 +9,7 @@ mod fit;
 pub mod golden;
 mod load;
 mod session;
+pub mod swap;
 #[cfg(all(test, feature = "onnx"))]
 mod threads_tests;
 
@@ -23,6 +24,7 @@ use crate::Error;
 use crate::contract::{Contract, Unrecognised};
 use crate::graph::Cut;
 use crate::limits::Limits;
+use crate::signature::PublicKey;
 use crate::tensor::{ElementType, Port, Quantisation};
 use aligned::AlignedBytes;
 use retort_threads::Pool;
@@ -62,6 +64,9 @@ pub struct LoadOptions {
     pub threads: Option<NonZeroUsize>,
     /// How large the model may be.
     pub limits: Limits,
+    /// Refuse a model that was not signed with this key, and a contract beside it that was not. The signature lies beside
+    /// the file ([`signature_path`](crate::signature::signature_path)), also where bytes are loaded under its name.
+    pub key: Option<PublicKey>,
 }
 
 /// A part of a model that no step of the plan covers: tract runs it, and allocates while it does.
@@ -110,6 +115,7 @@ struct Inner {
     fallbacks: Vec<fallback::Step>,
     report: Vec<(&'static str, usize)>,
     threads: usize,
+    key: Option<PublicKey>,
 }
 
 impl Inner {
@@ -159,12 +165,13 @@ impl Model {
         self.inner.contract.as_ref()
     }
 
-    /// The contract to run it by, as [`Contract::find`] finds it.
+    /// The contract to run it by, as [`Contract::find`] finds it. Where the model had to be [signed](LoadOptions::key), a file
+    /// that it comes from has to be signed with the same key.
     ///
     /// # Errors
     /// As there; [`Error::NoContract`] says why the model was not recognised.
     pub fn find_contract(&self, sidecar: Option<&Path>) -> Result<Contract, Error> {
-        Contract::find(self.path(), sidecar, self.contract()).map_err(|error| match error {
+        Contract::find(self.path(), sidecar, self.contract(), self.inner.key.as_ref()).map_err(|error| match error {
             Error::NoContract { model, sidecar, .. } => {
                 Error::NoContract { model, sidecar, why: self.inner.unrecognised.clone() }
             }

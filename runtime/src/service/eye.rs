@@ -4,6 +4,7 @@ use crate::contract::{Contract, Named, Task};
 use crate::error::Error;
 use crate::model::{Fit, InputKind, LoadOptions, Model};
 use crate::place::{Classes, Places, Scene};
+use crate::signature::PublicKey;
 use crate::vision::detector::{Detection, Detector};
 use crate::vision::frame::Frame;
 use crate::vision::latency::{Laps, Latency};
@@ -148,7 +149,10 @@ fn load(options: &ModelOptions) -> Result<(Model, Contract), Error> {
     let path = &options.file;
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let threads = if options.threads == 0 { cores } else { options.threads.min(cores) };
+    let key = options.key.as_deref().map(PublicKey::read).transpose();
+    let key = key.map_err(|problem| Error::Model { path: path.clone(), problem: format!("model.key: {problem}") })?;
     let load = LoadOptions {
+        key,
         fit: Some(Fit::square(options.side.unwrap_or(Fit::LONGEST))),
         input: InputKind::Quantised,
         threads: threads.try_into().ok(),

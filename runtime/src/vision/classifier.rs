@@ -27,6 +27,7 @@ pub struct Classifier {
     scores: Scores,
     gauge: Option<Gauge>,
     ranked: Vec<Ranked>,
+    classes: Vec<String>,
     latency: Latency,
 }
 
@@ -44,6 +45,7 @@ impl Classifier {
             scores: Scores::new(contract, model.outputs())?,
             gauge: Gauge::new(contract, model.outputs())?,
             ranked: Vec::with_capacity(contract.classes.len()),
+            classes: contract.classes.clone(),
             latency: Latency::default(),
         })
     }
@@ -62,6 +64,11 @@ impl Classifier {
         self.scores.rank(&self.session, &mut self.ranked);
         self.latency.postprocess = laps.lap();
         Ok(&self.ranked)
+    }
+
+    /// The names of the classes, in the order that results number them by.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
     }
 
     /// What the last frame showed.

@@ -36,6 +36,7 @@ pub struct Detector {
     decoder: Decoder,
     gauge: Option<Gauge>,
     limits: Limits,
+    classes: Vec<String>,
     candidates: Candidates,
     kept: Vec<Candidate>,
     detections: Vec<Detection>,
@@ -58,6 +59,7 @@ impl Detector {
             decoder: Decoder::new(contract, contract.image.size(port)?, model.outputs(), limits.score)?,
             gauge: Gauge::new(contract, model.outputs())?,
             limits,
+            classes: contract.classes.clone(),
             candidates: Candidates::with_capacity(limits.max_detections.max(CANDIDATES)),
             kept: Vec::with_capacity(limits.max_detections),
             detections: Vec::with_capacity(limits.max_detections),
@@ -90,6 +92,11 @@ impl Detector {
         self.detections.extend(found.filter(|found| found.rect.area() > 0.0));
         self.latency.postprocess = laps.lap();
         Ok(&self.detections)
+    }
+
+    /// The names of the classes, in the order that detections number them by.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
     }
 
     /// What the last frame showed.

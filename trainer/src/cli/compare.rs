@@ -14,7 +14,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    run: RunArguments,
+    pub(super) run: RunArguments,
     /// Which losses, with commas between; all that there are if none is named
     #[arg(long, value_delimiter = ',', value_name = "LOSS")]
     losses: Vec<String>,

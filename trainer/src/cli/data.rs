@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use retort::cli::LimitArguments;
 
 use crate::data::check::{Usable, check};
 use crate::data::formats::Format;
@@ -51,6 +52,8 @@ enum Command {
 struct Check {
     /// The set: a folder, a file of labels, a video
     path: PathBuf,
+    #[command(flatten)]
+    limits: LimitArguments,
     /// Print one JSON object, with every problem, instead of the page
     #[arg(long)]
     json: bool,
@@ -72,6 +75,15 @@ struct Check {
     /// Which frames of a video, as 1-600 or 1-600,700-
     #[arg(long, value_name = "RANGES", default_value = "1-")]
     frames: Frames,
+}
+
+impl Arguments {
+    /// How large pictures may be.
+    pub(super) fn limits(&self) -> &LimitArguments {
+        match &self.command {
+            Command::Check(arguments) => &arguments.limits,
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {

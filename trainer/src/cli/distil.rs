@@ -23,7 +23,7 @@ pub(super) const TRAIN_EXAMPLES: &str = "Examples:
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    run: RunArguments,
+    pub(super) run: RunArguments,
     #[command(flatten)]
     camera: CameraArguments,
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
+use retort::cli::LimitArguments;
 use retort::contract::Task;
 use serde::Serialize;
 
@@ -71,6 +72,8 @@ pub(super) struct Arguments {
     /// Folder for answers, figures, charts and pictures of the worst cases
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
     /// Print the figures as one JSON object
     #[arg(long)]
     json: bool,

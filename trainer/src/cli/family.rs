@@ -14,7 +14,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    run: RunArguments,
+    pub(super) run: RunArguments,
     /// Multiply-accumulates that students may take, with commas between; k, M and G may follow
     #[arg(long, value_delimiter = ',', value_name = "N")]
     macs: Vec<String>,

@@ -14,7 +14,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    recipe: RecipeArguments,
+    pub(super) recipe: RecipeArguments,
     /// Which share of the pictures, such as 2/4
     #[arg(long, value_name = "I/N", default_value = "1/1", value_parser = shard)]
     shard: [usize; 2],

@@ -15,10 +15,14 @@ mod quantize;
 mod recipe;
 mod report;
 mod scenes;
+mod sign;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use retort::cli::LimitArguments;
+
+use crate::limits;
 
 #[derive(Parser)]
 #[command(name = "retort-train", version, about, propagate_version = true)]
@@ -59,6 +63,12 @@ enum Command {
     /// Write the page of a run again, from what lies in its folder
     #[command(after_help = report::EXAMPLES)]
     Report(report::Arguments),
+    /// Make a pair of keys: one to sign models with, one to verify them
+    #[command(after_help = sign::KEY_EXAMPLES)]
+    Keygen(sign::KeyArguments),
+    /// Sign models, plans and contracts, so that `retort --key` knows whose they are
+    #[command(after_help = sign::EXAMPLES)]
+    Sign(sign::Arguments),
     /// Look at sets of pictures, whatever their format
     Data(data::Arguments),
     /// Draw scenes like those that the shapes recipe learns from
@@ -66,9 +76,34 @@ enum Command {
     Scenes(scenes::Arguments),
 }
 
+impl Command {
+    /// How large the models and pictures of a command that reads any may be.
+    fn limits(&self) -> Option<&LimitArguments> {
+        match self {
+            Command::Distill(arguments) => Some(&arguments.run.recipe.limits),
+            Command::Train(arguments) => Some(&arguments.recipe.limits),
+            Command::Family(arguments) => Some(&arguments.run.recipe.limits),
+            Command::Compare(arguments) => Some(&arguments.run.recipe.limits),
+            Command::Label(arguments) => Some(&arguments.recipe.limits),
+            Command::Plan(arguments) => Some(&arguments.recipe.limits),
+            Command::Evaluate(arguments) => Some(&arguments.limits),
+            Command::Quantize(arguments) => Some(&arguments.limits),
+            Command::Prune(arguments) => Some(&arguments.limits),
+            Command::Data(arguments) => Some(arguments.limits()),
+            Command::Sign(arguments) => Some(&arguments.limits),
+            Command::Report(_) | Command::Scenes(_) | Command::Keygen(_) => None,
+        }
+    }
+}
+
 /// Runs the command that the process was started with. Exit codes: 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    if let Some(given) = command.limits() {
+        // Nothing else in this process sets any.
+        let _ = limits::accept(given.limits());
+    }
+    let result = match command {
         Command::Distill(arguments) => distil::run_distil(&arguments),
         Command::Train(arguments) => distil::run_train(&arguments),
         Command::Family(arguments) => family::run(&arguments),
@@ -79,6 +114,8 @@ pub fn main() -> ExitCode {
         Command::Quantize(arguments) => quantize::run(&arguments),
         Command::Prune(arguments) => prune::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Keygen(arguments) => sign::run_keygen(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Scenes(arguments) => scenes::run(&arguments),
     };

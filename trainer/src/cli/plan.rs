@@ -1,11 +1,14 @@
 //! `retort-train plan`: what a recipe's networks will cost on a board, before anything is trained.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use retort::predict::BOARDS;
 
 use super::recipe::RecipeArguments;
 use crate::bindings::taps;
 use crate::distil::{class_names, cost, network};
+use crate::limits::read_model;
 use crate::nets::Network;
 use crate::recipe::Recipe;
 use crate::teacher::taps_of;
@@ -18,7 +21,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    recipe: RecipeArguments,
+    pub(super) recipe: RecipeArguments,
     /// List the layers of the student and the tensors of the teacher that bindings may name
     #[arg(long)]
     taps: bool,
@@ -47,7 +50,7 @@ fn list_taps(recipe: &Recipe, classes: usize) -> Result<()> {
     }
     for path in &recipe.teacher.models {
         println!("{path}");
-        for tap in taps_of(&std::fs::read(path).with_context(|| format!("cannot read {path}"))?) {
+        for tap in taps_of(&read_model(Path::new(path)).with_context(|| format!("cannot read {path}"))?) {
             let [rows, columns, channels] = tap.shape;
             println!("  {:32}{:>14}", tap.name, format!("{rows}×{columns}×{channels}"));
         }

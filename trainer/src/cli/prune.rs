@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use retort::cli::LimitArguments;
 use retort::model::Model;
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use super::distil::tell;
 use super::foreign::{Judge, beside, described, pictures};
 use crate::distil::{self, Arm, Narrowing, Results, experiment, kept_arm, narrow};
 use crate::evaluate::LabelledSet;
+use crate::limits::read_model;
 use crate::posttraining::{Show, options};
 use crate::pruning::{Goal, Limits, Options, Pruned, Row, Saliency, Takes, prune};
 use crate::recipe::Recipe;
@@ -98,6 +100,8 @@ pub(super) struct Arguments {
     /// Of a run: go on with one that was interrupted
     #[arg(long)]
     resume: bool,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
     /// Threads [default: one a processor]; results of a run do not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -157,7 +161,7 @@ fn run_file(arguments: &Arguments) -> Result<()> {
     ensure!(arguments.by != Some(By::Taylor), "gradients are known of a run only; judge by outputs or magnitude");
     let bars = Bars::default();
     let chosen = arguments.options()?;
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = read_model(path).with_context(|| format!("cannot read {}", path.display()))?;
     let model = Model::from_bytes(&bytes, path, &options())?;
     let contract = model.find_contract(arguments.contract.as_deref())?;
     let pictures = match &arguments.calibrate {

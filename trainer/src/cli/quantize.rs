@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use retort::chart::{Axis, Chart, Series, Style};
+use retort::cli::LimitArguments;
 use retort::model::Model;
 
 use super::foreign::{Judge, beside, described, pictures};
 use crate::evaluate::LabelledSet;
+use crate::limits::read_model;
 use crate::posttraining::{Options, Prepared, Quantised, Rounded, Show, options, prepare};
 use crate::report::{Bars, Look, Table};
 use crate::whole;
@@ -57,13 +59,15 @@ pub(super) struct Arguments {
     /// Folder for a table and a chart of what became of every tensor
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let bars = Bars::default();
     let path = &arguments.model;
     ensure!((0.0..=100.0).contains(&arguments.floats), "--floats is a share from 0 to 100 percent");
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = read_model(path).with_context(|| format!("cannot read {}", path.display()))?;
     let model = Model::from_bytes(&bytes, path, &options())?;
     let contract = model.find_contract(arguments.contract.as_deref())?;
     let pictures = pictures(&arguments.calibrate, arguments.pictures)?;

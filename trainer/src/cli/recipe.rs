@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use retort::cli::LimitArguments;
+
 use crate::distil::Options;
 use crate::recipe::Recipe;
 use crate::report::RunFolder;
@@ -25,6 +27,8 @@ pub(super) struct RecipeArguments {
     /// Threads [default: one a processor]; results do not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
 }
 
 /// What the commands that train have beside it.

@@ -11,6 +11,7 @@ use retort::vision::novelty::Embedding;
 use retort::vision::preprocess::Preprocessor;
 
 use crate::data::Sample;
+use crate::limits::load_options;
 use crate::nets::EMBEDDING;
 
 /// Pictures that one session looks at before the next one starts.
@@ -28,7 +29,7 @@ impl Embedder {
     /// # Errors
     /// What the runtime says of a file that it cannot use.
     pub fn open(path: &Path) -> Result<Embedder, Error> {
-        let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
+        let options = LoadOptions { input: InputKind::Quantised, ..load_options() };
         let model = Model::open(path, &options)?;
         let contract = model.find_contract(None)?;
         Ok(Embedder { model, contract })

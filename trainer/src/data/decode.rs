@@ -5,19 +5,16 @@ use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
-use retort::limits::read_at_most;
+use retort::limits::{Exceeded, Limit, Limits, read_at_most};
 
 use super::error::DataError;
 use super::sample::Sample;
+use crate::limits::limits;
 
 /// What the name of a picture ends in.
 pub(super) const EXTENSIONS: &[&str] = &["bmp", "jpg", "jpeg", "pbm", "pgm", "png", "pnm", "ppm", "webp"];
 /// Pictures too, but none that is read here.
 pub(super) const FOREIGN: &[&str] = &["avif", "gif", "heic", "heif", "jp2", "jxl", "tif", "tiff"];
-/// A picture's longest side. What claims to be larger is refused before memory is taken for it.
-const LONGEST_SIDE: u32 = 1 << 15;
-/// Bytes that decoding one picture may take.
-const MOST_MEMORY: u64 = 1 << 30;
 
 /// Whether a file's name is that of a picture.
 pub(super) fn is_picture(path: &Path) -> bool {
@@ -32,8 +29,12 @@ pub(super) fn ends_in(path: &Path, extensions: &[&str]) -> bool {
 
 /// Decodes a file. What its bytes are decides, not its name.
 pub(super) fn file(path: &Path) -> Result<Sample, DataError> {
-    let bytes = read_at_most(path, MOST_MEMORY).map_err(DataError::io(path))?;
-    picture(&bytes).map_err(|problem| DataError::Picture { name: path.display().to_string(), problem })
+    let refuse = |problem| DataError::Picture { name: path.display().to_string(), problem };
+    let limits = limits();
+    let length = std::fs::metadata(path).map_err(DataError::io(path))?.len();
+    limits.check(Limit::PictureBytes, length).map_err(|exceeded| refuse(too_large(exceeded)))?;
+    let bytes = read_at_most(path, limits.get(Limit::PictureBytes)).map_err(DataError::io(path))?;
+    within(&bytes, &limits).map_err(refuse)
 }
 
 /// Width and height out of a file's first bytes.
@@ -50,6 +51,11 @@ pub(super) fn size(path: &Path) -> Result<[usize; 2], DataError> {
 
 /// Decodes the bytes of a file: one channel where it is grey, else three. Alpha is dropped.
 pub(super) fn picture(bytes: &[u8]) -> Result<Sample, String> {
+    within(bytes, &limits())
+}
+
+/// The same within limits. What claims to be larger is refused before memory is taken for it.
+fn within(bytes: &[u8], limits: &Limits) -> Result<Sample, String> {
     if bytes.is_empty() {
         return Err("is empty".into());
     }
@@ -57,13 +63,25 @@ pub(super) fn picture(bytes: &[u8]) -> Result<Sample, String> {
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err("is cut short: a JPEG without its end; copy or download it again".into());
     }
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut limits = image::Limits::default();
-    limits.max_image_width = Some(LONGEST_SIDE);
-    limits.max_image_height = Some(LONGEST_SIDE);
-    limits.max_alloc = Some(MOST_MEMORY);
-    reader.limits(limits);
-    let decoded = reader.decode().map_err(words)?;
+    let mut bounds = image::Limits::no_limits();
+    bounds.max_alloc = Some(limits.get(Limit::PictureBytes));
+    let reader = || {
+        let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+        reader.limits(bounds.clone());
+        reader
+    };
+    let words = |error| match error {
+        ImageError::Limits(_) => format!(
+            "takes more than {} bytes to decode: that is the limit, which `--limit {}=…` raises; or make the picture smaller",
+            limits.get(Limit::PictureBytes),
+            Limit::PictureBytes.key()
+        ),
+        other => words(other),
+    };
+    let (width, height) = reader().into_dimensions().map_err(words)?;
+    limits.check(Limit::PictureSide, width.max(height).into()).map_err(too_large)?;
+    limits.check(Limit::PictureBytes, u64::from(width) * u64::from(height) * 3).map_err(too_large)?;
+    let decoded = reader().decode().map_err(words)?;
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     if width == 0 || height == 0 {
         return Err("has no pixels".into());
@@ -77,11 +95,13 @@ pub(super) fn picture(bytes: &[u8]) -> Result<Sample, String> {
 fn words(error: ImageError) -> String {
     match error {
         ImageError::Unsupported(_) => "is not a picture; give a BMP, JPEG, PNG, PNM or WebP file".into(),
-        ImageError::Limits(_) => format!(
-            "is too large: a side of more than {LONGEST_SIDE} pixels, or more than {MOST_MEMORY} bytes to decode; make it smaller"
-        ),
         other => format!("is damaged: {other}"),
     }
+}
+
+/// The same for what a limit forbids.
+fn too_large(exceeded: Exceeded) -> String {
+    format!("{exceeded}; or make the picture smaller")
 }
 
 /// Whether the picture's last marker is there. Decoders make up what is missing, as grey.
@@ -155,6 +175,17 @@ mod tests {
         assert!(picture(b"this is text").expect_err("text").contains("not a picture"));
         assert_eq!(picture(b"").expect_err("nothing"), "is empty");
         assert!(picture(b"P5 0 3 255\n").is_err());
-        assert!(picture(b"P6 70000 70000 255\n").is_err());
+        assert!(picture(b"P6 70000 70000 255\n").expect_err("large").contains("--limit picture-side="));
+    }
+
+    #[test]
+    fn what_is_larger_than_a_limit_is_refused_and_can_be_let_through() {
+        let bytes = encoded(ImageFormat::Png);
+        let tight = |limit, most| within(&bytes, &Limits::default().with(limit, most));
+        for (limit, size) in [(Limit::PictureSide, 40), (Limit::PictureBytes, 3600)] {
+            let problem = tight(limit, size - 1).expect_err("too large");
+            assert!(problem.contains(&format!("--limit {}=", limit.key())), "{problem}");
+        }
+        assert!(tight(Limit::PictureSide, 40).is_ok());
     }
 }

@@ -6,6 +6,7 @@ use super::error::ExperimentError;
 use crate::data::Sample;
 use crate::evaluate::Cost;
 use crate::export::{contract, encode, quantised_model};
+use crate::limits::load_options;
 use crate::nets::{Folded, Network, Weights};
 use crate::quantise::calibrate;
 use crate::recipe::Recipe;
@@ -22,6 +23,6 @@ pub fn cost(recipe: &Recipe, network: &Network, classes: &[String]) -> Result<Co
     let ranges = calibrate(&folded, &[&sample], 1.0);
     let model = quantised_model(&folded, &ranges, &recipe.name)?;
     let bytes = encode(model, contract(recipe, network, classes, Default::default()).to_metadata());
-    let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
+    let options = LoadOptions { input: InputKind::Quantised, ..load_options() };
     Ok(Cost::of(&Model::from_bytes(&bytes, std::path::Path::new("student"), &options)?))
 }

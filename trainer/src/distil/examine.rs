@@ -17,6 +17,7 @@ use crate::audit::{Audit, ClassMistakes, Inheritance, ObjectMistakes, Quality};
 use crate::data::{self, DataError, Sample};
 use crate::evaluate::coco::Evaluation;
 use crate::evaluate::{Cost, Found, IOU, Judged, Latency, Pairs, Probabilities, Respondent, Truth, likeliest, pair};
+use crate::limits::load_options;
 use crate::recipe::Recipe;
 use crate::report::{
     AUDIT, Bars, COMPARISON, Compared, Comparison, Fate, Hard, INHERITANCE, Look, Marked, PrecisionCurve, RunFolder,
@@ -266,7 +267,7 @@ impl Examination<'_> {
             let path = self.folder.file(file);
             // A teacher that is somebody's file is not in the folder.
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
-            let options = LoadOptions { input: InputKind::Quantised, ..LoadOptions::default() };
+            let options = LoadOptions { input: InputKind::Quantised, ..load_options() };
             let model = Model::open(&path, &options)?;
             all.push(Compared {
                 network: key.into(),

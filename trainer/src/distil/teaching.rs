@@ -15,6 +15,7 @@ use crate::data::Label;
 use crate::evaluate::coco::from_edges;
 use crate::evaluate::{Found, Judged, summarise};
 use crate::export::{Description, float_model};
+use crate::limits::read_model;
 use crate::losses::pseudo_labels;
 use crate::nets::{Folded, Network};
 use crate::recipe::Recipe;
@@ -190,7 +191,7 @@ pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) 
     let mut file = Vec::new();
     if let Some((path, _)) = inside {
         let io = |source| TeacherError::Io { path: path.to_owned(), source };
-        file = std::fs::read(path).map_err(io)?;
+        file = read_model(path).map_err(io)?;
         known = taps_of(&file);
     }
     let bound: Vec<Binding> = distil.bindings.iter().flat_map(|binding| binding.spread(student)).collect();

@@ -278,7 +278,7 @@ impl Follower for Log<'_> {
         };
         let contract = contract(self.bench.recipe, &average.network, &self.bench.pictures.classes, Default::default());
         let bytes = encode(model, contract.to_metadata());
-        let options = retort::model::LoadOptions::default();
+        let options = crate::limits::load_options();
         let name = std::path::Path::new("validation.onnx");
         let model = retort::model::Model::from_bytes(&bytes, name, &options).map_err(follower)?;
         let respondent = Respondent::new(model, contract);

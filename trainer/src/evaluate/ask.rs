@@ -12,6 +12,7 @@ use retort::vision::detector::Detector;
 
 use super::coco::{Found, from_edges};
 use crate::data::{Pictures, Sample};
+use crate::limits::load_options;
 
 /// Pictures that one session looks at before the next one starts.
 const SHARE: usize = 16;
@@ -39,7 +40,7 @@ impl Respondent {
     pub fn open(path: &Path, contract: Option<&Path>) -> Result<Respondent, Error> {
         // A model for pictures of any size gets them letterboxed into a square.
         let fit = Some(Fit::square(Fit::LONGEST));
-        let options = LoadOptions { input: InputKind::Quantised, fit, ..LoadOptions::default() };
+        let options = LoadOptions { input: InputKind::Quantised, fit, ..load_options() };
         let model = Model::open(path, &options)?;
         let contract = model.find_contract(contract)?;
         Ok(Respondent { model, contract })

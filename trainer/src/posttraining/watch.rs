@@ -12,6 +12,7 @@ use retort::vision::preprocess::Preprocessor;
 
 use super::graph::OnnxGraph;
 use crate::data::Sample;
+use crate::limits::load_options;
 
 /// Most floats that are kept for looking at in one run.
 const MOST: usize = 64 << 20;
@@ -19,7 +20,7 @@ const MOST: usize = 64 << 20;
 /// How models for pictures of any size are run: on squares.
 pub fn options() -> LoadOptions {
     let threads = std::thread::available_parallelism().ok().and_then(|n| NonZeroUsize::new(n.get().min(4)));
-    LoadOptions { fit: Some(Fit::square(Fit::LONGEST)), threads, ..LoadOptions::default() }
+    LoadOptions { fit: Some(Fit::square(Fit::LONGEST)), threads, ..load_options() }
 }
 
 /// Pictures, and how a model takes them.

@@ -19,6 +19,7 @@ use retort::model::{Fit, LoadOptions};
 
 use crate::data::{Label, Sample};
 use crate::evaluate::exchange::ExchangeError;
+use crate::limits::{load_options, read_model};
 use crate::nets::{Answer, Network};
 
 pub use cache::{Cache, CacheError, Progress};
@@ -219,10 +220,10 @@ fn logits_of(probabilities: &[f32], least: f32) -> Vec<f32> {
 /// and height are given, or as a square where they have no one shape.
 fn options(pictures: Option<[usize; 2]>) -> LoadOptions {
     let fit = pictures.map_or(Fit::square(Fit::LONGEST), |[width, height]| Fit::new(width, height, Fit::LONGEST));
-    LoadOptions { fit: Some(fit), ..LoadOptions::default() }
+    LoadOptions { fit: Some(fit), ..load_options() }
 }
 
 fn crc32_of(path: &Path) -> Result<u32, TeacherError> {
-    let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
+    let bytes = read_model(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
     Ok(crc32fast::hash(&bytes))
 }

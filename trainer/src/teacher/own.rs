@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use retort::contract::{Contract, ImageSpec};
-use retort::model::{LoadOptions, Model};
+use retort::model::Model;
 use retort::tensor::TensorRef;
 use retort::vision::preprocess::Preprocessor;
 
 use super::taps::cells_first;
 use super::{Opinion, TeacherError, crc32_of};
 use crate::data::Sample;
+use crate::limits::load_options;
 use crate::nets::Answer;
 
 /// A file that [`crate::export`] wrote in f32, for pictures of the student's size.
@@ -30,7 +31,7 @@ impl OwnTeacher {
     /// Opens the file.
     pub fn open(path: &Path) -> Result<OwnTeacher, TeacherError> {
         let fail = |source| TeacherError::Model { path: path.to_owned(), source: Box::new(source) };
-        let model = Model::open(path, &LoadOptions::default()).map_err(fail)?;
+        let model = Model::open(path, &load_options()).map_err(fail)?;
         let contract = model.find_contract(None).map_err(fail)?;
         Ok(OwnTeacher { path: path.to_owned(), model, contract, crc32: crc32_of(path)? })
     }

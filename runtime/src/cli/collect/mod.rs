@@ -14,6 +14,7 @@ use image::{ExtendedColorType, ImageEncoder, ImageError};
 use super::capture::Capture;
 use super::classify::Top;
 use super::detect::{Finder, parse_fraction};
+use super::key::KeyArguments;
 use super::limit::LimitArguments;
 use super::look::{Loaded, Looker};
 use super::model::ModelArguments;
@@ -96,6 +97,8 @@ pub struct Collect {
     threads: Threads,
     #[command(flatten)]
     limits: LimitArguments,
+    #[command(flatten)]
+    key: KeyArguments,
     /// The model's contract: a TOML file to use instead of what the model carries.
     #[arg(long, value_name = "FILE.toml")]
     contract: Option<PathBuf>,
@@ -111,6 +114,7 @@ impl Collect {
             isa: None,
             strict: false,
             limits: self.limits.clone(),
+            key: self.key.clone(),
         };
         let mut loaded = Loaded::open(&model, &self.threads, self.contract.as_deref())?;
         let coverage = loaded.contract.coverage.is_some();
@@ -154,7 +158,7 @@ impl Collect {
             counts: Counts::default(),
         };
         let watch = Watch { source: &self.source, capture: &self.capture, json: self.json, every: self.every };
-        let result = watch.each(looker, loaded, |report| Ok(hand.take(report)?));
+        let result = watch.each(looker, loaded.clone(), |report| Ok(hand.take(report)?));
         let counts = &hand.counts;
         let (folder, used) = (hand.album.folder().display(), hand.album.used());
         if self.json {

@@ -21,6 +21,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::check::{Check, Status};
+use super::key::KeyArguments;
 use super::limit::LimitArguments;
 use super::model::{kernel_set, shape};
 use crate::board::Root;
@@ -44,6 +45,8 @@ pub struct Doctor {
     isa: Option<KernelSet>,
     #[command(flatten)]
     limits: LimitArguments,
+    #[command(flatten)]
+    key: KeyArguments,
     /// The model's contract: a TOML file to use instead of what the model carries.
     #[arg(long, value_name = "FILE.toml")]
     contract: Option<PathBuf>,
@@ -65,6 +68,7 @@ impl Doctor {
                 input: InputKind::Quantised,
                 kernel_set: self.isa,
                 limits: self.limits.limits(),
+                key: self.key.key.clone(),
                 ..LoadOptions::default()
             };
             checks.extend(network::checks(&root, model, &options, self.contract.as_deref()));

@@ -6,7 +6,8 @@ use super::check::Check;
 use super::memory::megabytes;
 use crate::board::Root;
 use crate::board::memory::Machine;
-use crate::cli::verify::{SelfTest, self_test};
+use crate::cli::verify::self_test;
+use crate::model::golden::SelfTest;
 use crate::model::{LoadOptions, Model};
 
 /// Checks a model.

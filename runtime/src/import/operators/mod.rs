@@ -9,6 +9,7 @@ mod quantise;
 mod quantised;
 mod reduce;
 mod resize;
+mod transposed;
 
 use super::Refusal;
 use super::literal::{Elements, Literal};
@@ -51,6 +52,7 @@ pub(super) fn import(graph: &mut Graph, call: &Call<'_>) -> Result<Vec<Value>, R
     }
     match call.proto.op_type.as_str() {
         "Conv" => convolution::convolution(graph, call).and_then(one),
+        "ConvTranspose" => transposed::convolution(graph, call).and_then(one),
         "QLinearConv" => convolution::qlinear(graph, call).and_then(one),
         "BatchNormalization" => elementwise::batch_normalisation(graph, call).and_then(one),
         "Gemm" => matrix::gemm(graph, call).and_then(one),
@@ -65,7 +67,9 @@ pub(super) fn import(graph: &mut Graph, call: &Call<'_>) -> Result<Vec<Value>, R
         "Softmax" => reduce::softmax(graph, call).and_then(one),
         "Resize" | "Upsample" => resize::resize(graph, call).and_then(one),
         "Identity" | "Dropout" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Expand"
-        | "Concat" | "Slice" | "Split" | "Gather" | "Pad" | "Cast" => movement::import(graph, call),
+        | "Concat" | "Slice" | "Split" | "Gather" | "Pad" | "Cast" | "DepthToSpace" | "SpaceToDepth" => {
+            movement::import(graph, call)
+        }
         _ => elementwise::import(graph, call).and_then(one),
     }
 }

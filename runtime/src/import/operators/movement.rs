@@ -36,6 +36,8 @@ pub(super) fn import(graph: &mut Graph, call: &Call<'_>) -> Result<Vec<Value>, R
         "Slice" => one(slice(graph, call)?),
         "Split" => split(graph, call),
         "Gather" => one(gather(graph, call)?),
+        "DepthToSpace" => one(depth_to_space(graph, call)?),
+        "SpaceToDepth" => one(space_to_depth(graph, call)?),
         _ => one(pad(graph, call)?),
     }
 }
@@ -205,7 +207,13 @@ fn concat(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
 }
 
 /// Takes `len` elements from `start` on, `step` apart, along one axis.
-fn take(graph: &mut Graph, name: &str, x: &Placed, axis: usize, (start, step, len): (usize, usize, usize)) -> Placed {
+pub(super) fn take(
+    graph: &mut Graph,
+    name: &str,
+    x: &Placed,
+    axis: usize,
+    (start, step, len): (usize, usize, usize),
+) -> Placed {
     let rank = x.shape.len();
     if start == 0 && step == 1 && len == x.shape[axis] {
         return x.clone();
@@ -325,6 +333,39 @@ fn gather(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
     };
     let shape: Vec<usize> = [&x.shape[..axis], &picked.shape, &x.shape[axis + 1..]].concat();
     result.reshaped(graph, call.name, &shape)
+}
+
+/// The side of the blocks of pixels that become channels, or the other way round, of an input that is an image.
+fn block<'a>(call: &'a Call<'_>) -> Result<(&'a Placed, usize), Refusal> {
+    let x = call.placed(0)?;
+    let side = call.int("blocksize", 0);
+    match usize::try_from(side) {
+        Ok(side @ 1..=1024) if x.shape.len() == 4 => Ok((x, side)),
+        _ => {
+            Err(Refusal::Invalid(format!("blocks of {side} pixels a side do not fit a tensor of shape {:?}", x.shape)))
+        }
+    }
+}
+
+fn depth_to_space(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
+    let (x, side) = block(call)?;
+    let outer = match call.text("mode", "DCR").as_str() {
+        "DCR" => true,
+        "CRD" => false,
+        other => return Err(Refusal::Invalid(format!("mode {other} is neither DCR nor CRD"))),
+    };
+    x.spread(graph, call.name, [side, side], outer)
+}
+
+fn space_to_depth(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {
+    let (x, side) = block(call)?;
+    let [n, channels, rows, columns] = x.shape[..] else { return Err(Refusal::Invalid("no image".into())) };
+    if rows % side != 0 || columns % side != 0 {
+        return Err(Refusal::Invalid(format!("blocks of {side} pixels a side do not divide {rows} × {columns}")));
+    }
+    let split = x.reshaped(graph, call.name, &[n, channels, rows / side, side, columns / side, side])?;
+    let shape = [n, side * side * channels, rows / side, columns / side];
+    split.transposed(&[0, 3, 5, 1, 2, 4]).reshaped(graph, call.name, &shape)
 }
 
 fn pad(graph: &mut Graph, call: &Call<'_>) -> Result<Placed, Refusal> {

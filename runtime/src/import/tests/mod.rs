@@ -10,6 +10,7 @@ mod matrix;
 mod movement;
 mod open_sides;
 mod suppression;
+mod upsampling;
 
 use std::path::Path;
 

@@ -64,6 +64,9 @@ pub struct ModelOptions {
     pub file: PathBuf,
     /// A TOML file with the contract, in place of what the model carries.
     pub contract: Option<PathBuf>,
+    /// Refuse a model that was not signed with this key, and a contract in a file that was not: a public key of minisign, as
+    /// a file or as its line of base64.
+    pub key: Option<String>,
     /// Report objects of this score and above, 0 to 1.
     pub score: Option<f32>,
     /// Of two objects of a class that overlap by more than this, report the better only.
@@ -148,6 +151,10 @@ impl Config {
     fn resolve(&mut self, folder: &Path) {
         self.model.file = folder.join(&self.model.file);
         self.model.contract = self.model.contract.take().map(|path| folder.join(path));
+        let in_folder = |key: &String| folder.join(key).is_file();
+        if let Some(key) = self.model.key.take_if(|key| in_folder(key)) {
+            self.model.key = Some(folder.join(key).display().to_string());
+        }
         self.governor.small_model = self.governor.small_model.take().map(|path| folder.join(path));
         self.settings = self.settings.take().map(|path| folder.join(path));
         self.outlets.resolve(folder);

@@ -18,6 +18,14 @@ fn paths_are_relative_to_the_file() {
     let config = Config::read(&path).unwrap();
     assert_eq!(config.model.file, folder.path().join("m.onnx"));
     assert_eq!(config.source, folder.path().join("film.y4m").display().to_string());
+    // A key is a file there, or else is the key itself.
+    let key = |key: &str| {
+        std::fs::write(&path, format!("source = \"-\"\n[model]\nfile = \"m.onnx\"\nkey = \"{key}\"\n")).unwrap();
+        Config::read(&path).unwrap().model.key.unwrap()
+    };
+    assert_eq!(key("retort.pub"), "retort.pub");
+    std::fs::write(folder.path().join("retort.pub"), "").unwrap();
+    assert_eq!(key("retort.pub"), folder.path().join("retort.pub").display().to_string());
     let error = Config::read(&folder.path().join("none.toml")).unwrap_err().to_string();
     assert!(error.contains("none.toml"), "{error}");
 }

@@ -24,6 +24,13 @@ impl Following {
         Following { tracker: Tracker::new(TrackerOptions::for_threshold(threshold), detections), last: None }
     }
 
+    /// Goes on with another's tracks, which are of the same classes, by its own threshold. Allocates once where there are more
+    /// detections than the other was made for.
+    pub fn go_on(&mut self, mut other: Following) {
+        other.tracker.set_options(*self.tracker.options());
+        *self = other;
+    }
+
     /// The least score that a detector has to report for this.
     pub fn least(threshold: f32) -> f32 {
         TrackerOptions::for_threshold(threshold).least

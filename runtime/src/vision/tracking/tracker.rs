@@ -150,6 +150,16 @@ impl Tracker {
         }
     }
 
+    /// When detections make a track.
+    pub fn options(&self) -> &TrackerOptions {
+        &self.options
+    }
+
+    /// Goes on with the same tracks by other options; the most tracks at a time stay.
+    pub fn set_options(&mut self, options: TrackerOptions) {
+        self.options = TrackerOptions { most: self.options.most, ..options };
+    }
+
     /// Takes the detections of a frame that comes `frames` (1 or more) after the last one. Gives back those that are
     /// sure, and the unsure ones that go on a track, each with its track's number where that is confirmed, in their order.
     pub fn update(&mut self, detections: &[Detection], frames: u64) -> &[Detection] {
