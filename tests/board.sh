@@ -7,8 +7,11 @@
 #             files of $RETORT_TEST_DATA/peers/models where there are any
 #   camera    from the kernel's test camera to detections, on Debian's arm64 kernel in QEMU: no allocation a frame, a camera
 #             that is unplugged, one that falls silent
+#   bare-metal  the programs of firmware-examples that need no operating system give the lines that a computer gives: on a
+#             Cortex-M4 and M7 with 1 MB of flash and 512 kB of memory, and on a Cortex-A53, A72 and A76 with NEON kernels
 #
-# A part that cannot run here says so and is skipped. Needs rustup's target aarch64-unknown-linux-musl, and no C compiler.
+# A part that cannot run here says so and is skipped. Needs rustup's target aarch64-unknown-linux-musl, for bare-metal
+# thumbv7em-none-eabihf and aarch64-unknown-none, and no C compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,18 +39,26 @@ fail() {
     failures=$((failures + 1))
 }
 
+# Part, and the target where it is not the usual one.
 has_target() {
-    [[ -d $(rustc --print sysroot)/lib/rustlib/$target ]] || { skip "$1: run \`rustup target add $target\`" && return 1; }
+    local wanted=${2:-$target}
+    [[ -d $(rustc --print sysroot)/lib/rustlib/$wanted ]] || { skip "$1: run \`rustup target add $wanted\`" && return 1; }
 }
 
+# Part, and the emulator with its package where it is not the usual one.
 has_emulator() {
-    command -v qemu-aarch64-static >/dev/null || { skip "$1: qemu-aarch64-static, of qemu-user-static, is missing" && return 1; }
+    local program=${2:-qemu-aarch64-static} package=${3:-qemu-user-static}
+    command -v "$program" >/dev/null || { skip "$1: $program, of $package, is missing" && return 1; }
 }
 
-# Builds the program as `cargo build "$@"` does, and prints its path.
-build() {
-    cargo build --message-format json-render-diagnostics --bin retort "$@" |
+# Builds a program as `cargo build "$@"` does, and prints its path.
+build_program() {
+    cargo build --message-format json-render-diagnostics "$@" |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
+}
+
+build() {
+    build_program --bin retort "$@"
 }
 
 build_for_the_board() {
@@ -130,10 +141,62 @@ camera() {
         'sh camera.sh' || fail "camera: exit status $?"
 }
 
-[[ $# -gt 0 ]] || set -- kernels results camera
+# The lines of a report: the checksums of picture and outputs, and the objects.
+report() {
+    tr -d '\r' | sed -n '/^picture/,$p' | sed '/^time/,$d'
+}
+
+# Whether what `"$@"` prints has the lines of the file $work/expected.
+same_report() {
+    local name=$1
+    shift
+    timeout 120 "$@" </dev/null >"$work/printed" 2>&1 || true
+    if report <"$work/printed" | diff "$work/expected" - >"$work/difference"; then
+        echo "bare-metal: $name: $(sed -n '/^time/,$s/  */ /gp' "$work/printed" | tr -d '\r' | paste -s -d ';')"
+    else
+        fail "bare-metal: $name: $(cat "$work/difference" "$work/printed")"
+    fi
+}
+
+bare-metal() {
+    local folder=firmware-examples machine processor program quiet=(-nographic -monitor none -nic none)
+    local set plan
+    for plan in portable:plan-in-flash/shapes.plan neon:bare-metal-aarch64/shapes-neon.plan; do
+        set=${plan%%:*} plan=$folder/${plan#*:}
+        "$(build)" compile models/shapes-128.onnx --isa "$set" -o "$work/now.plan" >/dev/null
+        cmp "$work/now.plan" "$plan" || fail "bare-metal: $plan is not what models/shapes-128.onnx compiles to"
+    done
+    "$(build_program --package plan-in-flash)" | report >"$work/expected"
+    [[ -s $work/expected ]] || { fail 'bare-metal: no report here to compare with' && return; }
+    if has_target bare-metal thumbv7em-none-eabihf && has_emulator bare-metal qemu-system-arm qemu-system-arm; then
+        program=$(build_bare cortex-m)
+        for machine in mps2-an386 mps2-an500; do
+            same_report "$machine" qemu-system-arm -machine "$machine" -icount shift=0 "${quiet[@]}" \
+                -semihosting-config enable=on,target=native -kernel "$program"
+        done
+    fi
+    if has_target bare-metal aarch64-unknown-none && has_emulator bare-metal qemu-system-aarch64 qemu-system-arm; then
+        program=$(build_bare bare-metal-aarch64)
+        # A program begins at privilege level 1, or at level 2 where the processor has that.
+        for machine in virt virt,virtualization=on; do
+            for processor in cortex-a53 cortex-a72 cortex-a76; do
+                same_report "$machine, $processor" qemu-system-aarch64 -machine "$machine" -cpu "$processor" \
+                    -icount shift=0 "${quiet[@]}" -kernel "$program"
+            done
+        done
+    fi
+}
+
+# Checks a program of firmware-examples that is a workspace of its own, builds it, and prints its path.
+build_bare() {
+    cd "firmware-examples/$1" && cargo fmt --check >&2 && cargo clippy --quiet --release -- -D warnings >&2 &&
+        build_program --release
+}
+
+[[ $# -gt 0 ]] || set -- kernels results camera bare-metal
 for part in "$@"; do
     case $part in
-    kernels | results | camera) "$part" ;;
+    kernels | results | camera | bare-metal) "$part" ;;
     *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2 && exit 2 ;;
     esac
 done

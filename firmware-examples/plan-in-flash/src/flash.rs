@@ -4,16 +4,12 @@
 
 use retort_core::plan::{ALIGNMENT, arena_len};
 
-/// Something at a multiple of 64 bytes.
-#[repr(C, align(64))]
-struct Aligned<B>(B);
-
-const _: () = assert!(align_of::<Aligned<u8>>() == ALIGNMENT, "the core wants another alignment");
+const _: () = assert!(align_of::<Aligned<1>>() == ALIGNMENT, "the core wants another alignment");
 
 const BYTES: &[u8] = include_bytes!("../shapes.plan");
 
 /// Never written, so that it stays in flash.
-static PLAN: Aligned<[u8; BYTES.len()]> = Aligned(*include_bytes!("../shapes.plan"));
+static PLAN: Aligned<{ BYTES.len() }> = Aligned::new(*include_bytes!("../shapes.plan"));
 
 /// Bytes of working memory that the plan needs.
 pub const ARENA_LEN: usize = match arena_len(BYTES) {
@@ -21,28 +17,36 @@ pub const ARENA_LEN: usize = match arena_len(BYTES) {
     None => panic!("shapes.plan is no plan of this version; README.md says how to make it again"),
 };
 
+/// The working memory.
+pub type Arena = Aligned<ARENA_LEN>;
+
 /// The plan, unchecked.
 pub fn plan() -> &'static [u8] {
-    &PLAN.0
+    PLAN.bytes()
 }
 
-/// The working memory. A `const` one is all zeros, so a static one takes no flash.
-pub struct Arena(Aligned<[u8; ARENA_LEN]>);
+/// Bytes at a multiple of 64 bytes.
+#[repr(C, align(64))]
+pub struct Aligned<const LEN: usize>([u8; LEN]);
 
-impl Arena {
-    /// Zeros.
-    pub const fn new() -> Self {
-        Arena(Aligned([0; ARENA_LEN]))
+impl<const LEN: usize> Aligned<LEN> {
+    /// Such bytes, of a plan for example.
+    pub const fn new(bytes: [u8; LEN]) -> Self {
+        Aligned(bytes)
     }
 
-    /// All of it.
-    pub fn bytes(&mut self) -> &mut [u8] {
-        &mut self.0.0
+    /// Zeros: a static of them takes no flash.
+    pub const fn zeros() -> Self {
+        Aligned([0; LEN])
     }
-}
 
-impl Default for Arena {
-    fn default() -> Self {
-        Arena::new()
+    /// All of them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// All of them, to be written.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.0
     }
 }

@@ -2,11 +2,11 @@
 //! picture would come from a camera, and the lines would go to a serial port; the library stays as it is.
 
 use plan_in_flash::flash::{self, ARENA_LEN};
-use plan_in_flash::{Arena, Detector, Error, detector, scene};
+use plan_in_flash::{Arena, Detector, Error, Report};
 use static_cell::ConstStaticCell;
 
 /// Zeros, so it takes no place in the binary.
-static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());
+static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::zeros());
 
 fn main() -> Result<(), Error> {
     let mut detector = Detector::new(ARENA.take())?;
@@ -14,9 +14,6 @@ fn main() -> Result<(), Error> {
     println!("arena     {ARENA_LEN:>7} bytes, static");
     println!("compute   {:>7} multiply-accumulates a picture", detector.plan().macs());
     println!();
-    let found = detector.detect(|pixels| scene::draw(pixels, detector::SIDE, &scene::THINGS))?;
-    for object in found.objects() {
-        println!("{object}");
-    }
+    print!("{}", Report::of(&mut detector, || 0)?);
     Ok(())
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use plan_in_flash::detector::{LEAST_SCORE, MOST_OVERLAP, SIDE};
 use plan_in_flash::found::CLASSES;
 use plan_in_flash::scene::{self, THINGS};
-use plan_in_flash::{Arena, Detector, Object, flash};
-use retort::model::golden::golden;
+use plan_in_flash::{Arena, Detector, Object, Report, flash};
+use retort::model::golden::{golden, output_crc32};
 use retort::model::{LoadOptions, Model};
+use retort::tensor::TensorMut;
 use retort::vision::detector::Detector as Reference;
 use retort::vision::frame::{Frame, PixelFormat};
 
@@ -36,7 +37,7 @@ fn the_constants_are_those_of_the_contract() {
 
 #[test]
 fn what_is_drawn_is_found() {
-    let mut arena = Box::new(Arena::new());
+    let mut arena = Box::new(Arena::zeros());
     let mut detector = Detector::new(&mut arena).expect("the shipped plan fits the program");
     // The second run finds the first one's leavings in the arena.
     for run in 0..2 {
@@ -54,7 +55,7 @@ fn what_is_drawn_is_found() {
 fn finds_what_the_full_runtime_finds() {
     let model = model();
     let mut reference = Reference::new(&model, model.contract().expect("the model has a contract")).expect("it fits");
-    let mut arena = Box::new(Arena::new());
+    let mut arena = Box::new(Arena::zeros());
     let mut detector = Detector::new(&mut arena).expect("the shipped plan fits the program");
     let mut pixels = vec![0; SIDE * SIDE * 3];
     let mut count = 0;
@@ -77,4 +78,26 @@ fn finds_what_the_full_runtime_finds() {
         }
     }
     assert!(count > 0, "nothing was found in any picture, so nothing was compared");
+}
+
+#[test]
+fn the_report_has_the_checksums_that_the_full_runtime_takes() {
+    let model = model();
+    let mut pixels = vec![0; SIDE * SIDE * 3];
+    scene::draw(&mut pixels, SIDE, &THINGS);
+    let mut session = model.session();
+    let TensorMut::U8(input) = session.input(0) else { panic!("the model takes bytes") };
+    input.copy_from_slice(&pixels);
+    session.run().expect("it runs");
+    let mut arena = Box::new(Arena::zeros());
+    let mut detector = Detector::new(&mut arena).expect("the shipped plan fits the program");
+    let mut clock = 0;
+    let report = Report::of(&mut detector, || {
+        clock += 7;
+        clock
+    });
+    let report = report.expect("it runs");
+    assert_eq!(report.picture, retort_core::plan::crc32(&pixels));
+    assert_eq!(report.output, output_crc32(model.outputs(), &session));
+    assert_eq!(report.ticks, 7);
 }

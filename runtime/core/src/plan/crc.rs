@@ -27,19 +27,24 @@ const TABLES: [[u32; 16]; NIBBLES] = {
 
 /// The checksum of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {
+    crc32_after(0, bytes)
+}
+
+/// The checksum of something whose checksum is `before`, and of `bytes` behind it.
+pub fn crc32_after(before: u32, bytes: &[u8]) -> u32 {
     let (blocks, rest) = bytes.as_chunks::<8>();
     let block = |crc: u32, block: &[u8; 8]| {
         let word = u64::from_le_bytes(*block) ^ u64::from(crc);
         (0..NIBBLES).fold(0, |sum, i| sum ^ TABLES[NIBBLES - 1 - i][(word >> (4 * i) & 15) as usize])
     };
     let nibble = |crc: u32, nibble: u32| crc >> 4 ^ TABLES[0][((crc ^ nibble) & 15) as usize];
-    let crc = blocks.iter().fold(!0, block);
+    let crc = blocks.iter().fold(!before, block);
     !rest.iter().fold(crc, |crc, &byte| nibble(nibble(crc, byte.into()), u32::from(byte >> 4)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::crc32;
+    use super::{crc32, crc32_after};
 
     #[test]
     fn agrees_with_the_published_check_value() {
@@ -49,5 +54,6 @@ mod tests {
         assert_eq!(crc32(&[0; 32]), 0x190A_55AD);
         assert_eq!(crc32(&[255; 32]), 0xFF6C_AB0B);
         assert_eq!(crc32(&core::array::from_fn::<u8, 32, _>(|i| i as u8)), 0x9126_7E8A);
+        assert_eq!(crc32_after(crc32(b"1234"), b"56789"), 0xCBF4_3926);
     }
 }

@@ -18,7 +18,7 @@ mod tests;
 pub mod view;
 
 pub use checked::{Plan, StepInfo, Steps};
-pub use crc::crc32;
+pub use crc::{crc32, crc32_after};
 pub use error::{Fault, PlanError};
 pub use header::{ALIGNMENT, HEADER_LEN, Header, STEP_RECORD_WORDS, StepRecord, arena_len};
 pub use port::{Element, MAX_RANK, PORT_RECORD_WORDS, Port, PortRecord};
