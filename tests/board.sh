@@ -7,6 +7,8 @@
 #             files of $RETORT_TEST_DATA/peers/models where there are any
 #   camera    from the kernel's test camera to detections, on Debian's arm64 kernel in QEMU: no allocation a frame, a camera
 #             that is unplugged, one that falls silent
+#   service   the service on the same kernel: tracks, zones, JSON, metrics; no allocation a frame, memory that stays flat; a
+#             camera, a disk, a broker and readers that fail it. RETORT_BOARD_FRAMES has it run that many frames
 #   bare-metal  the programs of firmware-examples that need no operating system give the lines that a computer gives: on a
 #             Cortex-M4 and M7 with 1 MB of flash and 512 kB of memory, and on a Cortex-A53, A72 and A76 with NEON kernels
 #
@@ -62,7 +64,7 @@ build() {
 }
 
 build_for_the_board() {
-    build --release --target "$target" --package retort --no-default-features --features camera
+    build --release --target "$target" --package retort --no-default-features --features camera,network
 }
 
 kernels() {
@@ -126,19 +128,25 @@ same_results() {
     echo "$name: $truth, compared with $count runs"
 }
 
-camera() {
-    has_target camera || return 0
-    local status=0
+# Boots the kernel of a board with the program, a plan and a script, which is run.
+on_the_board() {
+    local part=$1 seconds=$2 status=0
+    shift 2
+    has_target "$part" || return 0
     tests/emulated-board/boot.sh --prepare || status=$?
     if [[ $status -eq 77 ]]; then
-        skip camera
+        skip "$part"
         return
     fi
     [[ $status -eq 0 ]] || { fail "the emulated board cannot be made" && return; }
     cp "$(build_for_the_board)" "$work/retort"
     "$(build)" compile models/shapes-128.onnx --isa portable -o "$work/shapes-128.plan" >/dev/null
-    tests/emulated-board/boot.sh --add "$work/retort" --add "$work/shapes-128.plan" --add tests/emulated-board/camera.sh \
-        'sh camera.sh' || fail "camera: exit status $?"
+    tests/emulated-board/boot.sh --seconds "$seconds" --add "$work/retort" --add "$work/shapes-128.plan" \
+        --add "tests/emulated-board/$part.sh" "sh $part.sh $*" || fail "$part: exit status $?"
+}
+
+camera() {
+    on_the_board camera 300
 }
 
 # The lines of a report: the checksums of picture and outputs, and the objects.
@@ -193,10 +201,15 @@ build_bare() {
         build_program --release
 }
 
-[[ $# -gt 0 ]] || set -- kernels results camera bare-metal
+service() {
+    local frames=${RETORT_BOARD_FRAMES:-300}
+    on_the_board service $((600 + frames)) "$frames"
+}
+
+[[ $# -gt 0 ]] || set -- kernels results camera service bare-metal
 for part in "$@"; do
     case $part in
-    kernels | results | camera | bare-metal) "$part" ;;
+    kernels | results | camera | service | bare-metal) "$part" ;;
     *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2 && exit 2 ;;
     esac
 done

@@ -175,3 +175,28 @@ fn the_page_changes_a_zone_and_the_change_outlives_the_service() {
     assert!(line.contains("\"zone\":\"yard\""), "{line}");
     service.ends();
 }
+
+#[test]
+fn a_model_that_is_put_in_the_place_of_another_takes_over_and_a_broken_one_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(&folder, "[[zone]]\nname = \"all\"\nsettle = 0\n");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("models").join("shapes-128.onnx");
+    let model = folder.path().join("model.onnx");
+    std::fs::copy(&shipped, &model).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace(&shipped.display().to_string(), "model.onnx").replace("score", "reload = true\nscore");
+    std::fs::write(&path, text).unwrap();
+    let service = start(&path, &[]);
+    service.lines.recv_timeout(PATIENCE).unwrap();
+    let replace = |bytes: &[u8]| {
+        let new = folder.path().join("new");
+        std::fs::write(&new, bytes).unwrap();
+        std::fs::rename(&new, &model).unwrap();
+    };
+    replace(b"no model");
+    let said = service.hears("going on with the model from before");
+    assert!(said.contains("model.onnx"), "{said}");
+    replace(&std::fs::read(&shipped).unwrap());
+    service.hears("the new model looks at what comes next");
+    service.ends();
+}

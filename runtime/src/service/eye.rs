@@ -2,6 +2,7 @@
 
 use crate::contract::{Contract, Named, Task};
 use crate::error::Error;
+use crate::model::swap::prove;
 use crate::model::{Fit, InputKind, LoadOptions, Model};
 use crate::place::{Classes, Places, Scene};
 use crate::signature::PublicKey;
@@ -97,6 +98,20 @@ impl Eye {
             scene.inherit(&self.scene);
             self.scene = scene;
         }
+    }
+
+    /// Requires that the model computes here what its exporter promised.
+    ///
+    /// # Errors
+    /// As [`prove`].
+    pub fn prove(&self) -> Result<(), Error> {
+        prove(&self.model, &self.contract).map(drop)
+    }
+
+    /// Goes on with the tracks and the places of another, whose classes are the same.
+    pub fn go_on(&mut self, before: Eye) {
+        self.following.go_on(before.following);
+        self.scene = before.scene;
     }
 
     /// The names of all classes.

@@ -22,7 +22,7 @@ pub fn files(about: &About<'_>, program: &[u8], plan_only: bool) -> anyhow::Resu
         File::program("usr/bin/retort", program),
         File::new("usr/lib/systemd/system/retort.service", include_bytes!("../debian/retort.service")),
         File::new("usr/lib/udev/rules.d/70-retort-camera.rules", include_bytes!("../debian/70-retort-camera.rules")),
-        File::settings("etc/retort/retort.conf", include_bytes!("../debian/retort.conf")),
+        File::settings("etc/retort/retort.toml", include_bytes!("../debian/retort.toml")),
         File::new("usr/share/bash-completion/completions/retort", help::completions(&command, Shell::Bash)),
         File::new("usr/share/zsh/vendor-completions/_retort", help::completions(&command, Shell::Zsh)),
         File::new("usr/share/fish/vendor_completions.d/retort.fish", help::completions(&command, Shell::Fish)),

@@ -79,6 +79,9 @@ pub struct ModelOptions {
     pub threads: usize,
     /// Height and width of an input that leaves them open.
     pub side: Option<usize>,
+    /// Whether another model that is put in the place of this file takes over.
+    #[serde(default)]
+    pub reload: bool,
 }
 
 fn one() -> usize {

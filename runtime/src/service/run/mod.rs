@@ -1,5 +1,7 @@
 //! The loop.
 
+mod change;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +19,7 @@ use super::pulse::{Manager, Pulse, end_process};
 use crate::board::Root;
 use crate::board::vitals::{Sensors, Vitals};
 use crate::error::Error;
+use crate::model::swap::{Swap, Watched};
 use crate::sink::{Findings, Report, Sink};
 use crate::source::{self, Options, Shot, Source, Stop};
 
@@ -36,6 +39,8 @@ pub struct Service {
     /// Which version of the controls counts.
     version: u64,
     governor: Governor,
+    /// What prepares a model that is put in the place of this one.
+    swap: Option<Swap<Eye, Error>>,
     ledger: Ledger,
     pulse: Pulse,
     manager: Manager,
@@ -75,6 +80,7 @@ impl Service {
         open: impl FnOnce(&Config, &Options) -> Result<Box<dyn Source>, Error>,
     ) -> Result<Service, Error> {
         let config = Config::read(path)?;
+        let swap = watch_model(&config)?;
         let mut eye = open_eye(&config)?;
         let settings = settings(path, &config, &eye)?;
         let places = settings.places(eye.classes()).map_err(|problem| wrong(path, problem))?;
@@ -92,6 +98,7 @@ impl Service {
         Ok(Service {
             path: path.into(),
             governor: Governor::new(config.governor.clone()),
+            swap,
             ledger: Ledger::default(),
             pulse: Pulse::new(),
             manager: Manager::of_environment(),
@@ -158,6 +165,7 @@ impl Service {
                 self.take_settings()?;
                 sets_up = true;
             }
+            sets_up |= self.renew();
             if checked.is_none_or(|checked| checked.elapsed() >= CHECKUP) {
                 checked = Some(Instant::now());
                 self.check_up(sensors.read(), began.elapsed());
@@ -211,85 +219,6 @@ impl Service {
         let mut meters = self.meters.lock();
         (meters.vitals, meters.level) = (vitals, self.governor.level());
     }
-
-    /// Takes over what the live page has changed.
-    fn take_settings(&mut self) -> Result<(), Error> {
-        self.version = self.controls.version();
-        let settings = self.controls.settings();
-        // They were checked when they were changed.
-        if let Ok(places) = settings.places(self.eye.classes()) {
-            self.eye.set_score(settings.score)?;
-            self.eye.watch(places.clone());
-            let around = Surroundings {
-                meters: &self.meters,
-                controls: &self.controls,
-                places: &places,
-                classes: &self.classes,
-            };
-            // A wish for a zone that is no more, say: the sinks from before go on.
-            if let Err(error) = self.outlets.change(&self.config.outlets, around) {
-                eprintln!("warning: {error}");
-            }
-            let mut meters = self.meters.lock();
-            meters.watch(self.eye.scene());
-            meters.list_outlets(self.outlets.names());
-            eprintln!("note: settings were changed");
-        }
-        Ok(())
-    }
-
-    /// Reads the configuration anew. What cannot be had leaves everything as it was.
-    fn reload(&mut self) {
-        self.manager.tell_reloading();
-        match self.try_reload() {
-            Ok(()) => eprintln!("note: {}: read anew", self.path.display()),
-            Err(error) => eprintln!("warning: {error}; going on as before"),
-        }
-        self.manager.tell("READY=1");
-    }
-
-    fn try_reload(&mut self) -> Result<(), Error> {
-        let path = self.path.clone();
-        let config = Config::read(&path)?;
-        let same_eye =
-            config.model == self.config.model && config.governor.small_model == self.config.governor.small_model;
-        let eye = if same_eye { None } else { Some(open_eye(&config)?) };
-        let new = eye.as_ref().unwrap_or(&self.eye);
-        let settings = settings(&path, &config, new)?;
-        let places = settings.places(new.classes()).map_err(|problem| wrong(&path, problem))?;
-        config.outlets.check_places(&places).map_err(|problem| wrong(&path, problem))?;
-        let options = config.source_options(new.input_size(), self.stop.clone());
-        let same_source = config.source == self.config.source && config.camera == self.config.camera;
-        let around =
-            Surroundings { meters: &self.meters, controls: &self.controls, places: &places, classes: new.classes() };
-        self.outlets.change(&config.outlets, around)?;
-        if !same_source {
-            // A camera can be opened once only.
-            self.source = Box::new(Nothing);
-            self.source = source::open(&config.source, &options).or_else(|error| {
-                let options = self.config.source_options(self.eye.input_size(), self.stop.clone());
-                eprintln!("warning: {error}; taking the source from before");
-                source::open(&self.config.source, &options)
-            })?;
-        }
-        if let Some(new) = eye {
-            self.eye = new;
-            self.classes = self.eye.classes().into();
-            self.meters.lock().begin_anew(&self.classes);
-        }
-        self.controls.reset(settings.clone(), &self.classes, config.settings.clone());
-        self.version = self.controls.version();
-        self.eye.set_score(settings.score)?;
-        self.eye.watch(places);
-        if self.config.governor != config.governor {
-            self.governor = Governor::new(config.governor.clone());
-        }
-        self.config = config;
-        let mut meters = self.meters.lock();
-        meters.watch(self.eye.scene());
-        meters.list_outlets(self.outlets.names());
-        Ok(())
-    }
 }
 
 /// A source that is away: said when it begins, whenever the reason is another, and when it ends.
@@ -318,21 +247,24 @@ impl Absence {
     }
 }
 
-/// In the place of a source that is about to be another.
-struct Nothing;
-
-impl Source for Nothing {
-    fn next_shot(&mut self) -> Result<Option<Shot<'_>>, Error> {
-        Ok(None)
-    }
-
-    fn count(&self) -> Option<usize> {
-        Some(0)
-    }
-}
-
 fn wrong(path: &Path, problem: String) -> Error {
     Error::Config { path: path.into(), problem }
+}
+
+/// Begins to watch the model's files, where that is wanted.
+fn watch_model(config: &Config) -> Result<Option<Swap<Eye, Error>>, Error> {
+    if !config.model.reload {
+        return Ok(None);
+    }
+    let watched = Watched::model(&config.model.file, config.model.contract.as_deref());
+    let config = config.clone();
+    let prepare = move || {
+        let eye = open_eye(&config)?;
+        eye.prove()?;
+        Ok(eye)
+    };
+    let io = |source| Error::Io { path: "a thread that watches the model".into(), source };
+    Swap::start(watched, Arc::default(), prepare).map(Some).map_err(io)
 }
 
 fn open_eye(config: &Config) -> Result<Eye, Error> {

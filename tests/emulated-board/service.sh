@@ -1,0 +1,157 @@
+# Runs on the emulated board, in a folder with `retort` and `shapes-128.plan`: the service with the kernel's test driver vivid as
+# its camera, with tracks, a zone, a line, lines of JSON, metrics and pictures, and then with all that can go wrong around it.
+# Exits with 1 where a line says FAILED.
+#
+#   sh service.sh [FRAMES]      frames of the long part, 300 where nothing is said
+frames=${1:-300}
+failures=0
+said=/tmp/said
+lines=/tmp/lines
+
+check() {
+    what=$1
+    shift
+    if "$@"; then
+        echo "ok: $what"
+    else
+        echo "FAILED: $what"
+        tail -n 20 $said | sed 's/^/    /'
+        failures=$((failures + 1))
+    fi
+}
+
+# Waits until a command succeeds, for at most a minute: emulation is slow, and slower where other work is done.
+wait_for() {
+    for second in $(seq 60); do
+        "$@" && return 0
+        sleep 1
+    done
+    return 1
+}
+
+has_said() {
+    grep -q "$1" $said
+}
+
+has_lines() {
+    [ "$(wc -l <$lines)" -ge "$1" ]
+}
+
+control() {
+    ./retort cameras camera:0 --set "$1" >/dev/null
+}
+
+# A configuration with these lines more.
+configure() {
+    cat >/tmp/retort.toml <<TOML
+source = "camera:0"
+[model]
+file = "/app/shapes-128.plan"
+score = 0.5
+[camera]
+format = "YUYV"
+timeout = 2
+[[zone]]
+name = "all"
+settle = 0
+linger = 0
+[[line]]
+name = "middle"
+from = [0.5, 1]
+to = [0.5, 0]
+$1
+TOML
+}
+
+start() {
+    : >$lines
+    ./retort run-service /tmp/retort.toml --stats "$@" >$lines 2>$said &
+    process=$!
+    wait_for has_lines 2
+}
+
+ends_well() {
+    wait $process
+}
+
+stop() {
+    kill -INT $process
+    check "an interrupt ends it well" ends_well
+}
+
+# A number in the summary, which is the last line on standard error.
+summary() {
+    sed -n "s/.*\"summary\".*\"$1\":\([0-9]*\).*/\1/p" $said
+}
+
+grew_by_at_most() {
+    [ $(($(summary rss_bytes) - $(summary warm_rss_bytes))) -le "$1" ]
+}
+
+seen() {
+    wget -q -O - http://127.0.0.1:8080/metrics | sed -n 's/^retort_frames_total //p'
+}
+
+sees_more_than() {
+    [ "$(seen)" -gt "$1" ]
+}
+
+configure '[to.json]
+frames = true
+[to.page]'
+start --frames "$frames"
+check "$frames frames through tracks, zone, line, JSON and metrics" ends_well
+check "a line for each" test "$(grep -c '"detections"' $lines)" -eq "$frames"
+check "events in the test picture" grep -q '"event":"entered","zone":"all"' $lines
+check "no allocation after the first hundred" grep -q '"allocations":0,' $said
+check "memory is flat" grew_by_at_most 262144
+check "frames have an age" grep -q '"age_p99_ms":[0-9]' $said
+sed -n 's/^{"summary"/    &/p' $said
+
+start
+control Disconnect=1
+check "an unplugged camera is noticed" wait_for has_said 'looking for it again'
+check "and found again" wait_for has_said 'going on after'
+control percentage_of_dropped_buffers=100
+check "a stuck camera is noticed" wait_for has_said 'no frame for 2 s'
+control percentage_of_dropped_buffers=0
+before=$(seen)
+check "and its frames go on" wait_for sees_more_than $((before + 3))
+# Ten who ask for the live picture and never read it.
+for reader in $(seq 10); do
+    (printf 'GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n'; sleep 30) | nc 127.0.0.1 8080 | sleep 30 &
+done
+sleep 2
+before=$(seen)
+check "readers that never read hold nobody up" wait_for sees_more_than $((before + 20))
+echo 'nonsense' >>/tmp/retort.toml
+kill -HUP $process
+check "a configuration with a slip changes nothing" wait_for has_said 'going on as before'
+stop
+
+mkdir -p /tmp/small
+mount -t tmpfs -o size=64k tmpfs /tmp/small
+configure '[to.json]
+frames = true
+[to.snapshots]
+folder = "/tmp/small/shots"
+on = ["*"]
+quota = 1
+[to.page]
+[to.mqtt]
+address = "mqtt://127.0.0.1:1883"'
+dd if=/dev/zero of=/tmp/small/full bs=1k count=64 2>/dev/null
+start
+check "a full disk is told" wait_for has_said 'warning: snapshots: .*No space left'
+check "a broker that is not there is told" wait_for has_said 'mqtt.*127.0.0.1:1883'
+before=$(seen)
+check "and frames go on" wait_for sees_more_than $((before + 5))
+rm /tmp/small/full
+has_pictures() {
+    [ "$(ls /tmp/small/shots/*.jpg 2>/dev/null | wc -l)" -gt 0 ]
+}
+# The next event may take a while: it is tried again less and less often.
+check "a disk with room is used again" wait_for has_pictures
+stop
+
+exit $((failures > 0))
