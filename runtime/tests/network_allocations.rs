@@ -126,6 +126,15 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Whether `work` asks for no memory. All threads count together, and on a busy machine one may still have something to do from
+/// before; so it is tried a few times, of which what allocates by itself would pass none.
+fn allocates_nothing(mut work: impl FnMut()) -> bool {
+    (0..5).any(|_| {
+        thread::sleep(Duration::from_millis(100));
+        requests_during(&mut work) == 0
+    })
+}
+
 /// One test, because all threads of the program count together.
 #[test]
 fn frames_cost_no_allocation_and_threads_that_wait_are_quiet() {
@@ -140,21 +149,18 @@ fn frames_cost_no_allocation_and_threads_that_wait_are_quiet() {
     let mut webhook = webhook::Webhook::start(&webhook::Options::new(url), &places(), &classes).unwrap();
     let mut world = World::new();
     world.frames(500, true, &mut [&mut mqtt, &mut webhook]);
+    // Standing still may be far from where the walk ended, and so an event, too.
+    world.frames(10, false, &mut [&mut mqtt, &mut webhook]);
     let events = world.events;
     assert!(events > 10, "{events}");
-    world.frames(10, false, &mut [&mut mqtt, &mut webhook]);
-    let events = world.events.max(events);
     let all = SinkHealth { connected: true, delivered: events, dropped: 0, queued: 0 };
     wait_until("delivery", || mqtt.health() == all && webhook.health() == all);
-    // Counts are sent for the last time a second after that at most, and the test's own broker notes them, too.
+    // Counts are sent for the last time a second after that at most, and the broker of the test notes them.
     thread::sleep(Duration::from_millis(1500));
-    let quiet = requests_during(|| world.frames(1000, false, &mut [&mut mqtt, &mut webhook]));
-    assert_eq!((quiet, world.events), (0, events), "nothing happened on these frames");
-    assert_eq!(
-        requests_during(|| thread::sleep(Duration::from_secs(2))),
-        0,
-        "the threads do something while they wait"
-    );
+    let still = || world.frames(1000, false, &mut [&mut mqtt, &mut webhook]);
+    assert!(allocates_nothing(still), "frames cost allocations");
+    assert_eq!(world.events, events, "nothing happened on these frames");
+    assert!(allocates_nothing(|| thread::sleep(Duration::from_secs(1))), "the threads do something while they wait");
 
     // Where nobody listens: the threads wait for a second at first, so that what is counted is the handing over alone.
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -162,7 +168,7 @@ fn frames_cost_no_allocation_and_threads_that_wait_are_quiet() {
         let options = mqtt::Options { queue: 20, ..mqtt::Options::new(format!("mqtt://{nobody}")) };
         let mut mqtt = mqtt::Mqtt::start(&options, &places(), &classes).unwrap();
         let events = vec!["crossed".parse().unwrap()];
-        let options = webhook::Options { queue: 20, events, ..webhook::Options::new(format!("http://{nobody}/")) };
+        let options = webhook::Options { queue: 5, events, ..webhook::Options::new(format!("http://{nobody}/")) };
         let mut webhook = webhook::Webhook::start(&options, &places(), &classes).unwrap();
         let mut world = World::new();
         world.frames(60, true, &mut [&mut mqtt, &mut webhook]);

@@ -27,7 +27,7 @@ pub fn build(plan_only: bool) -> anyhow::Result<Vec<u8>> {
     command.args(["build", "--profile", "board", "--package", "retort", "--bin", "retort", "--target", TARGET]);
     command.args(["--message-format", "json-render-diagnostics"]);
     if plan_only {
-        command.args(["--no-default-features", "--features", "camera"]);
+        command.args(["--no-default-features", "--features", "camera,network"]);
     }
     let run = command.output().context("cargo does not start")?;
     if !run.status.success() {

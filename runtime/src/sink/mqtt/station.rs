@@ -53,6 +53,8 @@ impl Station {
             self.outbox.health.set_connected(false);
             match ended {
                 Ok(()) => break,
+                // As one is thrown out by the next one under its name, which is no trouble.
+                Err(_) if self.outbox.closing().is_some() => break,
                 Err(error) => trouble.report(&self.problem(&error, since.is_some()), &self.outbox),
             }
             if !self.pause(backoff.after_failure(since), trouble).await {
