@@ -11,13 +11,19 @@ pub struct Process {
     pub rss_bytes: Option<u64>,
     /// The most that there have been.
     pub peak_rss_bytes: Option<u64>,
+    /// Those of the resident bytes that are no part of a file and no camera's: heap and stacks.
+    pub anonymous_bytes: Option<u64>,
 }
 
 impl Process {
     /// Reads `/proc/self/status`.
     pub fn read(root: &Root) -> Process {
         let status = root.text("proc/self/status").unwrap_or_default();
-        Process { rss_bytes: kilobytes(&status, "VmRSS"), peak_rss_bytes: kilobytes(&status, "VmHWM") }
+        Process {
+            rss_bytes: kilobytes(&status, "VmRSS"),
+            peak_rss_bytes: kilobytes(&status, "VmHWM"),
+            anonymous_bytes: kilobytes(&status, "RssAnon"),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ impl Ledger {
                 self.counted += 1;
             }
             None if self.frames >= WARM => {
-                self.warm = Some((now, Process::read(&Root::system()).rss_bytes));
+                self.warm = Some((now, Process::read(&Root::system()).anonymous_bytes));
             }
             _ => {}
         }
@@ -56,7 +56,8 @@ impl Ledger {
             warm_frames: self.counted,
             allocations: self.requests,
             allocations_per_frame: self.requests as f64 / self.counted.max(1) as f64,
-            warm_rss_bytes: self.warm.and_then(|(_, rss)| rss),
+            warm_own_bytes: self.warm.and_then(|(_, own)| own),
+            own_bytes: memory.anonymous_bytes,
             rss_bytes: memory.rss_bytes,
             peak_rss_bytes: memory.peak_rss_bytes,
         }
@@ -79,8 +80,9 @@ pub struct Summary {
     /// Allocations of all threads during these.
     allocations: usize,
     allocations_per_frame: f64,
-    /// Memory after the first hundred frames.
-    warm_rss_bytes: Option<u64>,
+    /// Memory of its own (heap and stacks, not files and not the camera's) after the first hundred frames, and at the end.
+    warm_own_bytes: Option<u64>,
+    own_bytes: Option<u64>,
     rss_bytes: Option<u64>,
     peak_rss_bytes: Option<u64>,
 }

@@ -17,6 +17,8 @@ use super::governor::Level;
 
 /// Events that are kept for those who ask later.
 const RECENT: usize = 64;
+/// Room for an event's JSON to begin with, in bytes.
+const EVENT: usize = 512;
 /// Upper bounds of the classes of Prometheus' histograms, in milliseconds.
 const BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 /// Weight of a new frame in the frame rate.
@@ -69,7 +71,9 @@ pub struct Meters {
     crossings: Vec<Crossings>,
     /// Events by their word.
     events: [u64; What::WORDS.len()],
-    recent: VecDeque<String>,
+    recent: VecDeque<Vec<u8>>,
+    /// Memory for more of them.
+    blank: Vec<Vec<u8>>,
     /// Events that were said so far; the last of them is the last of `recent`.
     said: u64,
     outlets: Vec<OutletMeter>,
@@ -117,6 +121,7 @@ impl Meters {
             crossings: Vec::new(),
             events: [0; What::WORDS.len()],
             recent: VecDeque::with_capacity(RECENT),
+            blank: (0..RECENT).map(|_| Vec::with_capacity(EVENT)).collect(),
             said: 0,
             outlets: Vec::new(),
         }
@@ -153,7 +158,7 @@ impl Meters {
         }
     }
 
-    /// Adds a frame. Allocates for events only.
+    /// Adds a frame. Does not allocate, but for events of more than 512 bytes.
     pub fn add(&mut self, report: &Report<'_>) {
         let now = Instant::now();
         if let Some(last) = self.last.replace(now) {
@@ -192,10 +197,11 @@ impl Meters {
             let word = What::WORDS.iter().position(|word| *word == event.what.word());
             word.into_iter().for_each(|word| self.events[word] += 1);
             let said = Happening::new(event, scene.places(), report.classes, unix_ms());
-            if self.recent.len() == RECENT {
-                self.recent.pop_front();
-            }
-            self.recent.push_back(serde_json::to_string(&said).unwrap_or_default());
+            let mut text = self.blank.pop().or_else(|| self.recent.pop_front()).unwrap_or_default();
+            text.clear();
+            // Into memory, which takes everything.
+            let _ = serde_json::to_writer(&mut text, &said);
+            self.recent.push_back(text);
             self.said += 1;
         }
     }
@@ -216,7 +222,7 @@ impl Meters {
     /// out.
     pub fn events_after(&self, known: u64) -> (impl Iterator<Item = &str>, u64) {
         let new = usize::try_from(self.said.saturating_sub(known)).unwrap_or(usize::MAX).min(self.recent.len());
-        (self.recent.iter().skip(self.recent.len() - new).map(String::as_str), self.said)
+        (self.recent.iter().skip(self.recent.len() - new).map(|bytes| text(bytes)), self.said)
     }
 
     /// One line of JSON with what changes from frame to frame, for the live page.
@@ -342,6 +348,11 @@ impl Meters {
             page.line("retort_sink_queued", &[("sink", name)], health.queued);
         }
     }
+}
+
+/// What an event was written as.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
 
 /// Prometheus' text format. Writing to a string cannot fail.

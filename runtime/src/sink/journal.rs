@@ -15,8 +15,16 @@ pub struct Journal {
 }
 
 /// One line in the making, which is written as a whole.
-#[derive(Default)]
 struct Line(Vec<u8>);
+
+impl Default for Line {
+    fn default() -> Line {
+        Line(Vec::with_capacity(LINE))
+    }
+}
+
+/// Room for a line to begin with, in bytes.
+const LINE: usize = 1 << 14;
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -119,7 +119,7 @@ impl Report<'_> {
         let rate = model.macs() as f64 / times.quantile(0.0) / 1e6;
         line("compute", format!("{:.1} MMAC a run, {rate:.2} GMAC/s at best", model.macs() as f64 / 1e6))?;
         let resident = match self.process {
-            Process { rss_bytes: Some(now), peak_rss_bytes: Some(peak) } => {
+            Process { rss_bytes: Some(now), peak_rss_bytes: Some(peak), .. } => {
                 format!("; resident {:.1} MB, at most {:.1}", now as f64 / 1e6, peak as f64 / 1e6)
             }
             _ => String::new(),

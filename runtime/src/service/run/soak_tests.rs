@@ -139,7 +139,7 @@ fn everything_that_can_go_wrong_does_and_the_service_goes_on() {
     let faults = std::rc::Rc::default();
     let chaos = Chaos::new(std::rc::Rc::clone(&faults));
     let mut service = Service::with_source(&path, Stop::default(), Arc::default(), |_, _| Ok(Box::new(chaos))).unwrap();
-    let memory = || Process::read(&Root::system()).rss_bytes;
+    let memory = || Process::read(&Root::system()).anonymous_bytes;
     assert_eq!(service.run(Some(frames / 10)).unwrap(), Ended::Enough);
     let warm = memory();
     assert_eq!(service.run(Some(frames - frames / 10)).unwrap(), Ended::Enough);
