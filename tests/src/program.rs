@@ -1,4 +1,4 @@
-//! The `retort` program, built from these sources and run as users run it.
+//! The programs, built from these sources and run as users run it.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ pub struct Outcome {
 /// Where it does not build or start: a test can go no further then.
 pub fn retort<S: AsRef<OsStr>>(arguments: &[S]) -> Outcome {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let run = Command::new(PROGRAM.get_or_init(build)).args(arguments).output().expect("retort starts");
+    let run = Command::new(PROGRAM.get_or_init(|| build("retort"))).args(arguments).output().expect("retort starts");
     Outcome {
         status: run.status.code(),
         output: String::from_utf8_lossy(&run.stdout).into_owned(),
@@ -32,16 +32,19 @@ pub fn retort<S: AsRef<OsStr>>(arguments: &[S]) -> Outcome {
 
 /// Builds the program in the profile of the running test, which does nothing where it is up to date. Cargo builds a
 /// package's program only for that package's own tests, and one left from earlier could be stale.
-fn build() -> PathBuf {
+///
+/// # Panics
+/// Where it does not build: a test can go no further then.
+pub fn build(program: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--bin", "retort", "--message-format", "json-render-diagnostics"]);
+    command.args(["build", "--bin", program, "--message-format", "json-render-diagnostics"]);
     command.current_dir(crate::data::repository());
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
     let run = command.output().expect("cargo starts");
-    assert!(run.status.success(), "retort does not build:\n{}", String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{program} does not build:\n{}", String::from_utf8_lossy(&run.stderr));
     String::from_utf8_lossy(&run.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())

@@ -19,7 +19,7 @@ mod sign;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use retort::cli::LimitArguments;
 
 use crate::limits;
@@ -94,6 +94,11 @@ impl Command {
             Command::Report(_) | Command::Scenes(_) | Command::Keygen(_) => None,
         }
     }
+}
+
+/// The command line as it is described to clap, against which what is written about it can be checked.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the command that the process was started with. Exit codes: 0 done, 1 failed, 2 wrong usage.

@@ -1,7 +1,7 @@
 //! The service's configuration: one TOML file.
 //!
 //! It is read and checked as a whole: a file with a slip changes nothing. Paths are relative to the file's folder. Every key
-//! is described where it stands in these files, and in runtime/SERVICE.md.
+//! is described where it stands in these files, and in runtime/book/src/watch.md.
 
 mod board;
 mod outlets;
