@@ -11,6 +11,8 @@ use super::config::OutletOptions;
 use super::controls::Controls;
 use super::http::Server;
 use super::meters::{Connection, SharedMeters};
+#[cfg(feature = "display")]
+use crate::display::{Display, Name};
 use crate::error::Error;
 use crate::place::Places;
 use crate::sink::{Clips, Journal, Report, Sink, Snapshots};
@@ -101,6 +103,10 @@ impl Outlets {
         })?;
         plugs.add("snapshots", options.snapshots.as_ref(), before.snapshots == options.snapshots, Snapshots::open)?;
         plugs.add("clips", options.clips.as_ref(), before.clips == options.clips, Clips::open)?;
+        #[cfg(feature = "display")]
+        plugs.add("display", options.display.as_ref(), before.display == options.display, |name| {
+            Display::open(&Name::parse(name)?)
+        })?;
         #[cfg(feature = "network")]
         self.plug_network(options, around, &mut plugs)?;
         if before.page != options.page && before.listens_as(options) {

@@ -21,6 +21,8 @@ pub struct OutletOptions {
     pub snapshots: Option<SnapshotOptions>,
     /// Films of events.
     pub clips: Option<ClipOptions>,
+    /// A small screen, as `retort detect --display` names it.
+    pub display: Option<String>,
     /// Events and counts over MQTT.
     pub mqtt: Option<MqttOptions>,
     /// Events to webhooks.
@@ -129,7 +131,22 @@ impl OutletOptions {
         let of = |key: &'static str| move |problem: String| format!("to.{key}.{problem}");
         self.snapshots.as_ref().map_or(Ok(()), SnapshotOptions::check).map_err(of("snapshots"))?;
         self.clips.as_ref().map_or(Ok(()), ClipOptions::check).map_err(of("clips"))?;
+        self.check_display()?;
         self.check_network()
+    }
+
+    #[cfg(feature = "display")]
+    fn check_display(&self) -> Result<(), String> {
+        let parsed = self.display.as_deref().map(crate::display::Name::parse).transpose();
+        parsed.map(drop).map_err(|error| format!("to.display: {error}"))
+    }
+
+    #[cfg(not(feature = "display"))]
+    fn check_display(&self) -> Result<(), String> {
+        match self.display {
+            Some(_) => Err("to.display: this build has no displays; build it with the feature `display`".into()),
+            None => Ok(()),
+        }
     }
 
     #[cfg(feature = "network")]
