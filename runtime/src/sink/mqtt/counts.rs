@@ -41,21 +41,27 @@ impl Counts {
     }
 }
 
-/// The newest counts, shared by both threads.
+/// The newest counts, shared by both threads. There are none before the first frame: zeros that are followed by totals which
+/// outlived a change of places would look like so many new ones.
 #[derive(Debug)]
-pub(super) struct Newest(Mutex<Counts>);
+pub(super) struct Newest(Mutex<(bool, Counts)>);
 
 impl Newest {
-    pub fn new(counts: Counts) -> Newest {
-        Newest(Mutex::new(counts))
+    pub fn none(places: &Places) -> Newest {
+        Newest(Mutex::new((false, Counts::none(places))))
     }
 
     pub fn put(&self, counts: &Counts) {
-        copy(counts, &mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.0 = true;
+        copy(counts, &mut newest.1);
     }
 
-    pub fn get(&self, into: &mut Counts) {
-        copy(&self.0.lock().unwrap_or_else(PoisonError::into_inner), into);
+    /// Whether there are any.
+    pub fn get(&self, into: &mut Counts) -> bool {
+        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        copy(&newest.1, into);
+        newest.0
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Link<'a> {
     pub since: Option<Instant>,
     greeting: Greeting,
     counts: Counts,
+    /// Whether there are any yet.
+    counted: bool,
     told: Told,
     /// Whether counts are told of that have no pause after them yet.
     telling: bool,
@@ -79,6 +81,7 @@ impl Link<'_> {
             since: None,
             greeting: Greeting::Status,
             counts: Counts::none(&station.places),
+            counted: false,
             told: Told::nothing(&station.places),
             telling: false,
             unconfirmed,
@@ -130,7 +133,7 @@ impl Link<'_> {
     /// Hands over what there is to send, as far as there may be more on its way; when there will be more to send by itself.
     fn fill(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        self.station.newest.get(&mut self.counts);
+        self.counted = self.station.newest.get(&mut self.counts);
         while self.unnumbered.len() + self.numbered.len() < WINDOW {
             let Some(Message { topic, retain, payload, about }) = self.next(now) else {
                 let closing = self.station.outbox.closing().filter(|_| !self.said_goodbye);
@@ -156,7 +159,9 @@ impl Link<'_> {
         if let Some(greeting) = self.greet() {
             return Some(greeting);
         }
-        if let Some(place) = self.told.next(&self.counts, closing.is_none().then_some(now)) {
+        if self.counted
+            && let Some(place) = self.told.next(&self.counts, closing.is_none().then_some(now))
+        {
             self.telling = true;
             return Some(self.tell(place));
         }

@@ -57,6 +57,8 @@ pub struct Mqtt {
     newest: Arc<Newest>,
     /// The counts of the last frame.
     seen: Counts,
+    /// Whether there was one.
+    began: bool,
     wake: Arc<Notify>,
     worker: Worker,
 }
@@ -102,9 +104,8 @@ impl Mqtt {
         }
         let discovery =
             options.discovery.then(|| discovery::message(&options.discovery_prefix, &name, &topics, places));
-        let seen = Counts::none(places);
         let (outbox, wake) = (Outbox::new(options.queue), Arc::new(Notify::new()));
-        let newest = Arc::new(Newest::new(seen.clone()));
+        let newest = Arc::new(Newest::none(places));
         let station = Station {
             broker,
             user: options.user.clone(),
@@ -126,7 +127,8 @@ impl Mqtt {
             runtime.shutdown_background();
         };
         let worker = Worker::start("mqtt", work).map_err(no_thread)?;
-        Ok(Mqtt { wishes: options.events.clone(), outbox, newest, seen, wake, worker })
+        let (wishes, seen) = (options.events.clone(), Counts::none(places));
+        Ok(Mqtt { wishes, outbox, newest, seen, began: false, wake, worker })
     }
 
     /// How it does.
@@ -143,7 +145,8 @@ impl Mqtt {
 impl Sink for Mqtt {
     fn take(&mut self, report: &Report<'_>) -> Result<(), Error> {
         let happened = self.outbox.take(report, &self.wishes);
-        let changed = report.scene.is_some_and(|scene| self.seen.take(scene));
+        let changed =
+            report.scene.is_some_and(|scene| self.seen.take(scene) | !std::mem::replace(&mut self.began, true));
         if changed {
             self.newest.put(&self.seen);
         }

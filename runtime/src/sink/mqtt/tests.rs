@@ -23,7 +23,11 @@ fn options(address: SocketAddr) -> Options {
 }
 
 fn start(options: &Options) -> Mqtt {
-    Mqtt::start_with(options, &places(), &["person".into()], QUICK, |name| Trouble::saying(name, |_| {})).unwrap()
+    let classes = ["person".into()];
+    let sink = Mqtt::start_with(options, &places(), &classes, QUICK, |name| Trouble::saying(name, |_| {})).unwrap();
+    // As the first frame does.
+    sink.newest.put(&Counts::none(&places()));
+    sink
 }
 
 /// The event that has this number.
@@ -159,6 +163,24 @@ fn beyond_the_queue_the_oldest_are_dropped_and_counted() {
     assert_eq!(sink.health(), SinkHealth { connected: false, delivered: 0, dropped: 150, queued: 100 });
     let broker = Broker::start(address, &[Manner::default()]);
     assert_eq!(events(&broker, 100), (150..250).collect::<Vec<_>>());
+    drop(sink);
+    broker.end();
+}
+
+#[test]
+fn totals_that_outlived_a_change_are_not_preceded_by_zeros() {
+    let broker = Broker::start(free_port(), &[Manner::default()]);
+    let options = Options { discovery: false, ..options(broker.address) };
+    let sink = Mqtt::start(&options, &places(), &[]).unwrap();
+    assert!(matches!(broker.next(), Seen::Connect { .. }));
+    assert_eq!(broker.next(), publish("retort/hall/status", "online", true));
+    std::thread::sleep(Duration::from_millis(50));
+    let mut counts = Counts::none(&places());
+    counts.lines[0].forward = 7;
+    sink.newest.put(&counts);
+    sink.wake.notify_one();
+    assert_eq!(broker.next(), publish("retort/hall/zone/door", r#"{"now":0,"entered":0}"#, true));
+    assert_eq!(broker.next(), publish("retort/hall/line/gate", r#"{"in":7,"out":0}"#, true));
     drop(sink);
     broker.end();
 }
