@@ -126,6 +126,14 @@ pub enum Error {
         /// What is wrong, naming the key of its configuration, and the remedy.
         problem: String,
     },
+    /// A display cannot be shown on.
+    #[error("{name}: {problem}")]
+    Display {
+        /// The display as it was given.
+        name: String,
+        /// What is wrong with it, and the remedy.
+        problem: String,
+    },
     /// Something is wrong in a file.
     #[error("{path}: {source}", path = path.display())]
     InFile {

@@ -5,6 +5,8 @@ pub mod board;
 pub mod chart;
 pub mod cli;
 pub mod contract;
+#[cfg(feature = "display")]
+pub mod display;
 pub mod error;
 pub mod graph;
 pub mod guard;

@@ -18,6 +18,7 @@ use super::look::{Loaded, Look, Looker, Seen, Sinks};
 use super::model::ModelArguments;
 use super::renew::{Heir, Renewed};
 use super::samples;
+use super::show::Show;
 use super::threads::Threads;
 
 /// Where `retort` alone writes the annotated picture.
@@ -33,6 +34,7 @@ Examples:
   retort detect model.onnx camera:0 --json --coverage
   retort detect model.onnx film.mp4 --json --track
   retort detect model.onnx film.mp4 --track --save found.mp4
+  retort detect model.onnx camera:0 --display st7789:/dev/spidev0.0,dc=25,rst=27,240x240
   ffmpeg -i film.mkv -f yuv4mpegpipe - | retort detect model.onnx - --json
   retort detect yolox_nano.onnx photo.jpg --contract models/contracts/yolox_nano.toml --score 0.4")]
 pub struct Detect {
@@ -42,6 +44,8 @@ pub struct Detect {
     /// ffmpeg).
     #[arg(long, value_name = "DIR|FILM")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    show: Show,
     /// Report objects of this score and above, 0 to 1.
     #[arg(long, value_name = "S", value_parser = parse_fraction)]
     score: Option<f32>,
@@ -59,9 +63,9 @@ impl Detect {
     pub fn run(mut self) -> anyhow::Result<()> {
         // Frames of any shape are letterboxed into a square, whatever comes first.
         self.look.model.side.get_or_insert(Fit::LONGEST);
-        let (look, save) = (self.look.clone(), self.save.clone());
+        let (look, save, show) = (self.look.clone(), self.save.clone(), self.show.clone());
         let (mut looker, loaded) = Renewed::open(look.clone(), move |look| self.open(look))?;
-        let mut sinks = Sinks::new(look.json, save.as_deref())?;
+        let mut sinks = Sinks::new(look.json, save.as_deref())?.showing(&show)?;
         look.each(&mut looker, loaded, &mut sinks)
     }
 
@@ -142,7 +146,7 @@ pub fn sample() -> anyhow::Result<()> {
         reload: false,
         contract: None,
     };
-    Detect { look, save: Some(SAMPLE_OUTPUT.into()), score: None, track: false, iou: None }.run()
+    Detect { look, save: Some(SAMPLE_OUTPUT.into()), show: Show::default(), score: None, track: false, iou: None }.run()
 }
 
 /// Reads a number from 0 to 1.

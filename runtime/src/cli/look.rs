@@ -16,6 +16,7 @@ use clap::Args;
 use super::capture::Capture;
 use super::model::ModelArguments;
 use super::samples;
+use super::show::Show;
 use super::threads::Threads;
 use super::watch::Watch;
 
@@ -141,6 +142,7 @@ pub struct Seen<'a> {
 pub struct Sinks {
     print: Print,
     save: Option<Save>,
+    show: Option<Box<dyn Sink>>,
 }
 
 /// Where pictures with boxes go.
@@ -163,7 +165,12 @@ impl Sinks {
             Some(_) => Video::new(path).map(Save::Film),
             None => Annotated::new(path).map(Save::Pictures),
         };
-        Ok(Sinks { print, save: save.map(open).transpose()? })
+        Ok(Sinks { print, save: save.map(open).transpose()?, show: None })
+    }
+
+    /// And to a display, where one is named.
+    pub fn showing(self, show: &Show) -> anyhow::Result<Sinks> {
+        Ok(Sinks { show: show.open()?, ..self })
     }
 
     /// Ends what is to be ended.
@@ -192,6 +199,9 @@ impl Sinks {
             }
             Some(Save::Film(film)) => film.take(report)?,
             None => {}
+        }
+        if let Some(show) = &mut self.show {
+            show.take(report)?;
         }
         Ok(())
     }

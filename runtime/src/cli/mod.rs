@@ -22,6 +22,7 @@ mod renew;
 mod run;
 mod run_service;
 mod samples;
+mod show;
 mod stats;
 mod threads;
 mod verify;

@@ -36,8 +36,13 @@ impl<'a> Canvas<'a> {
     /// Takes rows of RGB without gaps. `None` where `pixels` is not `3 · width · height` long, or is empty.
     pub fn new(pixels: &'a mut [u8], width: usize, height: usize) -> Option<Canvas<'a>> {
         let length = width.checked_mul(height)?.checked_mul(3)?;
-        let block = ((width.min(height) + SIDE_A_BLOCK / 2) / SIDE_A_BLOCK).max(1);
+        let block = Canvas::block_of(width, height);
         (length > 0 && length == pixels.len()).then_some(Canvas { pixels, width, height, block })
+    }
+
+    /// Pixels along a side of the blocks of such a picture.
+    pub fn block_of(width: usize, height: usize) -> usize {
+        ((width.min(height) + SIDE_A_BLOCK / 2) / SIDE_A_BLOCK).max(1)
     }
 
     /// Draws the part of a box that is within the picture, in the colour of `class`.
@@ -124,7 +129,7 @@ pub fn annotate<'a>(canvas: &mut Canvas<'_>, detections: &[Detection], class: im
 }
 
 /// A colour for each class: hues a golden angle apart in three tones in turn, so that neighbours differ most.
-fn class_colour(class: u32) -> Rgb888 {
+pub fn class_colour(class: u32) -> Rgb888 {
     const GOLDEN: f32 = 0.618_034;
     const TONES: [(f32, f32); 3] = [(0.85, 1.0), (0.95, 0.8), (0.45, 1.0)];
     let hue = (0.33 + class as f32 * GOLDEN).fract() * 6.0;
