@@ -63,9 +63,9 @@ impl Detect {
     pub fn run(mut self) -> anyhow::Result<()> {
         // Frames of any shape are letterboxed into a square, whatever comes first.
         self.look.model.side.get_or_insert(Fit::LONGEST);
-        let (look, save) = (self.look.clone(), self.save.clone());
+        let (look, save, show) = (self.look.clone(), self.save.clone(), self.show.clone());
         let (mut looker, loaded) = Renewed::open(look.clone(), move |look| self.open(look))?;
-        let mut sinks = Sinks::new(look.json, save.as_deref())?;
+        let mut sinks = Sinks::new(look.json, save.as_deref())?.showing(&show)?;
         look.each(&mut looker, loaded, &mut sinks)
     }
 
