@@ -108,6 +108,11 @@ impl Outlets {
             Display::open(&Name::parse(name)?)
         })?;
         #[cfg(feature = "network")]
+        if before.mqtt != options.mqtt || self.places != *around.places || self.classes != around.classes {
+            // A broker knows one client of a name only: the one from before says goodbye first, with what it has left.
+            self.outlets.retain(|outlet| outlet.name != "mqtt");
+        }
+        #[cfg(feature = "network")]
         self.plug_network(options, around, &mut plugs)?;
         if before.page != options.page && before.listens_as(options) {
             // An address can be listened on once only.
