@@ -95,9 +95,9 @@ impl Sink for Doubt {
         let mut picture = Picture::default();
         picture.copy(report, LONGEST);
         let (name, classes) = (report.shot.name.to_string(), report.classes.to_vec());
-        let sent = self.to.as_ref().map(|to| to.try_send(Doubtful { picture, name, captured: now, classes }));
+        let sent = self.to.as_ref().map(|to| to.try_send(Doubtful { picture, name, captured: now, classes }).is_ok());
         // A disk that is still busy with the one before misses this one.
-        if let Some(Ok(())) = sent {
+        if sent == Some(true) {
             self.last = Some(now);
         }
         Ok(())
