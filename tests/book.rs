@@ -252,7 +252,7 @@ fn the_sink_of_the_book_works_in_a_service() {
     );
     std::fs::write(&file, text).expect("written");
     let paper = Paper::default();
-    let mut service = Service::open(&file, Stop::new(), Arc::new(AtomicBool::new(false))).expect("a service");
+    let mut service = Service::open(&file, Stop::default(), Arc::new(AtomicBool::new(false))).expect("a service");
     service.add_sink("tally", Box::new(sink::Tally::new(paper.clone())));
     service.run(None).expect("it runs");
     let written = String::from_utf8(paper.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).expect("UTF-8");
