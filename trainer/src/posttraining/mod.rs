@@ -13,6 +13,7 @@ pub(crate) mod borders;
 mod calibrate;
 mod equalise;
 pub(crate) mod fitting;
+pub mod focus;
 pub(crate) mod formula;
 pub(crate) mod graph;
 pub(crate) mod importance;
@@ -82,7 +83,8 @@ pub struct Options {
     pub fit: bool,
     /// Whether channels of different ranges are brought to one, or get scales of their own.
     pub equalise: bool,
-    /// What rounding a tensor alone has to do to the results, relative to their variance, for it to be worth leaving in floats.
+    /// The share that rounding a tensor has to have in what rounding all that is left does to the results, for it to be worth leaving
+    /// in floats.
     pub harm: f64,
 }
 
