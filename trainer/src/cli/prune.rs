@@ -170,7 +170,7 @@ fn run_file(arguments: &Arguments) -> Result<()> {
         None => bail!("what does it see? Give --calibrate PATH with pictures, or --by magnitude --plain to do without"),
     };
     let labelled = arguments.labels.as_ref().map(|labels| LabelledSet::open(labels, None, true)).transpose()?;
-    let show = Show { image: &contract.image, pictures: &pictures };
+    let show = Show { image: &contract.image, pictures: &pictures, focus: None };
     let mut pruned = prune(&bytes, show, &chosen, &[], &|text| bars.say(text))
         .with_context(|| format!("cannot prune {}", path.display()))?;
     pruned.set_metadata(described(&contract, "pruned", "retort-train prune").to_metadata());

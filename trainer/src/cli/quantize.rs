@@ -10,6 +10,7 @@ use retort::model::Model;
 use super::foreign::{Judge, beside, described, pictures};
 use crate::evaluate::LabelledSet;
 use crate::limits::read_model;
+use crate::posttraining::focus::Focus;
 use crate::posttraining::{Options, Prepared, Quantised, Rounded, Show, options, prepare};
 use crate::report::{Bars, Look, Table};
 use crate::whole;
@@ -72,7 +73,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let contract = model.find_contract(arguments.contract.as_deref())?;
     let pictures = pictures(&arguments.calibrate, arguments.pictures)?;
     let labelled = arguments.labels.as_ref().map(|labels| LabelledSet::open(labels, None, true)).transpose()?;
-    let show = Show { image: &contract.image, pictures: &pictures };
+    let focus = Focus::new(&model, &contract, &pictures)?;
+    let show = Show { image: &contract.image, pictures: &pictures, focus: focus.as_ref() };
     let chosen = Options { fit: !arguments.nearest, equalise: !arguments.plain, ..Options::default() };
     let prepared = prepare(&bytes, show, &chosen, &|text| bars.say(text))
         .with_context(|| format!("cannot quantise {}", path.display()))?;

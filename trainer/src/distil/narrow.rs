@@ -89,7 +89,7 @@ pub fn narrow(
     let described = contract(&recipe, &whole.network, &pictures.classes, Description::default());
     let bytes = encode(float_model(&folded, &recipe.name), described.to_metadata());
     let samples = shown(&pictures, &recipe, narrowing.pictures);
-    let show = Show { image: &described.image, pictures: &samples };
+    let show = Show { image: &described.image, pictures: &samples, focus: None };
     let pruned = prune(&bytes, show, &options, &ties(&whole.network), &|text| bars.say(text))?;
     let narrow = fitted(&whole, &pruned, show)?;
     std::fs::write(folder.file(UNTAUGHT), pruned.encode()).map_err(|source| folder.failed(UNTAUGHT, source))?;

@@ -79,9 +79,11 @@ fn observe(
             let channels = Channels::of(port, last);
             let step = coprime(values.len() / SAMPLES + 1, using.costs.len());
             let share = using.costs.len() as f64 * step as f64 / values.len() as f64 / half;
+            let focus = show.focus.filter(|_| !last).and_then(|focus| focus.of_tensor(picture, port));
             for at in (picture % step..values.len()).step_by(step) {
                 let cost = using.costs.get(channels.at(at)).copied().unwrap_or(0.0);
-                seen[picture % 2].weigh(values[at], cost * share);
+                let weight = focus.as_ref().map_or(1.0, |focus| f64::from(focus.at(at)));
+                seen[picture % 2].weigh(values[at], cost * share * weight);
             }
             for value in values {
                 seen[picture % 2].weigh(*value, 0.0);

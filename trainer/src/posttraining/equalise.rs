@@ -16,6 +16,8 @@ use super::layer::Layer;
 const HOMOGENEOUS: [&str; 6] = ["Relu", "LeakyRelu", "MaxPool", "AveragePool", "GlobalAveragePool", "Identity"];
 /// The largest factor.
 const MOST: f32 = 256.0;
+/// The power of a factor where the weights that read a channel share a scale with those of other channels.
+const SHARED: f32 = 0.5;
 
 /// Brings channels to one range where that is possible; returns how many layers' channels were.
 pub fn equalise(graph: &mut OnnxGraph, borders: &Borders, moments: &HashMap<String, Moments>) -> usize {
@@ -23,13 +25,13 @@ pub fn equalise(graph: &mut OnnxGraph, borders: &Borders, moments: &HashMap<Stri
     let mut changed = 0;
     for maker in borders.layers.iter().filter(|layer| layer.is_convolution()) {
         let Some(readers) = readers(graph, &links, borders, maker) else { continue };
-        let Some(reach) = moments.get(&maker.name).map(|moments| moments.reach.clone()) else { continue };
+        let Some(reach) = seen(graph, &links, maker, moments).map(|moments| moments.reach.clone()) else { continue };
         if reach.len() != maker.outputs {
             continue;
         }
         let depthwise = readers.iter().all(|reader| reader.is_depthwise());
         let largest = reach.iter().fold(0.0f32, |a, b| a.max(*b));
-        let power = if depthwise { 1.0 } else { 0.5 };
+        let power = if depthwise { 1.0 } else { SHARED };
         let factor = |reach: &f32| (largest / reach.max(largest / MOST)).max(1.0).powf(power);
         let factors: Vec<f32> = reach.iter().map(factor).collect();
         scale_outputs(graph, maker, &factors);
@@ -37,6 +39,18 @@ pub fn equalise(graph: &mut OnnxGraph, borders: &Borders, moments: &HashMap<Stri
         changed += 1;
     }
     changed
+}
+
+/// What is rounded of what a layer makes: behind ReLU, what is above zero.
+fn seen<'a>(
+    graph: &OnnxGraph,
+    links: &Links,
+    maker: &Layer,
+    moments: &'a HashMap<String, Moments>,
+) -> Option<&'a Moments> {
+    let behind = links.only_reader(&maker.name).map(|index| &graph.nodes()[index]);
+    let behind = behind.filter(|node| node.op_type == "Relu");
+    behind.and_then(|node| moments.get(&node.output[0])).or_else(|| moments.get(&maker.name))
 }
 
 /// The layers that read what a layer makes, if nothing else does and all in between keeps channels apart.

@@ -52,7 +52,10 @@ pub fn refine(
         watch(graph, &names, show, &mut |picture, place, port, values| {
             let layer = &borders.layers[chosen[place]];
             let mut rng = Rng::new(&[0x9a7c, picture as u64, chosen[place] as u64]);
-            (0..patches(layer, show.pictures.len())).for_each(|_| layer.patch(port, values, &mut rng, &mut all[place]));
+            let focus = show.focus.and_then(|focus| focus.cumulated(picture, port));
+            let share = show.focus.map_or(1.0, |focus| focus.share(picture));
+            let count = (patches(layer, show.pictures.len()) as f32 * share).round() as usize;
+            (0..count).for_each(|_| layer.patch(port, values, focus.as_deref(), &mut rng, &mut all[place]));
         })?;
         for (&layer, float) in chosen.iter().zip(&all) {
             let (weight, bias) = borders.layers[layer].parameters(graph);

@@ -145,8 +145,8 @@ impl Layer {
     }
 
     /// Adds the patch that one result at a random place is made of: for each group its taps, in the order of the weights.
-    /// `zero` is what lies outside.
-    pub fn patch(&self, port: &Port, values: &[f32], rng: &mut Rng, patch: &mut Vec<f32>) {
+    /// Zero is what lies outside. `focus` sums up what the places of the input weigh, row by row: those that weigh more are taken more often.
+    pub fn patch(&self, port: &Port, values: &[f32], focus: Option<&[f32]>, rng: &mut Rng, patch: &mut Vec<f32>) {
         let strides = port.strides();
         match self.form {
             Form::Product { .. } => {
@@ -162,10 +162,18 @@ impl Layer {
             }
             Form::Convolution { kernel, stride, dilation, padding } => {
                 let (rows, columns) = (port.shape[2], port.shape[3]);
+                let chosen = focus.map(|weights| choose(weights, rng)).map(|place| [place / columns, place % columns]);
                 let [row, column] = [(rows, 0), (columns, 1)].map(|(length, axis)| {
                     let reach = dilation[axis] * (kernel[axis] - 1);
                     let places = ((length + 2 * padding[axis]).saturating_sub(reach + 1)) / stride[axis] + 1;
-                    (rng.below(places) * stride[axis]) as isize - padding[axis] as isize
+                    let place = match chosen {
+                        // The result whose patch has the chosen place in its middle.
+                        Some(chosen) => {
+                            ((chosen[axis] + padding[axis]).saturating_sub(reach / 2) / stride[axis]).min(places - 1)
+                        }
+                        None => rng.below(places),
+                    };
+                    (place * stride[axis]) as isize - padding[axis] as isize
                 });
                 for channel in 0..port.shape[1] {
                     for tap in 0..kernel[0] * kernel[1] {
@@ -179,6 +187,12 @@ impl Layer {
             }
         }
     }
+}
+
+/// A random place, by cumulated weights.
+fn choose(cumulated: &[f32], rng: &mut Rng) -> usize {
+    let wanted = rng.unit() * cumulated.last().copied().unwrap_or(0.0);
+    cumulated.partition_point(|sum| *sum <= wanted).min(cumulated.len() - 1)
 }
 
 fn convolution(node: &NodeProto, weight: &Floats) -> Option<(usize, Form)> {

@@ -4,7 +4,7 @@
 //! 2. What computes in integers is told from what does not: [`borders`], with activations found by [`formula`].
 //! 3. Channels of different ranges are brought to one ([`equalise`]), or get scales of their own ([`untangle`], [`split`]).
 //! 4. Pictures are shown to the float model, and every tensor that is to be bytes gets a range: [`calibrate`], [`importance`],
-//!    [`range`].
+//!    [`range`]; what it finds in them counts most: [`focus`].
 //! 5. The weights become integers by what the layers make of the pictures: [`fitting`], [`rounding`].
 //! 6. What rounding harms most may stay in floats: [`sensitivity`].
 //! 7. All is written as pairs of QuantizeLinear and DequantizeLinear: [`write`](mod@write).
@@ -13,6 +13,7 @@ pub(crate) mod borders;
 mod calibrate;
 mod equalise;
 pub(crate) mod fitting;
+pub mod focus;
 pub(crate) mod formula;
 pub(crate) mod graph;
 pub(crate) mod importance;
@@ -82,7 +83,8 @@ pub struct Options {
     pub fit: bool,
     /// Whether channels of different ranges are brought to one, or get scales of their own.
     pub equalise: bool,
-    /// What rounding a tensor alone has to do to the results, relative to their variance, for it to be worth leaving in floats.
+    /// The share that rounding a tensor has to have in what rounding all that is left does to the results, for it to be worth leaving
+    /// in floats.
     pub harm: f64,
 }
 

@@ -17,6 +17,9 @@ use crate::quantise::Scale;
 /// Pictures that are looked at.
 const PICTURES: usize = 4;
 
+/// What it costs to leave anything in floats, as a share of the work: borders between bytes and floats are not free.
+const FREE: f64 = 1e-3;
+
 /// A tensor, and what rounding it alone does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Harm {
@@ -112,6 +115,15 @@ pub fn rank(
     Ok(ranked)
 }
 
+/// What a tensor holds, and what each of its elements weighs.
+#[derive(Clone, Debug, Default)]
+pub struct Results {
+    /// The last axis fastest, picture by picture.
+    pub values: Vec<f32>,
+    /// Beside them.
+    pub weights: Vec<f32>,
+}
+
 /// What a model computes at some tensors.
 ///
 /// # Errors
@@ -121,18 +133,32 @@ pub fn results(
     names: &[String],
     sizes: &HashMap<String, usize>,
     show: Show<'_>,
-) -> Result<HashMap<String, Vec<f32>>, retort::Error> {
+) -> Result<HashMap<String, Results>, retort::Error> {
     let names: Vec<(String, usize)> = names.iter().map(|name| (name.clone(), sizes[name])).collect();
-    let mut all: HashMap<String, Vec<f32>> = HashMap::new();
-    watch(model, &names, show, &mut |_, place, port, values| {
-        in_file_order(port, values, all.entry(names[place].0.clone()).or_default());
+    let mut all: HashMap<String, Results> = HashMap::new();
+    watch(model, &names, show, &mut |picture, place, port, values| {
+        let seen = all.entry(names[place].0.clone()).or_default();
+        in_file_order(port, values, &mut seen.values);
+        seen.weights.extend(weights(show, picture, port));
     })?;
     Ok(all)
 }
 
+/// What each element of a tensor weighs in a picture, the last axis fastest.
+fn weights(show: Show<'_>, picture: usize, port: &Port) -> Vec<f32> {
+    let all = port.shape.iter().product();
+    match (&port.shape[..], show.focus) {
+        (&[batch, channels, rows, columns], Some(focus)) => {
+            focus.weights(picture, rows, columns).repeat(batch * channels)
+        }
+        _ => vec![1.0; all],
+    }
+}
+
 /// Squared error over variance, the mean over tensors.
-pub fn mean_noise(float: &HashMap<String, Vec<f32>>, rounded: &HashMap<String, Vec<f32>>) -> f64 {
-    let noises = float.iter().map(|(name, float)| rounded.get(name).map_or(1.0, |rounded| noise(float, rounded)));
+pub fn mean_noise(float: &HashMap<String, Results>, rounded: &HashMap<String, Results>) -> f64 {
+    let noises =
+        float.iter().map(|(name, float)| rounded.get(name).map_or(1.0, |rounded| noise(float, &rounded.values)));
     noises.sum::<f64>() / float.len().max(1) as f64
 }
 
@@ -153,11 +179,13 @@ pub fn error(
 }
 
 /// Squared error over variance.
-fn noise(float: &[f32], rounded: &[f32]) -> f64 {
-    let count = float.len().max(1) as f64;
-    let mean = float.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
-    let variance: f64 = float.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum();
-    let error: f64 = float.iter().zip(rounded).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+fn noise(float: &Results, rounded: &[f32]) -> f64 {
+    let weighed =
+        || float.values.iter().zip(&float.weights).map(|(value, weight)| (f64::from(*value), f64::from(*weight)));
+    let total: f64 = weighed().map(|(_, weight)| weight).sum();
+    let mean = weighed().map(|(value, weight)| value * weight).sum::<f64>() / total.max(f64::MIN_POSITIVE);
+    let variance: f64 = weighed().map(|(value, weight)| weight * (value - mean).powi(2)).sum();
+    let error: f64 = weighed().zip(rounded).map(|((a, weight), b)| weight * (a - f64::from(*b)).powi(2)).sum();
     error / variance.max(f64::MIN_POSITIVE)
 }
 
@@ -166,8 +194,8 @@ pub fn work(borders: &Borders, sizes: &HashMap<String, usize>) -> Vec<u64> {
     borders.layers.iter().map(|layer| sizes.get(&layer.name).copied().unwrap_or(0) as u64 * layer.taps as u64).collect()
 }
 
-/// The most harmful groups of tensors that can be left in floats while at most a `share` of the work is done in floats for it; none that
-/// does less than `least`.
+/// Groups of tensors to leave in floats while at most a `share` of the work is done in floats for it: one after another that which
+/// does most harm for the work that it costs, as long as it does at least the share `least` of the harm of all that is still rounded.
 pub fn worst(
     graph: &OnnxGraph,
     borders: &Borders,
@@ -178,15 +206,21 @@ pub fn worst(
 ) -> Vec<usize> {
     let mut left_out = HashSet::new();
     let mut chosen = Vec::new();
-    for harm in ranked.iter().take_while(|harm| harm.noise >= least) {
-        left_out.insert(harm.place);
-        if in_floats(graph, borders, work, &left_out) <= share {
-            chosen.push(harm.place);
-        } else {
+    let mut spent = 0.0;
+    loop {
+        let open = ranked.iter().filter(|harm| !chosen.contains(&harm.place));
+        let all: f64 = open.clone().map(|harm| harm.noise).sum();
+        let tries = open.filter(|harm| harm.noise > 0.0 && harm.noise >= least * all).filter_map(|harm| {
+            left_out.insert(harm.place);
+            let cost = in_floats(graph, borders, work, &left_out);
             left_out.remove(&harm.place);
-        }
+            (cost <= share).then(|| (harm.place, cost, harm.noise / (cost - spent + FREE)))
+        });
+        let Some((place, cost, _)) = tries.max_by(|a, b| a.2.total_cmp(&b.2)) else { return chosen };
+        left_out.insert(place);
+        chosen.push(place);
+        spent = cost;
     }
-    chosen
 }
 
 /// Share of the work that is done in floats where these groups of tensors are.
@@ -222,8 +256,11 @@ pub fn noises(
         .iter()
         .map(|name| (if links.leaves(name) { (*name).clone() } else { rounded_name(name) }, sizes[*name]))
         .collect();
-    let mut values = vec![Vec::new(); names.len()];
-    watch(graph, &float, show, &mut |_, place, port, all| in_file_order(port, all, &mut values[place]))?;
+    let mut values = vec![Results::default(); names.len()];
+    watch(graph, &float, show, &mut |picture, place, port, all| {
+        in_file_order(port, all, &mut values[place].values);
+        values[place].weights.extend(weights(show, picture, port));
+    })?;
     let mut rounded = vec![Vec::new(); names.len()];
     watch(integer, &integers, show, &mut |_, place, port, all| in_file_order(port, all, &mut rounded[place]))?;
     let all = names.iter().zip(values.iter().zip(&rounded));

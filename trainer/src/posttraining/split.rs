@@ -22,6 +22,10 @@ const PARTS: usize = 8;
 const TOLERABLE: f64 = 5e-4;
 /// What it is to do afterwards, if that many parts are enough.
 const AIM: f64 = 1e-4;
+/// So many times the least error is as good as that.
+const NEARLY: f64 = 1.1;
+/// The most that may be left of the error for a split to be worth its work.
+const WORTH: f64 = 0.7;
 /// Variance of the error of rounding, in squares of a step.
 const ROUNDING: f64 = 1.0 / 12.0;
 
@@ -36,6 +40,8 @@ struct Site {
     /// The nodes of the activation behind the reader, in their order, and what they make of its result.
     behind: Vec<usize>,
     result: String,
+    /// The dense convolutions that alone read that, whose weights can follow another order of its channels.
+    dense: Vec<Layer>,
     /// Channels of each part.
     parts: Vec<Vec<usize>>,
 }
@@ -45,6 +51,11 @@ impl Site {
     fn nodes(&self) -> impl Iterator<Item = usize> + '_ {
         let front = std::iter::once(self.maker.node).chain(self.between.iter().copied());
         front.chain([self.reader.node]).chain(self.behind.iter().copied())
+    }
+
+    /// Channels in the order of the parts.
+    fn order(&self) -> Vec<usize> {
+        self.parts.iter().flatten().copied().collect()
     }
 }
 
@@ -63,6 +74,8 @@ pub fn split(
         .filter_map(|reader| site(graph, &links, formulas, borders, moments, harm, reader))
         .collect();
     let mut replaced: HashMap<usize, Vec<NodeProto>> = HashMap::new();
+    // Before anything is copied into parts.
+    sites.iter().for_each(|site| site.dense.iter().for_each(|reader| reorder(graph, reader, &site.order())));
     for site in &sites {
         // All parts stand where the last of the whole stood: whatever they take is there by then.
         let parts = write(graph, site);
@@ -125,7 +138,8 @@ fn site(
     let harm = harm(tensor).max(harm(&maker.name)).max(harm(root));
     let parts = divide(&moments.get(tensor)?.reach, &costs, harm)?;
     let (behind, result) = activation(graph, links, formulas, reader);
-    Some(Site { maker, reader: reader.clone(), between, tensor: tensor.clone(), behind, result, parts })
+    let dense = dense_readers(links, borders, &result);
+    Some(Site { maker, reader: reader.clone(), between, tensor: tensor.clone(), behind, result, dense, parts })
 }
 
 /// The nodes that make an activation of a layer's result, if nothing else looks at the result, and what they make; otherwise none, and
@@ -163,6 +177,26 @@ fn activation(graph: &OnnxGraph, links: &Links, formulas: &Formulas, layer: &Lay
     }
 }
 
+/// The readers of a tensor, if all are dense convolutions and nothing else looks at it; otherwise none.
+fn dense_readers(links: &Links, borders: &Borders, tensor: &str) -> Vec<Layer> {
+    let layer = |&reader: &usize| {
+        let of_node = borders.layers.iter().find(|layer| layer.node == reader);
+        of_node.filter(|layer| layer.is_convolution() && layer.groups == 1 && layer.input == tensor).cloned()
+    };
+    let readers = if links.leaves(tensor) { None } else { links.readers(tensor).iter().map(layer).collect() };
+    readers.unwrap_or_default()
+}
+
+/// Gives the input channels of a dense convolution another order.
+fn reorder(graph: &mut OnnxGraph, layer: &Layer, order: &[usize]) {
+    let Some(all) = graph.floats(&layer.weight) else { return };
+    let each: usize = all.shape.iter().skip(2).product();
+    let outputs = all.values.chunks_exact(each * order.len());
+    let values = outputs.flat_map(|output| order.iter().flat_map(move |&input| &output[input * each..][..each]));
+    let values = values.copied().collect();
+    graph.set_floats(&layer.weight, &Floats { values, ..all });
+}
+
 /// Channels in as few parts as bring what rounding does to the model's results, now `harm`, down to the aim; none where it is tolerable as
 /// it is.
 fn divide(reach: &[f32], costs: &[f64], harm: f64) -> Option<Vec<Vec<usize>>> {
@@ -192,6 +226,11 @@ fn divide(reach: &[f32], costs: &[f64], harm: f64) -> Option<Vec<Vec<usize>>> {
         least.push((0..=count).map(best).collect());
     }
     let enough = least.iter().position(|least| least[count].0 * gain <= AIM).unwrap_or(least.len() - 1);
+    // As few as do nearly as well, and none where even that is no help: channels of one range have nothing to gain.
+    let enough = (0..=enough).find(|&parts| least[parts][count].0 <= NEARLY * least[enough][count].0).unwrap_or(enough);
+    if least[enough][count].0 > WORTH * least[0][count].0 {
+        return None;
+    }
     let (mut cuts, mut to) = (Vec::new(), count);
     for parts in (0..=enough).rev() {
         let from = least[parts][to].1;
@@ -230,9 +269,13 @@ fn write(graph: &mut OnnxGraph, site: &Site) -> Vec<NodeProto> {
         }
         joined.push(named(&site.result));
     }
-    let order: Vec<usize> = site.parts.iter().flatten().copied().collect();
+    let order = site.order();
     let names: Vec<&str> = joined.iter().map(String::as_str).collect();
     let output = &site.result;
+    if !site.dense.is_empty() {
+        nodes.push(node("Concat", output, &names, vec![int_attribute("axis", 1)]));
+        return nodes;
+    }
     let sorted = format!("{output}.by_range");
     nodes.push(node("Concat", &sorted, &names, vec![int_attribute("axis", 1)]));
     // Back into the order that whoever reads it knows.

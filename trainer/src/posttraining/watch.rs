@@ -10,6 +10,7 @@ use retort::model::{Fit, LoadOptions, Model};
 use retort::tensor::{ElementType, Port, TensorRef};
 use retort::vision::preprocess::Preprocessor;
 
+use super::focus::Focus;
 use super::graph::OnnxGraph;
 use crate::data::Sample;
 use crate::limits::load_options;
@@ -30,6 +31,8 @@ pub struct Show<'a> {
     pub image: &'a ImageSpec,
     /// The pictures.
     pub pictures: &'a [Sample],
+    /// What each place of them weighs; all the same without.
+    pub focus: Option<&'a Focus>,
 }
 
 /// The tensors of floats that a model computes, its inputs included, with their shapes.
@@ -63,7 +66,7 @@ pub fn watch(
     show: Show<'_>,
     look: Look<'_>,
 ) -> Result<(), retort::Error> {
-    let Show { image, pictures } = show;
+    let Show { image, pictures, .. } = show;
     let mut start = 0;
     while start < names.len() {
         let mut end = start;

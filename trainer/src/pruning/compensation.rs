@@ -41,7 +41,9 @@ pub fn compensate(
         let mut patches = Vec::new();
         let names = [(now.input.clone(), sizes(&now.input))];
         watch(cut, &names, show, &mut |picture, _, port, values| {
-            sample(layer, *place, picture, show.pictures.len(), &mut |rng| now.patch(port, values, rng, &mut patches));
+            sample(layer, *place, picture, show.pictures.len(), &mut |rng| {
+                now.patch(port, values, None, rng, &mut patches)
+            });
         })?;
         fit(cut, &now, &patches, wanted);
     }
@@ -88,7 +90,7 @@ fn results(
         let mut patch = Vec::new();
         sample(layer, place, picture, show.pictures.len(), &mut |rng| {
             patch.clear();
-            layer.patch(port, values, rng, &mut patch);
+            layer.patch(port, values, None, rng, &mut patch);
             let sums =
                 weight.chunks_exact(layer.taps).map(|row| row.iter().zip(&patch).map(|(w, x)| w * x).sum::<f32>());
             all[asked].extend(sums.zip(bias).map(|(sum, bias)| sum + bias));

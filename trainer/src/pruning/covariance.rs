@@ -119,7 +119,9 @@ pub fn covariances(
     watch(graph, &names, show, &mut |picture, asked, port, values| {
         let (place, layer) = layers[asked];
         let mut patches = Vec::new();
-        sample(layer, place, picture, show.pictures.len(), &mut |rng| layer.patch(port, values, rng, &mut patches));
+        sample(layer, place, picture, show.pictures.len(), &mut |rng| {
+            layer.patch(port, values, None, rng, &mut patches)
+        });
         all[asked].add(&patches);
     })?;
     Ok(layers.iter().map(|(place, _)| *place).zip(all).collect())

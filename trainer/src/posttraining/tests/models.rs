@@ -122,7 +122,7 @@ impl Maker {
 /// What a model puts out for some pictures, one after another.
 pub fn outputs(graph: &OnnxGraph) -> Vec<f32> {
     let (image, pictures) = (image(), pictures(3));
-    let show = Show { image: &image, pictures: &pictures };
+    let show = Show { image: &image, pictures: &pictures, focus: None };
     let shapes = floats_of(graph);
     let names: Vec<(String, usize)> =
         graph.outputs().map(|name| (name.to_owned(), shapes[name].iter().product())).collect();

@@ -80,7 +80,7 @@ fn disparate(activation: impl Fn(&mut Maker, &str, &str) -> String) -> OnnxGraph
 /// What the channels of a graph hold, for some pictures.
 fn studied(graph: &OnnxGraph, plan: &Plan) -> HashMap<String, Moments> {
     let (image, pictures) = (image(), pictures(4));
-    let show = Show { image: &image, pictures: &pictures };
+    let show = Show { image: &image, pictures: &pictures, focus: None };
     moments(graph, &plan.borders, &plan.sizes, show).expect("it runs")
 }
 
@@ -112,6 +112,42 @@ fn channels_get_scales_of_their_own_where_they_cannot_be_brought_to_one() {
     let parts = after.nodes().iter().filter(|node| node.name.starts_with("dense.part")).count();
     assert!((2..=8).contains(&parts), "{parts}");
     assert!(difference(&outputs(&before), &outputs(&after)) < 1e-6);
+    // The dense convolution behind takes channels in the order of the parts.
+    assert!(!operators(&after).contains(&"Gather"), "{:?}", operators(&after));
+}
+
+#[test]
+fn channels_of_split_tensors_go_back_to_their_order_where_more_than_convolutions_read_them() {
+    let mut maker = Maker::new(3);
+    let sizes = [0.02, 40.0, 1.0, 0.3];
+    let x = maker.conv("dense", "picture", [8, 3, 3], 1, &sizes);
+    let x = maker.silu("first", &x);
+    let x = maker.conv("depthwise", &x, [8, 8, 3], 8, &sizes.map(|size| 1.0 / size));
+    let pooled = maker.node("GlobalAveragePool", "mean", &[&x], Vec::new());
+    let x = maker.conv("last", &x, [8, 8, 1], 1, &[1.0]);
+    let x = maker.node("Add", "sum", &[&x, &pooled], Vec::new());
+    let before = decoded(&maker.finish(&x, 8));
+    let plan = Plan::new(&before, &|_| false);
+    let known = studied(&before, &plan);
+    let mut after = before.clone();
+    assert_eq!(split::split(&mut after, &plan.formulas, &plan.borders, &known, &|_| 0.1), ["first"]);
+    assert!(operators(&after).contains(&"Gather"), "{:?}", operators(&after));
+    assert!(difference(&outputs(&before), &outputs(&after)) < 1e-6);
+}
+
+#[test]
+fn channels_of_one_range_are_not_split() {
+    let mut maker = Maker::new(3);
+    let x = maker.conv("dense", "picture", [8, 3, 3], 1, &[1.0]);
+    let x = maker.silu("first", &x);
+    let x = maker.conv("depthwise", &x, [8, 8, 3], 8, &[1.0]);
+    let before = decoded(&maker.finish(&x, 8));
+    let plan = Plan::new(&before, &|_| false);
+    let mut known = studied(&before, &plan);
+    known.values_mut().for_each(|moments| moments.reach.fill(1.0));
+    let mut after = before.clone();
+    let split = split::split(&mut after, &plan.formulas, &plan.borders, &known, &|_| 0.1);
+    assert_eq!(split, Vec::<String>::new());
 }
 
 #[test]

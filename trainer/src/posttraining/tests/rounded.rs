@@ -16,7 +16,7 @@ use crate::quantise::{Observer, Scale};
 
 fn quantised(bytes: &[u8], options: &Options, floats: f64) -> Result<Quantised, QuantiseError> {
     let (image, pictures) = (image(), pictures(8));
-    let prepared = prepare(bytes, Show { image: &image, pictures: &pictures }, options, &|_| ())?;
+    let prepared = prepare(bytes, Show { image: &image, pictures: &pictures, focus: None }, options, &|_| ())?;
     Ok(prepared.quantised(floats)?)
 }
 
@@ -93,7 +93,7 @@ fn what_cannot_be_quantised_is_refused() {
     let x = maker.node("Relu", "relu", &["picture"], Vec::new());
     assert!(error(&maker.finish(&x, 3)).contains("nothing to quantise"));
     let (image, bytes) = (image(), detector());
-    let none = prepare(&bytes, Show { image: &image, pictures: &[] }, &Options::default(), &|_| ());
+    let none = prepare(&bytes, Show { image: &image, pictures: &[], focus: None }, &Options::default(), &|_| ());
     assert!(none.err().expect("refused").to_string().contains("no picture"));
 }
 

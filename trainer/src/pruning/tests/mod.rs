@@ -13,7 +13,7 @@ fn pruned(bytes: &[u8], goal: Goal, saliency: Saliency, compensate: bool) -> Res
     let (image, pictures) = (image(), pictures(8));
     let limits = Limits { multiple: 1, floor: 0.0 };
     let options = Options { goal, saliency, limits, compensate };
-    prune(bytes, Show { image: &image, pictures: &pictures }, &options, &[], &|_| ())
+    prune(bytes, Show { image: &image, pictures: &pictures, focus: None }, &options, &[], &|_| ())
 }
 
 fn decoded(bytes: &[u8]) -> OnnxGraph {
