@@ -146,9 +146,13 @@ fn events_wait_for_a_broker_that_is_down_and_come_in_order() {
     broker.end();
     push(&sink, 500..1000);
     wait_until("loss", || !sink.health().connected);
-    assert_eq!(sink.health(), SinkHealth { connected: false, delivered: 6, dropped: 0, queued: 994 });
+    // Six were confirmed, as far as the broker's last words arrived before the connection broke; the others come again.
+    let delivered = sink.health().delivered;
+    assert!(delivered <= 6, "{delivered}");
+    assert_eq!(sink.health(), SinkHealth { connected: false, delivered, dropped: 0, queued: 1000 - delivered });
     let broker = Broker::start(address, &[Manner::default()]);
-    assert_eq!(events(&broker, 994), (6..1000).collect::<Vec<_>>());
+    let left: Vec<_> = (0..1000).skip(delivered as usize).collect();
+    assert_eq!(events(&broker, left.len()), left);
     wait_until("delivery", || sink.health().delivered == 1000);
     assert_eq!(sink.health(), SinkHealth { connected: true, delivered: 1000, dropped: 0, queued: 0 });
     drop(sink);
