@@ -63,15 +63,13 @@ fn nothing_is_allocated_after_the_first_frame() {
             let found = [0, 1].map(|class| Detection { class, score: 0.9, rect, track: Some(number + 90) });
             let count = requests_during(|| {
                 let report = Report {
-                    number: number.into(),
-                    shot: film.next_shot().unwrap().unwrap(),
-                    findings: Findings::Detections(&found),
-                    novelty: None,
-                    contradicts: false,
-                    classes: &classes,
                     latency: Latency { infer: Duration::from_millis(95 + u64::from(number)), ..Latency::default() },
-                    age: None,
-                    scene: None,
+                    ..Report::new(
+                        number.into(),
+                        film.next_shot().unwrap().unwrap(),
+                        Findings::Detections(&found),
+                        &classes,
+                    )
                 };
                 display.take(&report).unwrap();
             });

@@ -28,23 +28,8 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn places() -> Places {
     let area = Polygon::new(vec![[0.5, 0.0], [1.0, 0.0], [1.0, 1.0], [0.5, 1.0]]).unwrap();
-    let zone = Zone {
-        name: "door".into(),
-        area,
-        classes: Classes::default(),
-        anchor: Anchor::Feet,
-        settle: Duration::ZERO,
-        linger: Duration::ZERO,
-        dwell: None,
-    };
-    let line = Line {
-        name: "gate".into(),
-        ends: Ends::new([0.5, 1.0], [0.5, 0.0]).unwrap(),
-        classes: Classes::default(),
-        anchor: Anchor::Feet,
-        forward: "in".into(),
-        backward: "out".into(),
-    };
+    let zone = Zone::new("door", area);
+    let line = Line::new("gate", Ends::new([0.5, 1.0], [0.5, 0.0]).unwrap());
     Places { zones: vec![zone], lines: vec![line], masks: Vec::new() }
 }
 
@@ -75,15 +60,13 @@ impl World {
             self.events += events.len() as u64;
             self.crossed += events.iter().filter(|event| event.what.word() == "crossed").count() as u64;
             let report = Report {
-                number: self.number,
-                shot: Shot::new("camera:0", Frame::rgb(&[0; 24], 4, 2).unwrap()),
-                findings: Findings::Detections(&[]),
-                novelty: None,
-                contradicts: false,
-                classes: &[],
-                latency: Latency::default(),
-                age: None,
                 scene: Some(&self.scene),
+                ..Report::new(
+                    self.number,
+                    Shot::new("camera:0", Frame::rgb(&[0; 24], 4, 2).unwrap()),
+                    Findings::Detections(&[]),
+                    &[],
+                )
             };
             for sink in &mut *sinks {
                 sink.take(&report).unwrap();

@@ -43,17 +43,7 @@ fn report_each(source: &mut dyn Source, sink: &mut dyn Sink, frames: usize) {
         let findings = Findings::Detections(&detections);
         // Numbers of as many digits, so that lines are as long.
         let number = 1000 + number as u64;
-        let report = Report {
-            number,
-            shot,
-            findings,
-            novelty: Some(1.37),
-            contradicts: false,
-            classes: &[],
-            latency: Latency::default(),
-            age: None,
-            scene: None,
-        };
+        let report = Report { novelty: Some(1.37), ..Report::new(number, shot, findings, &[]) };
         sink.take(&report).unwrap();
     }
 }

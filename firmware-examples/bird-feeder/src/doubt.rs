@@ -144,17 +144,12 @@ impl Keeper {
         }
         let encoded = picture.jpeg(QUALITY).map_err(|error| failed(&self.folder, io::Error::other(error)))?;
         let frame = Frame::new(&picture.rgb, PixelFormat::Rgb8, width, height, 3 * width, doubtful.captured)?;
-        let report = Report {
-            number: picture.number,
-            shot: Shot::new(&doubtful.name, frame),
-            findings: Findings::Detections(&picture.found),
-            novelty: None,
-            contradicts: false,
-            classes: &doubtful.classes,
-            latency: Default::default(),
-            age: None,
-            scene: None,
-        };
+        let report = Report::new(
+            picture.number,
+            Shot::new(&doubtful.name, frame),
+            Findings::Detections(&picture.found),
+            &doubtful.classes,
+        );
         let album = match &mut self.album {
             Some(album) => album,
             none => none.insert(Album::open(&self.folder, self.quota)?),

@@ -30,17 +30,8 @@ fn show(doubt: &mut Doubt, number: u64, place: usize, score: Option<f32>) -> Res
     let frame = Frame::new(&pixels, PixelFormat::Rgb8, SIDE, SIDE, SIDE * 3, Duration::from_secs(number)).unwrap();
     let rect = Rect { left: 8.0 * place as f32, top: 20.0, right: 8.0 * place as f32 + 8.0, bottom: 36.0 };
     let found = score.map(|score| Detection { class: 0, score, rect, track: None });
-    let report = Report {
-        number,
-        shot: Shot::new("feeder", frame),
-        findings: Findings::Detections(found.as_slice()),
-        novelty: None,
-        contradicts: false,
-        classes: &["bird".to_string()],
-        latency: Default::default(),
-        age: None,
-        scene: None,
-    };
+    let classes = ["bird".to_string()];
+    let report = Report::new(number, Shot::new("feeder", frame), Findings::Detections(found.as_slice()), &classes);
     let result = doubt.take(&report).map_err(|error| error.to_string());
     std::thread::sleep(Duration::from_millis(60));
     result

@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 
 use doorbell::bell::{Bell, BellOptions};
 use doorbell::line::{Line, Pin};
-use retort::place::{Anchor, Classes, Places, Polygon, Scene, Zone};
+use retort::place::{Places, Polygon, Scene, Zone};
 use retort::service::Config;
 use retort::sink::{Findings, Report, Sink};
 use retort::source::Shot;
 use retort::vision::detector::Detection;
 use retort::vision::frame::Frame;
 use retort::vision::geometry::Rect;
-use retort::vision::latency::Latency;
 use retort::vision::tracking::{Tracker, TrackerOptions};
 
 /// Notes when it was switched, and to what.
@@ -44,13 +43,10 @@ fn options(on: &str, ring: u64, quiet: u64) -> BellOptions {
 fn visit(bell: &mut Bell, seen: &str) -> Vec<Result<(), String>> {
     let seconds = Duration::from_secs_f32;
     let zone = Zone {
-        name: "door".into(),
-        area: Polygon::whole(),
-        classes: Classes::default(),
-        anchor: Anchor::Feet,
         settle: seconds(0.2),
         linger: seconds(0.2),
         dwell: Some(seconds(1.0)),
+        ..Zone::new("door", Polygon::whole())
     };
     let mut scene = Scene::new(Places { zones: vec![zone], ..Places::default() }, 8);
     let mut tracker = Tracker::new(TrackerOptions::for_threshold(0.5), 8);
@@ -64,15 +60,8 @@ fn visit(bell: &mut Bell, seen: &str) -> Vec<Result<(), String>> {
         tracker.update(found, 1);
         scene.update(tracker.tracks(), [40, 30], number, Duration::from_millis(100 * number));
         let report = Report {
-            number,
-            shot: Shot::new("door", frame),
-            findings: Findings::Detections(found),
-            novelty: None,
-            contradicts: false,
-            classes: &classes,
-            latency: Latency::default(),
-            age: None,
             scene: Some(&scene),
+            ..Report::new(number, Shot::new("door", frame), Findings::Detections(found), &classes)
         };
         results.push(bell.take(&report).map_err(|error| error.to_string()));
     }

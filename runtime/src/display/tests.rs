@@ -38,15 +38,8 @@ fn play(display: &mut Display, mut check: impl FnMut(&[u8])) {
 
 fn report<'a>(number: u64, shot: Shot<'a>, findings: &'a [Detection], classes: &'a [String]) -> Report<'a> {
     Report {
-        number,
-        shot,
-        findings: Findings::Detections(findings),
-        novelty: None,
-        contradicts: false,
-        classes,
         latency: Latency { infer: Duration::from_micros(34_500), ..Latency::default() },
-        age: None,
-        scene: None,
+        ..Report::new(number, shot, Findings::Detections(findings), classes)
     }
 }
 

@@ -28,6 +28,18 @@ pub struct Line {
 }
 
 impl Line {
+    /// A line for everything whose feet cross it; its ways are called in and out.
+    pub fn new(name: impl Into<String>, ends: Ends) -> Line {
+        Line {
+            name: name.into(),
+            ends,
+            classes: Classes::default(),
+            anchor: Anchor::default(),
+            forward: "in".into(),
+            backward: "out".into(),
+        }
+    }
+
     /// What a way is called.
     pub fn way(&self, way: Way) -> &str {
         match way {

@@ -6,25 +6,9 @@ use crate::vision::tracking::{Tracker, TrackerOptions};
 const SIZE: [usize; 2] = [200, 100];
 
 fn places() -> Places {
-    let ms = Duration::from_millis;
     let area = Polygon::new(vec![[0.4, 0.0], [0.8, 0.0], [0.8, 1.0], [0.4, 1.0]]).unwrap();
-    let zone = |name: &str, classes| Zone {
-        name: name.into(),
-        area: area.clone(),
-        classes: Classes::of(classes),
-        anchor: Anchor::Feet,
-        settle: ms(0),
-        linger: ms(0),
-        dwell: None,
-    };
-    let line = Line {
-        name: "gate".into(),
-        ends: Ends::new([0.5, 1.0], [0.5, 0.0]).unwrap(),
-        classes: Classes::default(),
-        anchor: Anchor::Centre,
-        forward: "in".into(),
-        backward: "out".into(),
-    };
+    let zone = |name: &str, classes| Zone { classes: Classes::of(classes), ..Zone::new(name, area.clone()) };
+    let line = Line { anchor: Anchor::Centre, ..Line::new("gate", Ends::new([0.5, 1.0], [0.5, 0.0]).unwrap()) };
     Places { zones: vec![zone("all", vec![]), zone("second", vec![1])], lines: vec![line], masks: vec![] }
 }
 

@@ -23,6 +23,21 @@ pub struct Zone {
     pub dwell: Option<Duration>,
 }
 
+impl Zone {
+    /// An area for everything whose feet are in it, entered and left at once.
+    pub fn new(name: impl Into<String>, area: Polygon) -> Zone {
+        Zone {
+            name: name.into(),
+            area,
+            classes: Classes::default(),
+            anchor: Anchor::default(),
+            settle: Duration::ZERO,
+            linger: Duration::ZERO,
+            dwell: None,
+        }
+    }
+}
+
 /// What one track does in one zone.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Visit {
@@ -116,15 +131,7 @@ mod tests {
     }
 
     fn zone() -> Zone {
-        Zone {
-            name: "door".into(),
-            area: Polygon::whole(),
-            classes: Classes::default(),
-            anchor: Anchor::Feet,
-            settle: ms(300),
-            linger: ms(500),
-            dwell: Some(ms(1000)),
-        }
+        Zone { settle: ms(300), linger: ms(500), dwell: Some(ms(1000)), ..Zone::new("door", Polygon::whole()) }
     }
 
     /// What a track that is seen inside or outside every 100 ms does, with the time.

@@ -235,7 +235,6 @@ mod tests {
     use crate::sink::Findings;
     use crate::source::Shot;
     use crate::vision::frame::Frame;
-    use crate::vision::latency::Latency;
 
     /// Takes every frame from the `after`th on, and counts the tries.
     struct Fails {
@@ -256,17 +255,7 @@ mod tests {
         let tries = std::rc::Rc::default();
         let mut outlet = Outlet::new("disk", Box::new(Fails { tries: std::rc::Rc::clone(&tries), after: 4 }));
         let pixels = [0; 24];
-        let report = Report {
-            number: 1,
-            shot: Shot::new("a", Frame::rgb(&pixels, 4, 2).unwrap()),
-            findings: Findings::Detections(&[]),
-            novelty: None,
-            contradicts: false,
-            classes: &[],
-            latency: Latency::default(),
-            age: None,
-            scene: None,
-        };
+        let report = Report::new(1, Shot::new("a", Frame::rgb(&pixels, 4, 2).unwrap()), Findings::Detections(&[]), &[]);
         let began = Instant::now();
         let took: Vec<u64> =
             (0..12).filter(|&second| outlet.take(&report, began + Duration::from_secs(second))).collect();

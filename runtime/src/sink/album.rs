@@ -203,20 +203,19 @@ mod tests {
     use crate::vision::detector::Detection;
     use crate::vision::frame::Frame;
     use crate::vision::geometry::Rect;
-    use crate::vision::latency::Latency;
 
     fn add(album: &mut Album, picture: &[u8]) -> Result<Kept, Error> {
         let rect = Rect { left: 1.0, top: 0.0, right: 3.0, bottom: 2.0 };
+        let found = [Detection { class: 0, score: 0.5, rect, track: None }];
+        let classes = ["dog".to_string()];
         let report = Report {
-            number: 7,
-            shot: Shot::new("camera:0", Frame::rgb(&[0; 24], 4, 2).unwrap()),
-            findings: Findings::Detections(&[Detection { class: 0, score: 0.5, rect, track: None }]),
             novelty: Some(1.25),
-            contradicts: false,
-            classes: &["dog".to_string()],
-            latency: Latency::default(),
-            age: None,
-            scene: None,
+            ..Report::new(
+                7,
+                Shot::new("camera:0", Frame::rgb(&[0; 24], 4, 2).unwrap()),
+                Findings::Detections(&found),
+                &classes,
+            )
         };
         album.add(&report, &["unlike"], picture, "jpg")
     }

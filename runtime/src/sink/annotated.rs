@@ -73,7 +73,6 @@ mod tests {
     use crate::vision::detector::Detection;
     use crate::vision::frame::Frame;
     use crate::vision::geometry::Rect;
-    use crate::vision::latency::Latency;
 
     #[test]
     fn pictures_of_one_stem_do_not_overwrite_each_other() {
@@ -81,18 +80,15 @@ mod tests {
         let mut sink = Annotated::new(&folder.path().join("a/b")).unwrap();
         let pixels = vec![7; 30 * 20 * 3];
         let rect = Rect { left: 2.0, top: 2.0, right: 28.0, bottom: 18.0 };
+        let found = [Detection { class: 0, score: 0.9, rect, track: None }];
+        let classes = ["a".to_string()];
         for (i, name) in ["x/1.png", "x/1.jpg"].into_iter().enumerate() {
-            let report = Report {
-                number: i as u64 + 1,
-                shot: Shot::new(name, Frame::rgb(&pixels, 30, 20).unwrap()),
-                findings: Findings::Detections(&[Detection { class: 0, score: 0.9, rect, track: None }]),
-                novelty: None,
-                contradicts: false,
-                classes: &["a".to_string()],
-                latency: Latency::default(),
-                age: None,
-                scene: None,
-            };
+            let report = Report::new(
+                i as u64 + 1,
+                Shot::new(name, Frame::rgb(&pixels, 30, 20).unwrap()),
+                Findings::Detections(&found),
+                &classes,
+            );
             sink.take(&report).unwrap();
         }
         assert_eq!(sink.last(), folder.path().join("a/b/1-2.png"));

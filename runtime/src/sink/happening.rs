@@ -89,28 +89,13 @@ pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::place::{Anchor, Classes, Ends, Line, Polygon, Way, Zone};
+    use crate::place::{Ends, Line, Polygon, Way, Zone};
     use crate::vision::geometry::Rect;
 
     /// A zone `door` and a line `gate`.
     pub(crate) fn places() -> Places {
-        let zone = Zone {
-            name: "door".into(),
-            area: Polygon::whole(),
-            classes: Classes::default(),
-            anchor: Anchor::Feet,
-            settle: Duration::ZERO,
-            linger: Duration::ZERO,
-            dwell: None,
-        };
-        let line = Line {
-            name: "gate".into(),
-            ends: Ends::new([0.5, 0.0], [0.5, 1.0]).unwrap(),
-            classes: Classes::default(),
-            anchor: Anchor::Feet,
-            forward: "in".into(),
-            backward: "out".into(),
-        };
+        let zone = Zone::new("door", Polygon::whole());
+        let line = Line::new("gate", Ends::new([0.5, 0.0], [0.5, 1.0]).unwrap());
         Places { zones: vec![zone], lines: vec![line], masks: Vec::new() }
     }
 

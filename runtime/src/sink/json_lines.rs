@@ -174,18 +174,12 @@ mod tests {
     use crate::vision::geometry::Rect;
 
     fn line(findings: Findings<'_>, novelty: Option<f32>) -> String {
-        let pixels = [0; 24];
+        let (pixels, classes) = ([0; 24], ["person".to_string()]);
         let mut lines = JsonLines::new(Vec::new());
         let report = Report {
-            number: 1,
-            shot: Shot::new("a.png", Frame::rgb(&pixels, 4, 2).unwrap()),
-            findings,
             novelty,
-            contradicts: false,
-            classes: &["person".to_string()],
             latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
-            age: None,
-            scene: None,
+            ..Report::new(1, Shot::new("a.png", Frame::rgb(&pixels, 4, 2).unwrap()), findings, &classes)
         };
         lines.take(&report).unwrap();
         String::from_utf8(lines.to).unwrap()

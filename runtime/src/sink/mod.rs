@@ -79,7 +79,13 @@ pub struct Report<'a> {
     pub scene: Option<&'a Scene>,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    /// What was found on frame `number`, and nothing else: no novelty, no contradiction, no time, no age, no places.
+    pub fn new(number: u64, shot: Shot<'a>, findings: Findings<'a>, classes: &'a [String]) -> Report<'a> {
+        let latency = Latency::default();
+        Report { number, shot, findings, novelty: None, contradicts: false, classes, latency, age: None, scene: None }
+    }
+
     /// Whether the frame is unlike anything that the model was taught, as far as that was asked for.
     pub fn is_unlike(&self) -> bool {
         self.novelty.is_some_and(|novelty| novelty > 1.0)

@@ -104,7 +104,6 @@ mod tests {
     use super::*;
     use crate::source::Shot;
     use crate::vision::frame::Frame;
-    use crate::vision::latency::Latency;
 
     #[test]
     fn a_large_frame_is_made_smaller_with_its_boxes() {
@@ -113,17 +112,14 @@ mod tests {
         assert_eq!(within([10_000, 1], 960), [960, 2]);
         let pixels = vec![200; 64 * 32 * 3];
         let rect = Rect { left: 16.0, top: 8.0, right: 48.0, bottom: 24.0 };
-        let report = Report {
-            number: 7,
-            shot: Shot::new("a", Frame::rgb(&pixels, 64, 32).unwrap()),
-            findings: Findings::Detections(&[Detection { class: 0, score: 0.9, rect, track: Some(2) }]),
-            novelty: None,
-            contradicts: false,
-            classes: &["person".to_string()],
-            latency: Latency::default(),
-            age: None,
-            scene: None,
-        };
+        let found = [Detection { class: 0, score: 0.9, rect, track: Some(2) }];
+        let classes = ["person".to_string()];
+        let report = Report::new(
+            7,
+            Shot::new("a", Frame::rgb(&pixels, 64, 32).unwrap()),
+            Findings::Detections(&found),
+            &classes,
+        );
         let mut picture = Picture::default();
         picture.copy(&report, 32);
         assert_eq!((picture.width, picture.height, picture.number), (32, 16, 7));

@@ -8,7 +8,6 @@ use crate::source;
 use crate::vision::detector::Detection;
 use crate::vision::frame::Frame;
 use crate::vision::geometry::Rect;
-use crate::vision::latency::Latency;
 use crate::vision::tracking::{Tracker, TrackerOptions};
 
 /// Shows a sink `frames` frames, on the third of which somebody enters.
@@ -26,15 +25,13 @@ pub(in crate::sink) fn show(sink: &mut dyn Sink, frames: u64, pause: Duration) -
             scene.update(tracker.tracks(), [64, 48], number, Duration::from_millis(100 * number));
             std::thread::sleep(pause);
             sink.take(&Report {
-                number,
-                shot: source::Shot::new("camera:0", Frame::rgb(&pixels, 64, 48).unwrap()),
-                findings: Findings::Detections(found),
-                novelty: None,
-                contradicts: false,
-                classes: &classes,
-                latency: Latency::default(),
-                age: None,
                 scene: Some(&scene),
+                ..Report::new(
+                    number,
+                    source::Shot::new("camera:0", Frame::rgb(&pixels, 64, 48).unwrap()),
+                    Findings::Detections(found),
+                    &classes,
+                )
             })
         })
         .collect()

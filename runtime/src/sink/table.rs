@@ -113,19 +113,19 @@ mod tests {
     fn columns_are_aligned() {
         let pixels = [0; 24];
         let rect = Rect { left: 0.5, top: 0.25, right: 3.0, bottom: 2.0 };
+        let found = [
+            Detection { class: 0, score: 0.91, rect, track: None },
+            Detection { class: 1, score: 0.5, rect: Rect { right: 1000.5, ..rect }, track: None },
+        ];
+        let classes = ["café table".to_string(), "cup".to_string()];
         let report = Report {
-            number: 1,
-            shot: Shot::new("a.png", Frame::rgb(&pixels, 4, 2).unwrap()),
-            findings: Findings::Detections(&[
-                Detection { class: 0, score: 0.91, rect, track: None },
-                Detection { class: 1, score: 0.5, rect: Rect { right: 1000.5, ..rect }, track: None },
-            ]),
-            novelty: None,
-            contradicts: false,
-            classes: &["café table".to_string(), "cup".to_string()],
             latency: Latency { infer: Duration::from_micros(1500), ..Latency::default() },
-            age: None,
-            scene: None,
+            ..Report::new(
+                1,
+                Shot::new("a.png", Frame::rgb(&pixels, 4, 2).unwrap()),
+                Findings::Detections(&found),
+                &classes,
+            )
         };
         let expected = [
             "a.png  4×2  2 objects  1.50 ms (0.00 preprocess, 1.50 infer, 0.00 postprocess)",

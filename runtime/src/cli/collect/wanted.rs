@@ -70,20 +70,9 @@ mod tests {
     use crate::vision::detector::Detection;
     use crate::vision::frame::Frame;
     use crate::vision::geometry::Rect;
-    use crate::vision::latency::Latency;
 
     fn report(findings: Findings<'_>, novelty: Option<f32>) -> Report<'_> {
-        Report {
-            number: 1,
-            shot: Shot::new("a", Frame::rgb(&[0; 3], 1, 1).unwrap()),
-            findings,
-            novelty,
-            contradicts: false,
-            classes: &[],
-            latency: Latency::default(),
-            age: None,
-            scene: None,
-        }
+        Report { novelty, ..Report::new(1, Shot::new("a", Frame::rgb(&[0; 3], 1, 1).unwrap()), findings, &[]) }
     }
 
     #[test]

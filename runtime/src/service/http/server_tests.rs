@@ -6,7 +6,6 @@ use crate::service::controls::Settings;
 use crate::sink::Findings;
 use crate::source::Shot;
 use crate::vision::frame::Frame;
-use crate::vision::latency::Latency;
 
 fn server(token: Option<&str>) -> (Server, SharedMeters, Controls) {
     let options = PageOptions {
@@ -22,17 +21,7 @@ fn server(token: Option<&str>) -> (Server, SharedMeters, Controls) {
 }
 
 fn report(pixels: &[u8], number: u64) -> Report<'_> {
-    Report {
-        number,
-        shot: Shot::new("camera:0", Frame::rgb(pixels, 320, 240).unwrap()),
-        findings: Findings::Detections(&[]),
-        novelty: None,
-        contradicts: false,
-        classes: &[],
-        latency: Latency::default(),
-        age: None,
-        scene: None,
-    }
+    Report::new(number, Shot::new("camera:0", Frame::rgb(pixels, 320, 240).unwrap()), Findings::Detections(&[]), &[])
 }
 
 /// Asks, and reads until the other side closes or `enough` bytes are there.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::place::{Anchor, Classes, Polygon, Zone};
+use crate::place::{Polygon, Zone};
 use crate::source::Shot;
 use crate::vision::detector::Detection;
 use crate::vision::frame::Frame;
@@ -8,15 +8,7 @@ use crate::vision::latency::Latency;
 use crate::vision::tracking::{Tracker, TrackerOptions};
 
 fn zone(name: &str) -> Zone {
-    Zone {
-        name: name.into(),
-        area: Polygon::whole(),
-        classes: Classes::default(),
-        anchor: Anchor::Feet,
-        settle: Duration::ZERO,
-        linger: Duration::ZERO,
-        dwell: None,
-    }
+    Zone::new(name, Polygon::whole())
 }
 
 /// Meters after one frame with one person in two zones.
@@ -30,15 +22,15 @@ fn meters() -> Meters {
     scene.update(tracker.tracks(), [4, 2], 1, Duration::ZERO);
     let pixels = [0; 24];
     let report = Report {
-        number: 1,
-        shot: Shot::new("camera:0", Frame::rgb(&pixels, 4, 2).unwrap()),
-        findings: Findings::Detections(&found),
-        novelty: None,
-        contradicts: false,
-        classes: &classes,
         latency: Latency { infer: Duration::from_millis(8), ..Latency::default() },
         age: Some(Duration::from_millis(30)),
         scene: Some(&scene),
+        ..Report::new(
+            1,
+            Shot::new("camera:0", Frame::rgb(&pixels, 4, 2).unwrap()),
+            Findings::Detections(&found),
+            &classes,
+        )
     };
     let mut meters = Meters::new(&classes);
     meters.watch(&scene);

@@ -193,15 +193,10 @@ impl Service {
             number += 1;
             let seen = self.eye.look(&shot.frame, number, level == Level::Small)?;
             let report = Report {
-                number,
-                shot,
-                findings: Findings::Detections(seen.detections),
-                novelty: None,
-                contradicts: false,
-                classes: &self.classes,
                 latency: seen.latency,
                 age: shot.frame.age(),
                 scene: Some(seen.scene),
+                ..Report::new(number, shot, Findings::Detections(seen.detections), &self.classes)
             };
             self.outlets.hand_out(&report, &self.meters);
             self.meters.lock().add(&report);
