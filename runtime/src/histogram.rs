@@ -29,9 +29,7 @@ impl Histogram {
 
     /// Adds one.
     pub fn add(&mut self, duration: Duration) {
-        let nanoseconds = (duration.as_nanos() as f64).max(1.0);
-        let class = (nanoseconds.log2() * FINE as f64).round() as usize;
-        self.counts[class.min(FINE * DOUBLINGS - 1)] += 1;
+        self.counts[class_of(duration)] += 1;
         self.count += 1;
         self.sum = self.sum.saturating_add(duration);
     }
@@ -48,8 +46,7 @@ impl Histogram {
 
     /// How many do not exceed a duration, to within 3 % of that.
     pub fn count_up_to(&self, duration: Duration) -> u64 {
-        let class = (((duration.as_nanos() as f64).max(1.0)).log2() * FINE as f64).round() as usize;
-        self.counts.iter().take(class + 1).sum()
+        self.counts[..=class_of(duration)].iter().sum()
     }
 
     /// What a share of 0 to 1 of them do not exceed, to within 3 %. Zero where there are none.
@@ -62,6 +59,12 @@ impl Histogram {
         });
         class.map_or(Duration::ZERO, |class| Duration::from_nanos(2f64.powf(class as f64 / FINE as f64).round() as u64))
     }
+}
+
+/// The class that a duration is counted in.
+fn class_of(duration: Duration) -> usize {
+    let nanoseconds = (duration.as_nanos() as f64).max(1.0);
+    ((nanoseconds.log2() * FINE as f64).round() as usize).min(FINE * DOUBLINGS - 1)
 }
 
 #[cfg(test)]

@@ -7,13 +7,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use retort::place::{Anchor, Classes, Ends, Line, Places, Polygon, Scene, Zone};
+use retort::place::{Ends, Line, Places, Polygon, Scene, Zone};
 use retort::sink::{Findings, Report, Sink, SinkHealth, mqtt, webhook};
 use retort::source::Shot;
 use retort::vision::detector::Detection;
 use retort::vision::frame::Frame;
 use retort::vision::geometry::Rect;
-use retort::vision::latency::Latency;
 use retort::vision::tracking::{Tracker, TrackerOptions};
 use retort_alloc_count::{CountingAllocator, requests_during};
 

@@ -7,7 +7,6 @@ use retort::source::y4m::Y4m;
 use retort::source::{Film, Source, Stop, Synthetic};
 use retort::vision::detector::Detection;
 use retort::vision::geometry::Rect;
-use retort::vision::latency::Latency;
 use retort::vision::tracking::{Tracker, TrackerOptions};
 use retort_alloc_count::{CountingAllocator, requests_during};
 

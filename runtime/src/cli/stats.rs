@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::board::Root;
+use crate::board::memory::Process;
 use crate::histogram::Histogram;
 use crate::source::{Decoding, Losses};
 use crate::vision::latency::Latency;
@@ -102,7 +104,7 @@ impl Stats {
             },
             allocations_per_frame: a_frame(self.allocations),
             decode_allocations_per_frame: (self.decode.count() > 0).then(|| a_frame(self.decode_allocations)),
-            peak_rss_bytes: peak_rss(),
+            peak_rss_bytes: Process::read(&Root::system()).peak_rss_bytes,
         }
     }
 }
@@ -179,14 +181,6 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
-}
-
-/// The most memory that the process has had, where the system says.
-fn peak_rss() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::look::{Loaded, Looker, Seen};
 use super::stats::{Cost, Stats};
 use crate::Error;
 use crate::sink::Report;
-use crate::source::{self, Options, Stop};
+use crate::source::{self, Absence, Options, Stop};
 
 /// What to look at.
 pub struct Watch<'a> {
@@ -50,7 +50,7 @@ impl Watch<'_> {
         drop(loaded);
         let only = source.count() == Some(1);
         let mut stats = Stats::new();
-        let mut troubles = Troubles::default();
+        let mut absence = Absence::default();
         let (mut number, mut unreadable, mut sets_up) = (0, 0, true);
         while !stop.is_raised() && self.capture.frames.is_none_or(|frames| number < frames) {
             let (asked, before) = (Instant::now(), requests());
@@ -58,7 +58,7 @@ impl Watch<'_> {
                 Ok(Some(shot)) => shot,
                 Ok(None) => break,
                 Err(error @ Error::Lost { .. }) if self.capture.once_lost == OnceLost::Reconnect => {
-                    troubles.report(&error);
+                    absence.begin(&error);
                     sets_up = true;
                     continue;
                 }
@@ -70,7 +70,7 @@ impl Watch<'_> {
                 }
             };
             let (wait, decoding) = (asked.elapsed(), shot.decoding);
-            troubles.end(shot.name);
+            absence.end(shot.name);
             number += 1;
             if !(number - 1).is_multiple_of(self.every) {
                 continue;
@@ -98,32 +98,5 @@ impl Watch<'_> {
         }
         anyhow::ensure!(unreadable == 0, "{name}: {unreadable} of the pictures could not be read");
         Ok(())
-    }
-}
-
-/// Tells on standard error that a source was lost, and that it is back.
-#[derive(Default)]
-struct Troubles {
-    since: Option<Instant>,
-    said: String,
-}
-
-impl Troubles {
-    /// Says what is wrong, unless that was what was said last.
-    fn report(&mut self, error: &Error) {
-        self.since.get_or_insert_with(Instant::now);
-        let line = error.to_string();
-        if line != self.said {
-            eprintln!("warning: {line}");
-            self.said = line;
-        }
-    }
-
-    /// A frame came.
-    fn end(&mut self, name: &str) {
-        if let Some(since) = self.since.take() {
-            eprintln!("note: {name}: going on after {:.1} s", since.elapsed().as_secs_f64());
-            self.said.clear();
-        }
     }
 }

@@ -10,6 +10,7 @@ pub mod golden;
 mod load;
 mod session;
 pub mod swap;
+mod threads;
 #[cfg(all(test, feature = "onnx"))]
 mod threads_tests;
 
@@ -32,6 +33,7 @@ use retort_threads::Pool;
 pub use fit::Fit;
 pub use retort_threads::MAX_THREADS;
 pub use session::Session;
+pub use threads::usable_threads;
 
 /// What the memory of an image input holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

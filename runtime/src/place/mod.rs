@@ -25,7 +25,7 @@ pub use event::{Event, Way, What};
 pub use line::{Ends, Line};
 pub use mask::Mask;
 pub use polygon::{Point, Polygon, Problem};
-pub use scene::{Crossings, Occupancy, Places, Scene};
+pub use scene::{Crossings, Names, Occupancy, Places, Scene};
 pub use zone::Zone;
 
 use crate::vision::geometry::Rect;

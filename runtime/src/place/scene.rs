@@ -20,7 +20,31 @@ pub struct Places {
     pub masks: Vec<Mask>,
 }
 
+/// What places are called where something happened: a zone, or a line and the way over it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// The zone.
+    pub zone: Option<&'a str>,
+    /// The line.
+    pub line: Option<&'a str>,
+    /// The way over it.
+    pub way: Option<&'a str>,
+}
+
 impl Places {
+    /// What the places of something that happened are called; nothing for a place that is not here.
+    pub fn names(&self, what: &What) -> Names<'_> {
+        match *what {
+            What::Entered { zone } | What::Stayed { zone, .. } | What::Left { zone, .. } => {
+                Names { zone: self.zones.get(zone).map(|zone| zone.name.as_str()), ..Names::default() }
+            }
+            What::Crossed { line, way } => {
+                let line = self.lines.get(line);
+                Names { zone: None, line: line.map(|line| line.name.as_str()), way: line.map(|line| line.way(way)) }
+            }
+        }
+    }
+
     /// Whether a detection in a picture of this size counts.
     pub fn count(&self, found: &Detection, size: [usize; 2]) -> bool {
         !self.masks.iter().any(|mask| mask.covers(&found.rect, size))

@@ -3,7 +3,7 @@
 use crate::contract::{Contract, Named, Task};
 use crate::error::Error;
 use crate::model::swap::prove;
-use crate::model::{Fit, InputKind, LoadOptions, Model};
+use crate::model::{Fit, InputKind, LoadOptions, Model, usable_threads};
 use crate::place::{Classes, Places, Scene};
 use crate::signature::PublicKey;
 use crate::vision::detector::{Detection, Detector};
@@ -162,15 +162,13 @@ impl Eye {
 
 fn load(options: &ModelOptions) -> Result<(Model, Contract), Error> {
     let path = &options.file;
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    let threads = if options.threads == 0 { cores } else { options.threads.min(cores) };
     let key = options.key.as_deref().map(PublicKey::read).transpose();
     let key = key.map_err(|problem| Error::Model { path: path.clone(), problem: format!("model.key: {problem}") })?;
     let load = LoadOptions {
         key,
         fit: Some(Fit::square(options.side.unwrap_or(Fit::LONGEST))),
         input: InputKind::Quantised,
-        threads: threads.try_into().ok(),
+        threads: Some(usable_threads(options.threads)),
         ..LoadOptions::default()
     };
     let model = Model::open(path, &load)?;

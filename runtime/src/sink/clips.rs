@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::drawer::Drawer;
+use super::drawer::{Drawer, check_quota};
+
 use super::film_writer::{FilmWriter, needs_ffmpeg};
 use super::stamp::Stamp;
 use super::trouble::Trouble;
+use super::wish::entered;
 use super::{Happening, Picture, Report, Sink, Wish, unix_ms, wanted};
 use crate::error::Error;
 
@@ -51,10 +53,6 @@ pub struct ClipOptions {
     pub quota: u64,
 }
 
-fn entered() -> Vec<Wish> {
-    "entered".parse().into_iter().collect()
-}
-
 fn three() -> f64 {
     3.0
 }
@@ -88,9 +86,8 @@ impl ClipOptions {
         }
         match self {
             _ if !(0.5..=30.0).contains(&self.rate) => Err("rate: give pictures a second from 0.5 to 30".into()),
-            _ if !(1..=1 << 20).contains(&self.quota) => Err("quota: give megabytes from 1 to 1048576".into()),
             _ if !(16..=4096).contains(&self.longest_side) => Err("longest-side: give pixels from 16 to 4096".into()),
-            _ => Ok(()),
+            _ => check_quota(self.quota),
         }
     }
 

@@ -11,6 +11,14 @@ use crate::error::Error;
 /// What files in the making end in.
 const PARTIAL: &str = "partial";
 
+/// Requires of a quota that it is some megabytes.
+pub(super) fn check_quota(megabytes: u64) -> Result<(), String> {
+    match megabytes {
+        1..=0x10_0000 => Ok(()),
+        _ => Err("quota: give megabytes from 1 to 1048576".into()),
+    }
+}
+
 /// A folder, and what of ours lies in it, the oldest first: names begin with the time.
 #[derive(Debug)]
 pub struct Drawer {

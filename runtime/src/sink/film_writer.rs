@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use crate::error::Error;
+use crate::source::ffmpeg::MISSING;
 
 /// A video in the making. Dropped before it is [finished](Self::finish), what there is of it is of no use.
 #[derive(Debug)]
@@ -97,10 +98,7 @@ pub fn needs_ffmpeg() -> std::io::Result<()> {
 
 fn explain(error: std::io::Error) -> std::io::Error {
     match error.kind() {
-        ErrorKind::NotFound => std::io::Error::new(
-            error.kind(),
-            "needs ffmpeg, which is not there; install it (`sudo apt install ffmpeg`)",
-        ),
+        ErrorKind::NotFound => std::io::Error::new(error.kind(), MISSING),
         _ => error,
     }
 }

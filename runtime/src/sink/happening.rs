@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::json_lines::rounded;
-use crate::place::{Event, Places, What};
+use crate::place::{Event, Names, Places, What};
 use crate::vision::latency::milliseconds;
 
 /// What an event says to programs.
@@ -39,15 +39,10 @@ pub struct Happening<'a> {
 impl<'a> Happening<'a> {
     /// An event at some of `places`, of one of `classes`, at a time of the world in milliseconds since 1970.
     pub fn new(event: &Event, places: &'a Places, classes: &'a [String], unix_ms: u64) -> Happening<'a> {
-        let zone = |zone: usize| places.zones.get(zone).map(|zone| zone.name.as_str());
-        let ms = |dwell| Some(rounded(milliseconds(dwell), 1));
-        let (zone, line, way, dwell_ms) = match event.what {
-            What::Entered { zone: at } => (zone(at), None, None, None),
-            What::Stayed { zone: at, dwell } | What::Left { zone: at, dwell } => (zone(at), None, None, ms(dwell)),
-            What::Crossed { line, way } => {
-                let line = places.lines.get(line);
-                (None, line.map(|line| line.name.as_str()), line.map(|line| line.way(way)), None)
-            }
+        let Names { zone, line, way } = places.names(&event.what);
+        let dwell_ms = match event.what {
+            What::Stayed { dwell, .. } | What::Left { dwell, .. } => Some(rounded(milliseconds(dwell), 1)),
+            What::Entered { .. } | What::Crossed { .. } => None,
         };
         let rect = &event.rect;
         Happening {

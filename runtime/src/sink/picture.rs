@@ -50,11 +50,6 @@ impl Picture {
         }
     }
 
-    /// Takes over another's picture; what it had is left there.
-    pub fn swap(&mut self, other: &mut Picture) {
-        std::mem::swap(self, other);
-    }
-
     /// Paints over what is to be hidden, and draws boxes and labels.
     pub fn draw(&mut self) {
         self.hide();

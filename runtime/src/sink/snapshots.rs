@@ -6,9 +6,11 @@ use std::thread::JoinHandle;
 
 use serde::Deserialize;
 
-use super::drawer::Drawer;
+use super::drawer::{Drawer, check_quota};
+
 use super::stamp::Stamp;
 use super::trouble::Trouble;
+use super::wish::entered;
 use super::{Happening, Picture, Report, Sink, Wish, unix_ms, wanted};
 use crate::error::Error;
 
@@ -37,10 +39,6 @@ pub struct SnapshotOptions {
     pub longest_side: usize,
 }
 
-fn entered() -> Vec<Wish> {
-    "entered".parse().into_iter().collect()
-}
-
 fn quota() -> u64 {
     500
 }
@@ -59,9 +57,8 @@ impl SnapshotOptions {
     pub fn check(&self) -> Result<(), String> {
         match self {
             _ if !(1..=100).contains(&self.quality) => Err("quality: give 1 to 100".into()),
-            _ if !(1..=1 << 20).contains(&self.quota) => Err("quota: give megabytes from 1 to 1048576".into()),
             _ if !(16..=8192).contains(&self.longest_side) => Err("longest-side: give pixels from 16 to 8192".into()),
-            _ => Ok(()),
+            _ => check_quota(self.quota),
         }
     }
 }

@@ -18,18 +18,10 @@ pub struct Wish {
 impl Wish {
     /// Whether an event at some of `places` is wanted.
     pub fn matches(&self, event: &Event, places: &Places) -> bool {
-        let (place, way) = match event.what {
-            What::Entered { zone } | What::Stayed { zone, .. } | What::Left { zone, .. } => {
-                (places.zones.get(zone).map(|zone| zone.name.as_str()), None)
-            }
-            What::Crossed { line, way } => {
-                let line = places.lines.get(line);
-                (line.map(|line| line.name.as_str()), line.map(|line| line.way(way)))
-            }
-        };
+        let names = places.names(&event.what);
         self.word.is_none_or(|word| word == event.what.word())
-            && self.place.as_deref().is_none_or(|wanted| Some(wanted) == place)
-            && self.way.as_deref().is_none_or(|wanted| Some(wanted) == way)
+            && self.place.as_deref().is_none_or(|wanted| Some(wanted) == names.zone.or(names.line))
+            && self.way.as_deref().is_none_or(|wanted| Some(wanted) == names.way)
     }
 
     /// Requires that there is such a place, and that it can do that.
@@ -65,6 +57,11 @@ impl Wish {
 /// Whether any of the wishes matches.
 pub fn wanted(wishes: &[Wish], event: &Event, places: &Places) -> bool {
     wishes.iter().any(|wish| wish.matches(event, places))
+}
+
+/// What is wished for where nothing is said: that something enters.
+pub(super) fn entered() -> Vec<Wish> {
+    vec![Wish { word: Some("entered"), ..Wish::default() }]
 }
 
 impl FromStr for Wish {

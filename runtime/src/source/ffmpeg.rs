@@ -16,6 +16,8 @@ use crate::error::Error;
 
 /// Finding out what a stream is takes ffmpeg a moment before the first frame.
 const START: Duration = Duration::from_secs(15);
+/// What is said where there is no ffmpeg.
+pub(crate) const MISSING: &str = "needs ffmpeg, which is not there; install it (`sudo apt install ffmpeg`)";
 /// What the name of a video ends in.
 const VIDEOS: &[&str] = &[
     "avi", "flv", "gif", "m2ts", "m4v", "mjpeg", "mjpg", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts",
@@ -58,7 +60,7 @@ fn start(input: &str, timeout: Option<Duration>, stop: Stop) -> Result<(Program,
     }
     command.args(["-i", input, "-map", "0:v:0", "-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-"]);
     let (mut program, output) = Program::start(&mut command).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Lost("needs ffmpeg, which is not there; install it (`sudo apt install ffmpeg`)".into()),
+        ErrorKind::NotFound => Lost(MISSING.into()),
         _ => Lost(format!("ffmpeg cannot be run: {error}")),
     })?;
     match Y4m::open(Patient::new(output, timeout.map(|timeout| timeout.max(START)), stop)) {

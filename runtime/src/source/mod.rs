@@ -3,12 +3,13 @@
 //! [`open`] understands what the command line calls SOURCE. What can be lost and found again (a camera, a network stream)
 //! is a [`Link`](link::Link) behind a [`Persistent`] source, which waits, reports and reconnects.
 
+mod absence;
 #[cfg(all(feature = "camera", target_os = "linux"))]
 pub mod camera;
 mod clock;
 #[cfg(test)]
 mod faults;
-mod ffmpeg;
+pub(crate) mod ffmpeg;
 mod film;
 pub mod frames;
 pub mod link;
@@ -35,6 +36,7 @@ use crate::limits::Limits;
 use crate::vision::frame::Frame;
 use patient::Patient;
 
+pub use absence::Absence;
 pub use film::Film;
 pub use persistent::Persistent;
 pub use pictures::Pictures;

@@ -3,7 +3,7 @@
 //! The loop looks whether somebody watches and whether the desk is free, and copies the pixels there; a thread of its own draws
 //! the boxes and makes one JPEG for all. Whoever is slow gets the newest when they are ready for it.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,6 @@ pub struct Desk {
     made: Mutex<Made>,
     changed: Condvar,
     watchers: AtomicUsize,
-    /// Milliseconds between pictures.
-    interval_ms: AtomicU64,
 }
 
 /// A picture that waits to be made a JPEG.
@@ -51,9 +49,8 @@ impl Desk {
     ///
     /// # Errors
     /// That the system has no thread to give.
-    pub fn open(rate: f64) -> std::io::Result<Arc<Desk>> {
+    pub fn open() -> std::io::Result<Arc<Desk>> {
         let desk = Arc::new(Desk::default());
-        desk.interval_ms.store((1e3 / rate) as u64, Ordering::Relaxed);
         let worker = Arc::clone(&desk);
         std::thread::Builder::new().name("live picture".into()).spawn(move || worker.work())?;
         Ok(desk)
@@ -137,20 +134,21 @@ impl Drop for Watcher {
 #[derive(Debug)]
 pub struct Easel {
     desk: Arc<Desk>,
+    /// From one picture to the next at least.
+    interval: Duration,
     last: Option<Instant>,
 }
 
 impl Easel {
-    /// For a desk.
-    pub fn new(desk: Arc<Desk>) -> Easel {
-        Easel { desk, last: None }
+    /// For a desk, and no more than `rate` pictures a second.
+    pub fn new(desk: Arc<Desk>, rate: f64) -> Easel {
+        Easel { desk, interval: Duration::from_secs_f64(1.0 / rate), last: None }
     }
 }
 
 impl Sink for Easel {
     fn take(&mut self, report: &Report<'_>) -> Result<(), Error> {
-        let interval = Duration::from_millis(self.desk.interval_ms.load(Ordering::Relaxed));
-        if self.desk.watchers() == 0 || self.last.is_some_and(|last| last.elapsed() < interval) {
+        if self.desk.watchers() == 0 || self.last.is_some_and(|last| last.elapsed() < self.interval) {
             return Ok(());
         }
         let mut raw = match self.desk.raw.try_lock() {

@@ -37,7 +37,7 @@ impl Server {
         let io = |source| Error::Io { path: format!("to.page.listen: {}", options.listen).into(), source };
         let listener = TcpListener::bind(&options.listen).map_err(io)?;
         let address = listener.local_addr().map_err(io)?;
-        let desk = Desk::open(options.rate).map_err(io)?;
+        let desk = Desk::open().map_err(io)?;
         let stop = Arc::new(AtomicBool::new(false));
         let shared = Arc::new(Shared {
             door: Door::new(options.secret()?),
@@ -48,7 +48,7 @@ impl Server {
         });
         std::thread::Builder::new().name("http".into()).spawn(move || listen(&listener, &shared)).map_err(io)?;
         eprintln!("note: the page is at http://{address}/");
-        Ok(Server { address, stop, easel: Easel::new(desk) })
+        Ok(Server { address, stop, easel: Easel::new(desk, options.rate) })
     }
 
     /// Where it listens.

@@ -21,7 +21,7 @@ use crate::board::vitals::{Sensors, Vitals};
 use crate::error::Error;
 use crate::model::swap::{Swap, Watched};
 use crate::sink::{Findings, Report, Sink};
-use crate::source::{self, Options, Shot, Source, Stop};
+use crate::source::{self, Absence, Options, Shot, Source, Stop};
 
 /// How often the board is asked how it fares.
 const CHECKUP: Duration = Duration::from_secs(1);
@@ -213,32 +213,6 @@ impl Service {
         }
         let mut meters = self.meters.lock();
         (meters.vitals, meters.level) = (vitals, self.governor.level());
-    }
-}
-
-/// A source that is away: said when it begins, whenever the reason is another, and when it ends.
-#[derive(Default)]
-struct Absence {
-    since: Option<Instant>,
-    said: String,
-}
-
-impl Absence {
-    fn begin(&mut self, error: &Error) {
-        self.since.get_or_insert_with(Instant::now);
-        let said = error.to_string();
-        if said != self.said {
-            eprintln!("warning: {said}");
-            self.said = said;
-        }
-    }
-
-    /// Whether there was one.
-    fn end(&mut self, name: &str) -> bool {
-        let Some(since) = self.since.take() else { return false };
-        eprintln!("note: {name}: going on after {:.1} s", since.elapsed().as_secs_f64());
-        self.said.clear();
-        true
     }
 }
 

@@ -33,7 +33,7 @@ use super::network::outbox::Outbox;
 use super::network::tls::Trusted;
 use super::network::trouble::Trouble;
 use super::network::worker::Worker;
-use super::network::{Health, SinkHealth};
+use super::network::{Health, SinkHealth, check_events};
 use super::{Report, Sink, Wish};
 use crate::error::Error;
 use crate::place::Places;
@@ -82,9 +82,7 @@ impl Mqtt {
     ) -> Result<Mqtt, Error> {
         let wrong = |problem| Error::Sink { name: "mqtt", problem };
         options.check().map_err(wrong)?;
-        for wish in &options.events {
-            wish.check(places).map_err(|problem| wrong(format!("events: {problem}")))?;
-        }
+        check_events("mqtt", &options.events, places)?;
         let address = options.parsed().map_err(wrong)?;
         let name = options.device();
         let topics = Topics::new(&options.prefix, &name, places);

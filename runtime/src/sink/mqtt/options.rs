@@ -8,7 +8,7 @@ use super::topics::slug;
 use crate::error::Error;
 use crate::sink::Wish;
 use crate::sink::network::address::{Address, Scheme};
-use crate::sink::network::{QUEUE, Secret, check_certificates, check_queue, every_event};
+use crate::sink::network::{Secret, check_certificates, check_queue, every_event, queue};
 
 const PLAIN: Scheme = ("mqtt", 1883);
 const SECURE: Scheme = ("mqtts", 8883);
@@ -62,10 +62,6 @@ fn discovery() -> bool {
 
 fn discovery_prefix() -> String {
     "homeassistant".into()
-}
-
-fn queue() -> usize {
-    QUEUE
 }
 
 impl Options {

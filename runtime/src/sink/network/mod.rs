@@ -30,10 +30,14 @@ pub use secret::Secret;
 use std::path::PathBuf;
 
 use super::Wish;
+use crate::error::Error;
+use crate::place::Places;
 use address::Address;
 
-/// Events that wait for an address that cannot be reached.
-pub(super) const QUEUE: usize = 1000;
+/// Events that wait for an address that cannot be reached, where nothing is said.
+pub(super) fn queue() -> usize {
+    1000
+}
 
 /// Not more than this many may wait.
 const MOST: usize = 100_000;
@@ -46,6 +50,16 @@ pub(super) fn every_event() -> Vec<Wish> {
 /// Requires a number of events that memory has room for.
 pub(super) fn check_queue(queue: usize) -> Result<(), String> {
     if (1..=MOST).contains(&queue) { Ok(()) } else { Err(format!("queue: {queue}, where 1 to {MOST} events may wait")) }
+}
+
+/// Requires of the events that a sink is to send that there are such places.
+///
+/// # Errors
+/// [`Error::Sink`], which calls the sink `name`.
+pub(super) fn check_events(name: &'static str, wishes: &[Wish], places: &Places) -> Result<(), Error> {
+    let check =
+        |wish: &Wish| wish.check(places).map_err(|problem| Error::Sink { name, problem: format!("events: {problem}") });
+    wishes.iter().try_for_each(check)
 }
 
 /// Requires that certificates are named only where there is TLS.

@@ -19,7 +19,7 @@ use super::network::outbox::Outbox;
 use super::network::tls::Trusted;
 use super::network::trouble::Trouble;
 use super::network::worker::Worker;
-use super::network::{Health, SinkHealth};
+use super::network::{Health, SinkHealth, check_events};
 use super::{Report, Sink, Wish};
 use crate::error::Error;
 use crate::place::Places;
@@ -55,9 +55,7 @@ impl Webhook {
     ) -> Result<Webhook, Error> {
         let wrong = |problem| Error::Sink { name: "webhook", problem };
         options.check().map_err(wrong)?;
-        for wish in &options.events {
-            wish.check(places).map_err(|problem| wrong(format!("events: {problem}")))?;
-        }
+        check_events("webhook", &options.events, places)?;
         let config = Agent::config_builder()
             .timeout_global(Some(options.patience()))
             .http_status_as_error(false)

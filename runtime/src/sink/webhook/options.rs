@@ -10,7 +10,7 @@ use ureq::http::{HeaderName, HeaderValue, Uri};
 use crate::error::Error;
 use crate::sink::Wish;
 use crate::sink::network::address::{Address, Scheme};
-use crate::sink::network::{QUEUE, Secret, check_certificates, check_queue, every_event};
+use crate::sink::network::{Secret, check_certificates, check_queue, every_event, queue};
 
 const PLAIN: Scheme = ("http", 80);
 const SECURE: Scheme = ("https", 443);
@@ -54,10 +54,6 @@ fn timeout() -> f64 {
 
 fn retries() -> u32 {
     10
-}
-
-fn queue() -> usize {
-    QUEUE
 }
 
 impl Options {
