@@ -7,12 +7,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use retort::Error;
-use retort::sink::{Album, Findings, Kept, Picture, Report, Sink};
+use retort::sink::{Album, Findings, Kept, Picture, Report, Sink, Trouble};
 use retort::source::Shot;
 use retort::vision::frame::{Frame, PixelFormat};
 use retort::vision::thumbnail::Thumbnail;
@@ -53,8 +52,6 @@ struct Doubtful {
     classes: Vec<String>,
 }
 
-type Trouble = Arc<Mutex<Option<Error>>>;
-
 /// The sink.
 pub struct Doubt {
     options: DoubtOptions,
@@ -74,7 +71,7 @@ impl Doubt {
         let (to, taken) = sync_channel(1);
         let trouble = Trouble::default();
         let keeper = Keeper { folder: options.folder.clone(), quota: options.quota, album: Some(album), last: None };
-        let told = Arc::clone(&trouble);
+        let told = trouble.clone();
         let keeper = thread::Builder::new().name("doubt".into()).spawn(move || keeper.work(&taken, &told));
         let keeper = keeper.map_err(|source| Error::Io { path: options.folder.clone(), source })?;
         Ok(Doubt { options, last: None, to: Some(to), trouble, keeper: Some(keeper) })
@@ -83,9 +80,7 @@ impl Doubt {
 
 impl Sink for Doubt {
     fn take(&mut self, report: &Report<'_>) -> Result<(), Error> {
-        if let Some(error) = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(error);
-        }
+        self.trouble.take()?;
         let now = report.shot.frame.captured();
         // A camera that was found again may begin its time anew.
         let waits = self.last.is_some_and(|last| now >= last && now - last < self.options.every);
@@ -128,10 +123,11 @@ impl Keeper {
         for mut doubtful in taken {
             // What a mask hides stays hidden.
             doubtful.picture.hide();
-            if let Err(error) = self.keep(&doubtful) {
+            let kept = self.keep(&doubtful);
+            if kept.is_err() {
                 self.album = None;
-                *trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
+            trouble.note(kept);
         }
     }
 

@@ -3,8 +3,6 @@
 //! A sink that cannot take a frame is reported once, left alone for a while, tried again, and reported when it goes on. The
 //! others and the loop do not notice.
 
-#[cfg(feature = "network")]
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::config::OutletOptions;
@@ -82,10 +80,25 @@ impl Plugs {
         same: bool,
         make: impl FnOnce(&O) -> Result<S, Error>,
     ) -> Result<(), Error> {
-        if let Some(options) = options {
-            let plug = if same { Plug::Same } else { Plug::New(Outlet::new(name, Box::new(make(options)?))) };
-            self.0.push((name.to_string(), plug));
-        }
+        self.add_connected(name, options, same, |options| Ok((make(options)?, None)))
+    }
+
+    /// The same for one that is connected to somewhere.
+    fn add_connected<O, S: Sink + 'static>(
+        &mut self,
+        name: &str,
+        options: Option<&O>,
+        same: bool,
+        make: impl FnOnce(&O) -> Result<(S, Option<Connection>), Error>,
+    ) -> Result<(), Error> {
+        let Some(options) = options else { return Ok(()) };
+        let plug = if same {
+            Plug::Same
+        } else {
+            let (sink, health) = make(options)?;
+            Plug::New(Outlet { health, ..Outlet::new(name, Box::new(sink)) })
+        };
+        self.0.push((name.to_string(), plug));
         Ok(())
     }
 }
@@ -94,7 +107,7 @@ impl Outlets {
     /// Makes the sinks that are asked for; those that would be as before go on.
     ///
     /// # Errors
-    /// That one cannot be made, with the file or address at fault; then all but the page are as they were.
+    /// That one cannot be made, with the file or address at fault; then all but the page and the broker's client are as they were.
     pub fn change(&mut self, options: &OutletOptions, around: Surroundings<'_>) -> Result<(), Error> {
         let before = &self.options;
         let mut plugs = Plugs(Vec::new());
@@ -108,12 +121,8 @@ impl Outlets {
             Display::open(&Name::parse(name)?)
         })?;
         #[cfg(feature = "network")]
-        if before.mqtt != options.mqtt || self.places != *around.places || self.classes != around.classes {
-            // A broker knows one client of a name only: the one from before says goodbye first, with what it has left.
-            self.outlets.retain(|outlet| outlet.name != "mqtt");
-        }
-        #[cfg(feature = "network")]
         self.plug_network(options, around, &mut plugs)?;
+        let before = &self.options;
         if before.page != options.page && before.listens_as(options) {
             // An address can be listened on once only.
             self.outlets.retain(|outlet| outlet.name != "page");
@@ -139,30 +148,31 @@ impl Outlets {
 
     /// Those that speak of places over a network, and have to be made anew when places are others.
     #[cfg(feature = "network")]
-    fn plug_network(&self, options: &OutletOptions, around: Surroundings<'_>, plugs: &mut Plugs) -> Result<(), Error> {
-        let before = &self.options;
-        let same = self.places == *around.places && self.classes == around.classes;
-        let mut connections = Vec::new();
-        plugs.add("mqtt", options.mqtt.as_ref(), same && before.mqtt == options.mqtt, |options| {
-            let mqtt = Mqtt::start(options, around.places, around.classes)?;
-            connections.push(("mqtt".to_string(), mqtt.watch()));
-            Ok(mqtt)
+    fn plug_network(
+        &mut self,
+        options: &OutletOptions,
+        around: Surroundings<'_>,
+        plugs: &mut Plugs,
+    ) -> Result<(), Error> {
+        let Surroundings { places, classes, .. } = around;
+        let same = self.places == *places && self.classes == classes;
+        let same_mqtt = same && self.options.mqtt == options.mqtt;
+        if !same_mqtt {
+            // A broker knows one client of a name only: the one from before says goodbye first, with what it has left.
+            self.outlets.retain(|outlet| outlet.name != "mqtt");
+        }
+        plugs.add_connected("mqtt", options.mqtt.as_ref(), same_mqtt, |options| {
+            let mqtt = Mqtt::start(options, places, classes)?;
+            let connection = mqtt.watch();
+            Ok((mqtt, Some(connection)))
         })?;
         for (at, webhook) in options.webhook.iter().enumerate() {
-            let name = format!("webhook {}", at + 1);
-            let same = same && before.webhook.get(at) == Some(webhook);
-            plugs.add(&name, Some(webhook), same, |options| {
-                let webhook = Webhook::start(options, around.places, around.classes)?;
-                connections.push((name.clone(), webhook.watch()));
-                Ok(webhook)
+            let same = same && self.options.webhook.get(at) == Some(webhook);
+            plugs.add_connected(&format!("webhook {}", at + 1), Some(webhook), same, |options| {
+                let webhook = Webhook::start(options, places, classes)?;
+                let connection = webhook.watch();
+                Ok((webhook, Some(connection)))
             })?;
-        }
-        for (name, connection) in connections {
-            for (_, plug) in plugs.0.iter_mut().filter(|(plugged, _)| *plugged == name) {
-                if let Plug::New(outlet) = plug {
-                    outlet.health = Some(Arc::clone(&connection));
-                }
-            }
         }
         Ok(())
     }
@@ -179,9 +189,13 @@ impl Outlets {
 
     /// Hands a frame to each.
     pub fn hand_out(&mut self, report: &Report<'_>, meters: &SharedMeters) {
-        for (index, outlet) in self.outlets.iter_mut().enumerate() {
-            let well = outlet.take(report, Instant::now());
-            meters.lock().outlet(index, well);
+        for outlet in &mut self.outlets {
+            outlet.take(report, Instant::now());
+        }
+        let mut meters = meters.lock();
+        for (index, outlet) in self.outlets.iter().enumerate() {
+            // One that may be tried again has failed.
+            meters.outlet(index, outlet.retry.is_none());
         }
     }
 }

@@ -8,7 +8,9 @@ use image::ExtendedColorType;
 use super::{Findings, Report, Sink};
 use crate::error::Error;
 use crate::vision::convert::Converter;
-use crate::vision::draw::{Canvas, annotate};
+use crate::vision::detector::Detection;
+use crate::vision::draw::{Canvas, annotate, full_label};
+use crate::vision::geometry::Rect;
 
 /// Writes a PNG a frame.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub struct Annotated {
     written: HashSet<PathBuf>,
     converter: Converter,
     pixels: Vec<u8>,
+    text: String,
 }
 
 impl Annotated {
@@ -33,6 +36,7 @@ impl Annotated {
             written: HashSet::new(),
             converter: Converter::default(),
             pixels: Vec::new(),
+            text: String::new(),
         })
     }
 
@@ -50,7 +54,8 @@ impl Sink for Annotated {
         if let (Findings::Detections(detections), Some(mut canvas)) =
             (report.findings, Canvas::new(&mut self.pixels, width, height))
         {
-            annotate(&mut canvas, detections, |class| report.class(class));
+            let label = |found: &Detection, text: &mut String| full_label(found, report.class(found.class), text);
+            annotate(&mut canvas, detections, &mut self.text, Rect::clone, label);
         }
         let stem = Path::new(report.shot.name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut path = self.folder.join(format!("{stem}.png"));

@@ -43,6 +43,7 @@ pub use network::{Health, Secret, SinkHealth};
 pub use picture::Picture;
 pub use snapshots::{SnapshotOptions, Snapshots};
 pub use table::Table;
+pub use trouble::Trouble;
 pub use video::Video;
 pub use wish::{Wish, wanted};
 

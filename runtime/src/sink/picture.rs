@@ -7,7 +7,7 @@ use super::{Findings, Report};
 use crate::place::Mask;
 use crate::vision::convert::Converter;
 use crate::vision::detector::Detection;
-use crate::vision::draw::{Canvas, annotate};
+use crate::vision::draw::{Canvas, annotate, full_label};
 use crate::vision::geometry::Rect;
 
 /// Pixels, boxes, and names for the boxes. Copying another frame of the size allocates nothing.
@@ -26,6 +26,7 @@ pub struct Picture {
     classes: Vec<String>,
     masks: Vec<Mask>,
     converter: Converter,
+    text: String,
 }
 
 impl Picture {
@@ -54,8 +55,9 @@ impl Picture {
     pub fn draw(&mut self) {
         self.hide();
         if let Some(mut canvas) = Canvas::new(&mut self.rgb, self.width, self.height) {
-            let classes = &self.classes;
-            annotate(&mut canvas, &self.found, |class| classes.get(class as usize).map_or("?", String::as_str));
+            let class = |class: u32| self.classes.get(class as usize).map_or("?", String::as_str);
+            let label = |found: &Detection, text: &mut String| full_label(found, class(found.class), text);
+            annotate(&mut canvas, &self.found, &mut self.text, Rect::clone, label);
         }
     }
 

@@ -7,18 +7,21 @@ use crate::error::Error;
 
 /// The newest error of a thread, until somebody takes it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Trouble(Arc<Mutex<Option<Error>>>);
+pub struct Trouble(Arc<Mutex<Option<Error>>>);
 
 impl Trouble {
     /// The thread's work went well, or did not.
-    pub(super) fn note(&self, result: Result<(), Error>) {
+    pub fn note(&self, result: Result<(), Error>) {
         if let Err(error) = result {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         }
     }
 
     /// The error, once.
-    pub(super) fn take(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// It.
+    pub fn take(&self) -> Result<(), Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 

@@ -5,6 +5,7 @@
 //! picture where it would leave it.
 
 use std::convert::Infallible;
+use std::fmt::Write;
 
 use embedded_graphics::mono_font::iso_8859_1::FONT_7X13_BOLD;
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
@@ -115,17 +116,32 @@ impl DrawTarget for Canvas<'_> {
     }
 }
 
-/// Draws boxes with their classes' names, tracks and scores.
-pub fn annotate<'a>(canvas: &mut Canvas<'_>, detections: &[Detection], class: impl Fn(u32) -> &'a str) {
+/// Draws boxes with labels: `place` says where a box is on the canvas, and `label` writes what is to be said of it, after
+/// `text` was cleared. Allocates only where that has to grow.
+pub fn annotate(
+    canvas: &mut Canvas<'_>,
+    detections: &[Detection],
+    text: &mut String,
+    place: impl Fn(&Rect) -> Rect,
+    label: impl Fn(&Detection, &mut String),
+) {
     // The best on top of the others, and no line through a label.
     for found in detections.iter().rev() {
-        canvas.outline(&found.rect, found.class);
+        canvas.outline(&place(&found.rect), found.class);
     }
     for found in detections.iter().rev() {
-        let number = found.track.map(|track| format!(" #{track}")).unwrap_or_default();
-        let label = format!("{}{number} {:.2}", class(found.class), found.score);
-        canvas.label(&found.rect, found.class, &label);
+        text.clear();
+        label(found, text);
+        canvas.label(&place(&found.rect), found.class, text);
     }
+}
+
+/// The class's name, the track where there is one, and the score: `person #3 0.91`.
+pub fn full_label(found: &Detection, class: &str, text: &mut String) {
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{class}");
+    let _ = found.track.map_or(Ok(()), |track| write!(text, " #{track}"));
+    let _ = write!(text, " {:.2}", found.score);
 }
 
 /// A colour for each class: hues a golden angle apart in three tones in turn, so that neighbours differ most.

@@ -12,7 +12,7 @@ use embedded_graphics::text::Alignment;
 use super::{View, frames_a_second, in_short, latency, write};
 use crate::contract::{Align, Resize};
 use crate::sink::{Findings, Report};
-use crate::vision::draw::{Canvas, class_colour};
+use crate::vision::draw::{Canvas, annotate, class_colour};
 use crate::vision::geometry::Mapping;
 
 /// Behind everything.
@@ -104,20 +104,21 @@ impl View {
     }
 }
 
-/// Boxes and labels; the best on top of the others, and no line through a label.
+/// Boxes and labels, with scores in per cent: there is little room.
 fn boxes(canvas: &mut Canvas<'_>, text: &mut String, report: &Report<'_>, picture: &Mapping) {
     let Findings::Detections(detections) = report.findings else { return };
-    for found in detections.iter().rev() {
-        canvas.outline(&picture.to_input(&found.rect), found.class);
-    }
-    for found in detections.iter().rev() {
-        text.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{}", report.class(found.class));
-        let _ = found.track.map_or(Ok(()), |track| write!(text, " #{track}"));
-        let _ = write!(text, " {:.0}", found.score * 100.0);
-        canvas.label(&picture.to_input(&found.rect), found.class, text);
-    }
+    annotate(
+        canvas,
+        detections,
+        text,
+        |rect| picture.to_input(rect),
+        |found, text| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{}", report.class(found.class));
+            let _ = found.track.map_or(Ok(()), |track| write!(text, " #{track}"));
+            let _ = write!(text, " {:.0}", found.score * 100.0);
+        },
+    );
 }
 
 /// Calls `take` with a few words about each class there is, and its number.

@@ -23,9 +23,7 @@ impl Service {
             if let Err(error) = self.outlets.change(&self.config.outlets, around) {
                 eprintln!("warning: {error}");
             }
-            let mut meters = self.meters.lock();
-            meters.watch(self.eye.scene());
-            meters.list_outlets(self.outlets.names());
+            self.list_in_meters();
             eprintln!("note: settings were changed");
         }
         Ok(())
@@ -60,20 +58,18 @@ impl Service {
             Surroundings { meters: &self.meters, controls: &self.controls, places: &places, classes: eye.classes() };
         self.outlets.change(&self.config.outlets, around)?;
         eye.watch(places);
-        self.eye = eye;
-        self.take_classes(settings, self.config.settings.clone());
+        self.take_other(eye);
+        self.controls.reset(settings, &self.classes, self.config.settings.clone());
+        self.version = self.controls.version();
+        self.list_in_meters();
         Ok(())
     }
 
-    /// The model has other classes: counts begin anew.
-    fn take_classes(&mut self, settings: Settings, kept: Option<PathBuf>) {
-        self.classes = self.eye.classes().into();
-        self.controls.reset(settings, &self.classes, kept);
-        self.version = self.controls.version();
-        let mut meters = self.meters.lock();
-        meters.begin_anew(&self.classes);
-        meters.watch(self.eye.scene());
-        meters.list_outlets(self.outlets.names());
+    /// Looks through another eye, whose classes may be others: counts begin anew.
+    fn take_other(&mut self, eye: Eye) {
+        self.classes = eye.classes().into();
+        self.eye = eye;
+        self.meters.lock().begin_anew(&self.classes);
     }
 
     /// Reads the configuration anew. What cannot be had leaves everything as it was.
@@ -94,9 +90,7 @@ impl Service {
         let swap = if same_eye { None } else { watch_model(&config)? };
         let eye = if same_eye { None } else { Some(open_eye(&config)?) };
         let new = eye.as_ref().unwrap_or(&self.eye);
-        let settings = settings(&path, &config, new)?;
-        let places = settings.places(new.classes()).map_err(|problem| wrong(&path, problem))?;
-        config.outlets.check_places(&places).map_err(|problem| wrong(&path, problem))?;
+        let (settings, places) = settings(&path, &config, new)?;
         let options = config.source_options(new.input_size(), self.stop.clone());
         let same_source = config.source == self.config.source && config.camera == self.config.camera;
         let around =
@@ -112,9 +106,7 @@ impl Service {
             })?;
         }
         if let Some(new) = eye {
-            self.eye = new;
-            self.classes = self.eye.classes().into();
-            self.meters.lock().begin_anew(&self.classes);
+            self.take_other(new);
             self.swap = swap;
         }
         self.controls.reset(settings.clone(), &self.classes, config.settings.clone());
@@ -125,9 +117,7 @@ impl Service {
             self.governor = Governor::new(config.governor.clone());
         }
         self.config = config;
-        let mut meters = self.meters.lock();
-        meters.watch(self.eye.scene());
-        meters.list_outlets(self.outlets.names());
+        self.list_in_meters();
         Ok(())
     }
 }

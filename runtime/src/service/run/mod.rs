@@ -20,6 +20,7 @@ use crate::board::Root;
 use crate::board::vitals::{Sensors, Vitals};
 use crate::error::Error;
 use crate::model::swap::{Swap, Watched};
+use crate::place::Places;
 use crate::sink::{Findings, Report, Sink};
 use crate::source::{self, Absence, Options, Shot, Source, Stop};
 
@@ -82,9 +83,7 @@ impl Service {
         let config = Config::read(path)?;
         let swap = watch_model(&config)?;
         let mut eye = open_eye(&config)?;
-        let settings = settings(path, &config, &eye)?;
-        let places = settings.places(eye.classes()).map_err(|problem| wrong(path, problem))?;
-        config.outlets.check_places(&places).map_err(|problem| wrong(path, problem))?;
+        let (settings, places) = settings(path, &config, &eye)?;
         eye.set_score(settings.score)?;
         eye.watch(places.clone());
         let controls = Controls::new(settings, eye.classes(), config.settings.clone());
@@ -145,6 +144,13 @@ impl Service {
         self.manager.tell("STOPPING=1");
         self.pulse.end();
         ended
+    }
+
+    /// Tells the meters which places and sinks there are.
+    fn list_in_meters(&self) {
+        let mut meters = self.meters.lock();
+        meters.watch(self.eye.scene());
+        meters.list_outlets(self.outlets.names());
     }
 
     fn watch(&mut self, most: Option<u64>) -> Result<Ended, Error> {
@@ -244,17 +250,26 @@ fn open_eye(config: &Config) -> Result<Eye, Error> {
     Ok(eye)
 }
 
-/// Those that were kept, or else those of the configuration.
-fn settings(path: &Path, config: &Config, eye: &Eye) -> Result<Settings, Error> {
+/// Those that were kept, or else those of the configuration, with their places, which all that is wished for has to be among.
+fn settings(path: &Path, config: &Config, eye: &Eye) -> Result<(Settings, Places), Error> {
     let kept = config.settings.as_ref().map(|file| Settings::read(file)).transpose()?.flatten();
-    let kept = kept.filter(|kept| match kept.places(eye.classes()) {
-        Ok(_) => true,
+    let kept = kept.and_then(|kept| match kept.places(eye.classes()) {
+        Ok(places) => Some((kept, places)),
         Err(problem) => {
             eprintln!("warning: kept settings: {problem}; those of {} count", path.display());
-            false
+            None
         }
     });
-    Ok(kept.unwrap_or_else(|| Settings::of(config, eye.score())))
+    let (settings, places) = match kept {
+        Some(kept) => kept,
+        None => {
+            let settings = Settings::of(config, eye.score());
+            let places = settings.places(eye.classes()).map_err(|problem| wrong(path, problem))?;
+            (settings, places)
+        }
+    };
+    config.outlets.check_places(&places).map_err(|problem| wrong(path, problem))?;
+    Ok((settings, places))
 }
 
 #[cfg(all(test, feature = "camera", feature = "onnx", target_os = "linux"))]
