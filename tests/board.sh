@@ -142,7 +142,7 @@ on_the_board() {
     cp "$(build_for_the_board)" "$work/retort"
     "$(build)" compile models/shapes-128.onnx --isa portable -o "$work/shapes-128.plan" >/dev/null
     tests/emulated-board/boot.sh --seconds "$seconds" --add "$work/retort" --add "$work/shapes-128.plan" \
-        --add "tests/emulated-board/$part.sh" "sh $part.sh $*" || fail "$part: exit status $?"
+        --add tests/emulated-board/checks.sh --add "tests/emulated-board/$part.sh" "sh $part.sh $*" || fail "$part: exit status $?"
 }
 
 camera() {

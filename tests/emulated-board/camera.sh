@@ -1,58 +1,14 @@
 # Runs on the emulated board, in a folder with `retort` and `shapes-128.plan`: from the camera at /dev/video0, which is the
 # kernel's test driver `vivid`, to detections. vivid can be told to misbehave through its controls. Exits with 1 where a
 # line says FAILED.
-failures=0
 detect="./retort detect shapes-128.plan camera:0 --score 0.5 --json --stats"
-# Lines of detections, and what went to standard error.
-lines=/tmp/lines
-said=/tmp/said
-
-check() {
-    what=$1
-    shift
-    if "$@"; then
-        echo "ok: $what"
-    else
-        echo "FAILED: $what"
-        sed 's/^/    /' $said
-        failures=$((failures + 1))
-    fi
-}
-
-# Waits until a command succeeds, for at most half a minute: emulation is slow, and slower where other work is done.
-wait_for() {
-    for second in $(seq 30); do
-        "$@" && return 0
-        sleep 1
-    done
-    return 1
-}
-
-has_lines() {
-    [ "$(wc -l <$lines)" -ge "$1" ]
-}
-
-has_said() {
-    grep -q "$1" $said
-}
-
-control() {
-    ./retort cameras camera:0 --set "$1" >/dev/null
-}
+patience=30
+. ./checks.sh
 
 start() {
     $detect "$@" >$lines 2>$said &
     process=$!
     wait_for has_lines 1
-}
-
-ends_well() {
-    wait $process
-}
-
-# A number in the summary, which is the last line on standard error.
-summary() {
-    sed -n "s/.*\"summary\".*\"$1\":\([0-9]*\).*/\1/p" $said
 }
 
 is_at_most() {

@@ -4,42 +4,8 @@
 #
 #   sh service.sh [FRAMES]      frames of the long part, 300 where nothing is said
 frames=${1:-300}
-failures=0
-said=/tmp/said
-lines=/tmp/lines
-
-check() {
-    what=$1
-    shift
-    if "$@"; then
-        echo "ok: $what"
-    else
-        echo "FAILED: $what"
-        tail -n 20 $said | sed 's/^/    /'
-        failures=$((failures + 1))
-    fi
-}
-
-# Waits until a command succeeds, for at most a minute: emulation is slow, and slower where other work is done.
-wait_for() {
-    for second in $(seq 60); do
-        "$@" && return 0
-        sleep 1
-    done
-    return 1
-}
-
-has_said() {
-    grep -q "$1" $said
-}
-
-has_lines() {
-    [ "$(wc -l <$lines)" -ge "$1" ]
-}
-
-control() {
-    ./retort cameras camera:0 --set "$1" >/dev/null
-}
+patience=60
+. ./checks.sh
 
 # A configuration with these lines more.
 configure() {
@@ -70,18 +36,9 @@ start() {
     wait_for has_lines 2
 }
 
-ends_well() {
-    wait $process
-}
-
 stop() {
     kill -INT $process
     check "an interrupt ends it well" ends_well
-}
-
-# A number in the summary, which is the last line on standard error.
-summary() {
-    sed -n "s/.*\"summary\".*\"$1\":\([0-9]*\).*/\1/p" $said
 }
 
 grew_by_at_most() {
