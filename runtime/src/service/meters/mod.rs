@@ -82,9 +82,10 @@ pub struct Meters {
 /// How a sink is connected, for those that are.
 #[cfg(feature = "network")]
 pub type Connection = Arc<crate::sink::Health>;
-/// Nothing is connected.
+/// Nothing is connected in a build without a network.
 #[cfg(not(feature = "network"))]
-pub type Connection = std::convert::Infallible;
+#[derive(Clone, Debug)]
+pub enum Connection {}
 
 /// How a sink does.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +97,7 @@ pub struct OutletMeter {
     /// Whether it failed at last.
     pub failing: bool,
     /// How it is connected.
+    #[cfg_attr(not(feature = "network"), expect(dead_code))]
     pub connection: Option<Connection>,
 }
 
