@@ -85,6 +85,11 @@ fn contract() {
     survives("contract", &[]);
 }
 
+#[test]
+fn service() {
+    survives("service", &[]);
+}
+
 /// `cargo test -p retort-tests --test fuzz -- --ignored` writes the corpora anew, after a format has changed.
 #[test]
 #[ignore = "writes into the repository"]

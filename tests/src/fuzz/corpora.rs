@@ -41,6 +41,9 @@ pub fn make() -> anyhow::Result<()> {
     for (name, text) in CONTRACTS {
         write("contract", name, text.as_bytes())?;
     }
+    for (name, text) in SERVICES {
+        write("service", name, text.as_bytes())?;
+    }
     Ok(())
 }
 
@@ -227,5 +230,34 @@ const CONTRACTS: [(&str, &str); 3] = [
     (
         "pairs.txt",
         "task=classify\nclasses=[\"a\",\"b\"]\nimage.colour=rgb\nimage.resize=letterbox\nimage.mean=[1,2,3]\nhead.kind=logits\n",
+    ),
+];
+
+const SERVICES: [(&str, &str); 5] = [
+    ("package.toml", include_str!("../../../runtime/xtask/debian/retort.toml")),
+    ("doorbell.toml", include_str!("../../../firmware-examples/doorbell/retort.toml")),
+    ("people-counter.toml", include_str!("../../../firmware-examples/people-counter/retort.toml")),
+    (
+        "places.toml",
+        r#"source = "camera:0"
+settings = "kept.json"
+model = { file = "m.onnx", score = 0.5, iou = 0.5, classes = ["person"], threads = 0, side = 64, reload = true }
+camera = { size = "640x480", fps = 30, format = "YUYV", timeout = 5.0, rate = 10.0 }
+[[zone]]
+name = "door"
+points = [[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]]
+classes = ["person"]
+[[line]]
+name = "street"
+from = [0.0, 0.5]
+to = [1.0, 0.5]
+[[mask]]
+points = [[0, 0], [1, 0], [0, 1]]
+[to.json]
+"#,
+    ),
+    (
+        "kept.json",
+        r#"{"score":0.4,"zones":[{"name":"door","points":[[0.1,0.1],[0.9,0.1],[0.5,0.9]]}],"lines":[],"masks":[]}"#,
     ),
 ];

@@ -20,7 +20,7 @@ pub use labels::labels;
 pub use models::{onnx_import, plan_check};
 pub use mutate::Mutations;
 pub use pictures::picture;
-pub use text::{contract, recipe};
+pub use text::{contract, recipe, service};
 
 /// A function that takes any bytes.
 pub struct Target {
@@ -31,13 +31,14 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "onnx_import", run: onnx_import },
     Target { name: "plan_check", run: plan_check },
     Target { name: "picture", run: picture },
     Target { name: "labels", run: labels },
     Target { name: "recipe", run: recipe },
     Target { name: "contract", run: contract },
+    Target { name: "service", run: service },
 ];
 
 /// The folder of a target's corpus.

@@ -1,10 +1,13 @@
-//! Recipes and contracts: TOML, and for contracts the pairs that a model carries as well.
+//! Recipes, contracts and configurations of the service: TOML, and for contracts the pairs that a model carries as well.
 
 use std::path::Path;
 use std::sync::LazyLock;
 
 use retort::contract::Contract;
+use retort::guard::MISTAKE;
 use retort::model::{LoadOptions, Model};
+use retort::service::{Config, Settings};
+use retort::source::Stop;
 use retort_trainer::recipe::Recipe;
 
 use super::told;
@@ -48,5 +51,32 @@ pub fn contract(bytes: &[u8]) {
         .collect();
     if let Err(error) = Contract::from_metadata(&pairs) {
         told(&error.in_file(Path::new("fuzzed.onnx")), "fuzzed.onnx");
+    }
+}
+
+/// The configuration of a service with its zones, lines and masks, or else what its live page may change of them.
+pub fn service(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let classes = ["person".to_owned(), "thing".to_owned()];
+    let one_line = |problem: String| assert!(!problem.is_empty() && !problem.contains(MISTAKE), "{problem}");
+    if let Ok(settings) = serde_json::from_str::<Settings>(text) {
+        settings.places(&classes).err().into_iter().for_each(one_line);
+        let kept = serde_json::to_string(&settings).expect("what was read can be written");
+        let again = serde_json::from_str::<Settings>(&kept);
+        assert!(again.is_ok(), "what was accepted is refused once it is kept: {:?}", again.err());
+        return;
+    }
+    match Config::parse(text) {
+        Ok(config) => {
+            let _ = config.source_options(Some([64, 64]), Stop::default());
+            let settings = Settings::of(&config, 0.5);
+            assert_eq!(
+                config.places(&classes).is_ok(),
+                settings.places(&classes).is_ok(),
+                "one accepts what the other refuses"
+            );
+            config.places(&classes).err().into_iter().for_each(one_line);
+        }
+        Err(problem) => one_line(problem),
     }
 }
