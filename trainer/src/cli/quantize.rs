@@ -38,6 +38,10 @@ pub(super) struct Arguments {
     /// Where to put the int8 model [default: MODEL-int8.onnx, beside the float one]
     #[arg(long, value_name = "FILE.onnx")]
     out: Option<PathBuf>,
+    /// How integers are written: plain operators between QuantizeLinear and DequantizeLinear, which tools of today want, or
+    /// QLinearConv and QLinearMatMul, which say the same to those that know no other
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     /// The model's contract, where it carries none and is not well known
     #[arg(long, value_name = "FILE.toml")]
     contract: Option<PathBuf>,
@@ -62,6 +66,16 @@ pub(super) struct Arguments {
     report: Option<PathBuf>,
     #[command(flatten)]
     pub(super) limits: LimitArguments,
+}
+
+/// How integers are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// QuantizeLinear and DequantizeLinear around plain operators
+    #[default]
+    Qdq,
+    /// QLinearConv and QLinearMatMul
+    Qoperator,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
@@ -110,7 +124,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     print!("{}", table.render(Look::of_stdout()));
-    let Some((quantised, drop, holds)) = written else { bail!("nothing was tried") };
+    let Some((mut quantised, drop, holds)) = written else { bail!("nothing was tried") };
     if let (false, Some(most)) = (holds, arguments.max_drop) {
         bail!(
             "int8 loses {:.1} points, more than the {most} of --max-drop, even with half of the work in floats; more \
@@ -121,6 +135,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     println!("{}", tensors(&quantised));
     if let Some(folder) = &arguments.report {
         report(&quantised, path, folder)?;
+    }
+    if arguments.format == Format::Qoperator {
+        let layers = quantised.use_operators_on_bytes();
+        println!("{layers} layers are written as operators on bytes.");
     }
     let out = arguments.out.clone().unwrap_or_else(|| beside(path, "int8"));
     whole::write(&out, quantised.encode()).with_context(|| format!("cannot write {}", out.display()))?;

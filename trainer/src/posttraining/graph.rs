@@ -197,6 +197,15 @@ impl OnnxGraph {
         (values.len() == shape.iter().product::<usize>()).then_some(Floats { shape, values })
     }
 
+    /// A constant that is a single unsigned byte.
+    pub fn byte(&self, name: &str) -> Option<u8> {
+        let tensor = self.constant(name).filter(|tensor| tensor.data_type == DataType::Uint8 as i32)?;
+        match tensor.raw_data[..] {
+            [byte] => Some(byte),
+            _ => None,
+        }
+    }
+
     /// A constant list of 64-bit integers.
     pub fn integers(&self, name: &str) -> Option<Vec<i64>> {
         let tensor = self.constant(name)?;

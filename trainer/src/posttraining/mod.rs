@@ -7,7 +7,8 @@
 //!    [`range`]; what it finds in them counts most: [`focus`].
 //! 5. The weights become integers by what the layers make of the pictures: [`fitting`], [`rounding`].
 //! 6. What rounding harms most may stay in floats: [`sensitivity`].
-//! 7. All is written as pairs of QuantizeLinear and DequantizeLinear: [`write`](mod@write).
+//! 7. All is written as pairs of QuantizeLinear and DequantizeLinear: [`write`](mod@write); or, where that is asked for, as
+//!    operators on bytes: [`qoperator`].
 
 pub(crate) mod borders;
 mod calibrate;
@@ -19,6 +20,7 @@ pub(crate) mod graph;
 pub(crate) mod importance;
 pub(crate) mod layer;
 pub(crate) mod opset;
+mod qoperator;
 mod range;
 mod rounding;
 pub(crate) mod sensitivity;
@@ -154,6 +156,11 @@ impl Quantised {
     /// The bytes of the file.
     pub fn encode(&self) -> Vec<u8> {
         self.graph.encode()
+    }
+
+    /// Writes layers as QLinearConv and QLinearMatMul, which say the same; returns how many.
+    pub fn use_operators_on_bytes(&mut self) -> usize {
+        qoperator::fold(&mut self.graph)
     }
 
     /// Lays metadata over the model's own.

@@ -5,8 +5,9 @@ use std::path::Path;
 use proptest::prelude::*;
 use retort::model::Model;
 
-use super::models::{Maker, image, pictures};
+use super::models::{Maker, image, outputs, pictures};
 use crate::export::onnx::int;
+use crate::posttraining::graph::OnnxGraph;
 use crate::posttraining::layer::{Form, Layer};
 use crate::posttraining::range::{Method, find};
 use crate::posttraining::rounding::{Integers, fit};
@@ -51,6 +52,34 @@ fn a_detector_computes_in_integers_up_to_its_last_convolutions() {
     let range = |name: &str| small.tensors.iter().find(|tensor| tensor.name == name).map(|tensor| tensor.span);
     assert!(range("answers").is_none() && range("boxes").is_some() && range("boxes") != range("scores"));
     assert_eq!(small.tensors[0].method, Method::Known);
+}
+
+/// A detector, a product with known weights, and activations that bytes do not bear.
+#[test]
+fn operators_on_bytes_say_what_pairs_say() {
+    let layered = || {
+        let mut maker = Maker::new(3);
+        let x = maker.conv("stem", "picture", [8, 3, 3], 1, &[1.0, 3.0]);
+        let x = maker.node("Relu", "stem.relu", &[&x], Vec::new());
+        let x = maker.conv("next", &x, [8, 8, 3], 8, &[2.0]);
+        let x = maker.node("Relu", "next.relu", &[&x], Vec::new());
+        let x = maker.node("GlobalAveragePool", "pooled", &[&x], Vec::new());
+        let x = maker.node("Flatten", "flat", &[&x], Vec::new());
+        let w = maker.numbers("w", &[8, 5], 0.5);
+        let x = maker.node("MatMul", "answers", &[&x, &w], Vec::new());
+        maker.finish_vector(&x, 5)
+    };
+    for (bytes, layers) in [(detector(), 4), (layered(), 3)] {
+        let mut small = quantised(&bytes, &Options::default(), 0.0).expect("it can be quantised");
+        let answers = |small: &Quantised| outputs(&OnnxGraph::decode(&small.encode()).expect("a model"));
+        let pairs = answers(&small);
+        assert_eq!(small.use_operators_on_bytes(), layers);
+        assert_eq!(answers(&small), pairs);
+        let model = Model::from_bytes(&small.encode(), Path::new("small"), &options()).expect("it loads");
+        assert_eq!(model.fallbacks(), []);
+        let kinds: Vec<&str> = model.steps().iter().filter(|step| step.macs > 0).map(|step| step.kind).collect();
+        assert!(kinds.iter().all(|kind| *kind == "ConvolutionInt8"), "{kinds:?}");
+    }
 }
 
 #[test]
