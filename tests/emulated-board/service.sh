@@ -1,6 +1,6 @@
 # Runs on the emulated board, in a folder with `retort` and `shapes-128.plan`: the service with the kernel's test driver vivid as
-# its camera and its framebuffer as a display, with tracks, a zone, a line, lines of JSON, metrics and pictures, and then with all that can go wrong around it.
-# Exits with 1 where a line says FAILED.
+# its camera and its framebuffer as a display, with tracks, a zone, a line, lines of JSON, metrics and pictures, and then with all
+# that can go wrong around it. Exits with 1 where a line says FAILED.
 #
 #   sh service.sh [FRAMES]      frames of the long part, 300 where nothing is said
 frames=${1:-300}
