@@ -7,7 +7,7 @@
 #             files of $RETORT_TEST_DATA/peers/models where there are any
 #   camera    from the kernel's test camera to detections, on Debian's arm64 kernel in QEMU: no allocation a frame, a camera
 #             that is unplugged, one that falls silent
-#   service   the service on the same kernel: tracks, zones, JSON, metrics; no allocation a frame, memory that stays flat; a
+#   service   the service on the same kernel: tracks, zones, JSON, metrics, a framebuffer; no allocation a frame, memory that stays flat; a
 #             camera, a disk, a broker and readers that fail it. RETORT_BOARD_FRAMES has it run that many frames
 #   bare-metal  the programs of firmware-examples that need no operating system give the lines that a computer gives: on a
 #             Cortex-M4 and M7 with 1 MB of flash and 512 kB of memory, and on a Cortex-A53, A72 and A76 with NEON kernels
@@ -64,7 +64,7 @@ build() {
 }
 
 build_for_the_board() {
-    build --release --target "$target" --package retort --no-default-features --features camera,network
+    build --release --target "$target" --package retort --no-default-features --features camera,display,network
 }
 
 kernels() {

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use retort::place::{Ends, Line, Places, Polygon, Scene, Zone};
+use retort::service::SharedMeters;
 use retort::sink::{Findings, Report, Sink, SinkHealth, mqtt, webhook};
 use retort::source::Shot;
 use retort::vision::detector::Detection;
@@ -125,8 +126,10 @@ fn frames_cost_no_allocation_and_threads_that_wait_are_quiet() {
 
     // Where everything is delivered. Only frames on which nothing happens can be counted alone.
     let broker = Broker::start("127.0.0.1:0".parse().unwrap(), &[Manner::default()]);
-    let mut mqtt =
-        mqtt::Mqtt::start(&mqtt::Options::new(format!("mqtt://{}", broker.address)), &places(), &classes).unwrap();
+    // How the machine does is told on connecting, and again after this test.
+    let (options, asked) =
+        (mqtt::Options::new(format!("mqtt://{}", broker.address)), Box::new(SharedMeters::new(&classes)));
+    let mut mqtt = mqtt::Mqtt::start(&options, &places(), &classes, Some(asked)).unwrap();
     let url = format!("http://{}/", receiver());
     let mut webhook = webhook::Webhook::start(&webhook::Options::new(url), &places(), &classes).unwrap();
     let mut world = World::new();
@@ -148,7 +151,7 @@ fn frames_cost_no_allocation_and_threads_that_wait_are_quiet() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let counted = (0..10).any(|_| {
         let options = mqtt::Options { queue: 20, ..mqtt::Options::new(format!("mqtt://{nobody}")) };
-        let mut mqtt = mqtt::Mqtt::start(&options, &places(), &classes).unwrap();
+        let mut mqtt = mqtt::Mqtt::start(&options, &places(), &classes, None).unwrap();
         let events = vec!["crossed".parse().unwrap()];
         let options = webhook::Options { queue: 5, events, ..webhook::Options::new(format!("http://{nobody}/")) };
         let mut webhook = webhook::Webhook::start(&options, &places(), &classes).unwrap();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Boots Debian's arm64 kernel under QEMU, with the camera of the kernel's test driver `vivid` at /dev/video0, and runs a shell
-# command there. What the machine prints is printed; the exit status is the command's, or
+# Boots Debian's arm64 kernel under QEMU, with the camera of the kernel's test driver `vivid` at /dev/video0 and its framebuffer at
+# /dev/fb0, and runs a shell command there. What the machine prints is printed; the exit status is the command's, or
 #   77   the machine cannot be made here (one line says why)
 #   124  the command did not end in time
 #
@@ -8,7 +8,8 @@
 #     --cpu CPU         cortex-a53 (Zero 2 W, 3), cortex-a72 (4, the default), cortex-a76 (5), max
 #     --memory MIB      1024
 #     --seconds N       how long the command may take: 300
-#     --vivid OPTIONS   the module's options; by default one camera that takes a webcam's formats
+#     --vivid OPTIONS   the module's options; by default one camera that takes a webcam's formats, and the
+#                       framebuffer (bit 16 of node_types), which comes with an output (bit 8)
 #     --count           one core, and a clock that advances by one nanosecond an instruction: times are instruction counts
 #     --add PATH        a file or folder to put into /app, where the command runs; programs must be static
 #     --prepare         only fetch what is needed, once: QEMU from the distribution, Debian's kernel into the cache
@@ -18,7 +19,7 @@ set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/retort-emulated-board
 cpu=cortex-a72 memory=1024 seconds=300 prepare_only=
-vivid='n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0'
+vivid='n_devs=1 node_types=0x10101 num_inputs=1 input_types=0x0 num_outputs=1 output_types=0x0'
 clock=(-smp 2)
 added=()
 PATH=$PATH:/usr/sbin:/sbin

@@ -1,6 +1,6 @@
 # Runs on the emulated board, in a folder with `retort` and `shapes-128.plan`: the service with the kernel's test driver vivid as
-# its camera, with tracks, a zone, a line, lines of JSON, metrics and pictures, and then with all that can go wrong around it.
-# Exits with 1 where a line says FAILED.
+# its camera and its framebuffer as a display, with tracks, a zone, a line, lines of JSON, metrics and pictures, and then with all
+# that can go wrong around it. Exits with 1 where a line says FAILED.
 #
 #   sh service.sh [FRAMES]      frames of the long part, 300 where nothing is said
 frames=${1:-300}
@@ -53,11 +53,19 @@ sees_more_than() {
     [ "$(seen)" -gt "$1" ]
 }
 
-configure '[to.json]
+shows_something() {
+    [ "$(tr -d '\000' </dev/fb0 | wc -c)" -gt 100000 ]
+}
+
+configure '[to]
+display = "fb:/dev/fb0"
+[to.json]
 frames = true
 [to.page]'
 start --frames "$frames"
-check "$frames frames through tracks, zone, line, JSON and metrics" ends_well
+check "$frames frames through tracks, zone, line, JSON, metrics and framebuffer" ends_well
+check "the framebuffer shows pictures" shows_something
+check "and took every frame" test "$(grep -c 'warning: display' $said)" -eq 0
 check "a line for each" test "$(grep -c '"detections"' $lines)" -eq "$frames"
 check "events in the test picture" grep -q '"event":"entered","zone":"all"' $lines
 check "no allocation after the first hundred" grep -q '"allocations":0,' $said

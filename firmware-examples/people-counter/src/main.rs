@@ -15,8 +15,8 @@ use retort::source::Stop;
 struct Arguments {
     /// The service's configuration; all its lines count.
     config: PathBuf,
-    /// An SSD1306 on this bus, `terminal`, or a file that ends in .png.
-    #[arg(long, value_name = "NAME", default_value = "/dev/i2c-1")]
+    /// An SSD1306 on a bus, as `retort detect --display` names it; `terminal`, or a file that ends in .png.
+    #[arg(long, value_name = "NAME", default_value = "ssd1306:/dev/i2c-1,128x64")]
     screen: String,
     /// Where the numbers are kept.
     #[arg(long, value_name = "FILE", default_value = "counts.json")]

@@ -3,12 +3,10 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use linux_embedded_hal::I2cdev;
-use ssd1306::mode::{BufferedGraphicsMode, DisplayConfig};
-use ssd1306::prelude::{DisplayRotation, DisplaySize128x64, I2CInterface};
-use ssd1306::{I2CDisplayInterface, Ssd1306};
+use retort::display::{self, Changes, Name};
 
 use crate::bitmap::Bitmap;
+use crate::face::SIZE;
 
 /// Shows pixels.
 pub trait Screen {
@@ -19,36 +17,41 @@ pub trait Screen {
     fn show(&mut self, bitmap: &Bitmap) -> io::Result<()>;
 }
 
-/// Opens a screen: `terminal`, a file that ends in `.png`, or a bus such as `/dev/i2c-1`.
+/// Opens a screen: `terminal`, a file that ends in `.png`, or a display such as `ssd1306:/dev/i2c-1`.
 ///
 /// # Errors
 /// What the system says, with the name.
 pub fn open(name: &str) -> io::Result<Box<dyn Screen>> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
     Ok(match name {
         "terminal" => Box::new(Terminal),
         _ if name.ends_with(".png") => Box::new(Picture(name.into())),
-        _ => Box::new(Oled::open(name).map_err(named)?),
+        _ => Box::new(Small::open(name)?),
     })
 }
 
-/// A module with an SSD1306 at address 0x3C.
-struct Oled(Ssd1306<I2CInterface<I2cdev>, DisplaySize128x64, BufferedGraphicsMode<DisplaySize128x64>>);
+/// A display with just as many pixels.
+struct Small {
+    screen: Box<dyn display::Screen>,
+    changes: Changes,
+}
 
-impl Oled {
-    fn open(bus: &str) -> io::Result<Oled> {
-        let interface = I2CDisplayInterface::new(I2cdev::new(bus).map_err(io::Error::from)?);
-        let display = Ssd1306::new(interface, DisplaySize128x64, DisplayRotation::Rotate0);
-        let mut display = display.into_buffered_graphics_mode();
-        display.init().map_err(|_| io::Error::other("no display answers at 0x3C; `i2cdetect -y 1` shows what does"))?;
-        Ok(Oled(display))
+impl Small {
+    fn open(name: &str) -> io::Result<Small> {
+        let screen = Name::parse(name).and_then(|name| name.open()).map_err(io::Error::other)?;
+        if screen.size() != SIZE {
+            let [[width, height], [across, down]] = [screen.size(), SIZE];
+            let problem = format!("{name}: has {width} × {height} pixels, not {across} × {down}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
+        Ok(Small { screen, changes: Changes::new(SIZE) })
     }
 }
 
-impl Screen for Oled {
+impl Screen for Small {
     fn show(&mut self, bitmap: &Bitmap) -> io::Result<()> {
-        bitmap.pixels().for_each(|(x, y, lit)| self.0.set_pixel(x as u32, y as u32, lit));
-        self.0.flush().map_err(|_| io::Error::other("the display does not answer"))
+        let pixels: Vec<u8> = bitmap.pixels().flat_map(|(_, _, lit)| [if lit { 255 } else { 0 }; 3]).collect();
+        self.changes.of(&pixels).iter().try_for_each(|area| self.screen.show(area, &pixels))?;
+        self.screen.end()
     }
 }
 

@@ -127,8 +127,25 @@ fn a_screen_that_fails_is_found_again_and_file_troubles_are_shown() {
     std::fs::write(&broken, "{").unwrap();
     let error = Counter::start(broken, || screen::open("terminal"), never).map(drop).unwrap_err().to_string();
     assert!(error.contains("broken.json"), "{error}");
-    let error = screen::open("/dev/no-such-bus").map(drop).unwrap_err().to_string();
-    assert!(error.contains("/dev/no-such-bus"), "{error}");
+    let error = |name: &str| screen::open(name).map(drop).unwrap_err().to_string();
+    let missing = error("ssd1306:/dev/no-such-bus");
+    assert!(missing.starts_with("ssd1306:/dev/no-such-bus: "), "{missing}");
+    let narrow = error(&format!("png:{},128x32,mono", folder.path().display()));
+    assert!(narrow.ends_with("has 128 × 32 pixels, not 128 × 64"), "{narrow}");
+}
+
+#[test]
+fn a_display_shows_each_face_in_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut screen = screen::open(&format!("png:{},128x64,mono", folder.path().display())).unwrap();
+    for (number, count) in [(1, 128), (2, 129)] {
+        let bitmap = Bitmap::of(&face(count, 97, 31, None));
+        screen.show(&bitmap).unwrap();
+        let shown = image::open(folder.path().join(format!("{number:06}.png"))).unwrap().to_rgb8();
+        for (x, y, lit) in bitmap.pixels() {
+            assert_eq!(shown.get_pixel(x as u32, y as u32)[0] == 255, lit, "face {number}, ({x}, {y})");
+        }
+    }
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Display {
     /// # Errors
     /// [`Error::Display`].
     pub fn open(name: &Name) -> Result<Display, Error> {
-        Ok(Display::on(&name.to_string(), open::screen(name)?))
+        Ok(Display::on(&name.to_string(), name.open()?))
     }
 
     /// Shows on `screen`, which errors call `name`.

@@ -7,28 +7,30 @@ use super::name::{Kind, Name};
 use super::{Framebuffer, Layout, Png, Screen};
 use crate::error::Error;
 
-/// Opens it.
-///
-/// # Errors
-/// [`Error::Display`] with what the system says, and what could be done.
-pub fn screen(name: &Name) -> Result<Box<dyn Screen>, Error> {
-    let opened = match &name.kind {
-        Kind::Framebuffer { path, layout } => {
-            framebuffer(path, *layout).map(|screen| Box::new(screen) as Box<dyn Screen>)
-        }
-        Kind::Png { folder, size, depth, every } => {
-            Png::new(folder, *size, *depth, *every).map(|screen| Box::new(screen) as Box<dyn Screen>)
-        }
-        kind => on_a_bus(kind),
-    };
-    opened.map_err(|error| {
-        let remedy = match error.kind() {
-            io::ErrorKind::PermissionDenied => "; run as root, or as a member of the device's group (`ls -l`)",
-            io::ErrorKind::NotFound => name.kind.when_missing(),
-            _ => "",
+impl Name {
+    /// Opens it, for those who draw on it themselves; [`Display`](super::Display) draws reports.
+    ///
+    /// # Errors
+    /// [`Error::Display`] with what the system says, and what could be done.
+    pub fn open(&self) -> Result<Box<dyn Screen>, Error> {
+        let opened = match &self.kind {
+            Kind::Framebuffer { path, layout } => {
+                framebuffer(path, *layout).map(|screen| Box::new(screen) as Box<dyn Screen>)
+            }
+            Kind::Png { folder, size, depth, every } => {
+                Png::new(folder, *size, *depth, *every).map(|screen| Box::new(screen) as Box<dyn Screen>)
+            }
+            kind => on_a_bus(kind),
         };
-        Error::Display { name: name.to_string(), problem: format!("{error}{remedy}") }
-    })
+        opened.map_err(|error| {
+            let remedy = match error.kind() {
+                io::ErrorKind::PermissionDenied => "; run as root, or as a member of the device's group (`ls -l`)",
+                io::ErrorKind::NotFound => self.kind.when_missing(),
+                _ => "",
+            };
+            Error::Display { name: self.to_string(), problem: format!("{error}{remedy}") }
+        })
+    }
 }
 
 fn framebuffer(path: &Path, layout: Option<Layout>) -> io::Result<Framebuffer> {

@@ -25,9 +25,17 @@ pub enum Level {
 }
 
 impl Level {
+    /// Words for all of them, from full to least work.
+    pub const WORDS: &[&str] = &["full", "half", "quarter", "small"];
+
     /// From 0 for all work, to 3.
     pub fn number(self) -> u8 {
         self as u8
+    }
+
+    /// A word for it, one of [`Level::WORDS`].
+    pub fn word(self) -> &'static str {
+        Level::WORDS[usize::from(self.number())]
     }
 
     /// Of so many frames one is looked at.

@@ -162,7 +162,7 @@ impl Outlets {
             self.outlets.retain(|outlet| outlet.name != "mqtt");
         }
         plugs.add_connected("mqtt", options.mqtt.as_ref(), same_mqtt, |options| {
-            let mqtt = Mqtt::start(options, places, classes)?;
+            let mqtt = Mqtt::start(options, places, classes, Some(Box::new(around.meters.clone())))?;
             let connection = mqtt.watch();
             Ok((mqtt, Some(connection)))
         })?;

@@ -17,13 +17,20 @@ impl Converter {
     /// The same in another size, `rgb` having `3 · width · height` bytes then; bilinear, so that a picture made much smaller is
     /// a little rough.
     pub fn scaled(&mut self, frame: &Frame<'_>, [width, height]: [usize; 2], rgb: &mut Vec<u8>) {
-        let size = [frame.width(), frame.height()];
-        if size == [width, height] {
+        let mapping = Mapping::new(Resize::Stretch, [frame.width(), frame.height()], [width, height]);
+        self.mapped(frame, &mapping, rgb);
+    }
+
+    /// The part of the frame that the mapping shows, `rgb` having three bytes for each pixel of [`Mapping::shown`] then;
+    /// bilinear, as [`scaled`](Self::scaled).
+    pub fn mapped(&mut self, frame: &Frame<'_>, mapping: &Mapping, rgb: &mut Vec<u8>) {
+        if mapping.is_exact() {
             return self.rgb(frame, rgb);
         }
         rgb.clear();
-        self.grid.fill(&Mapping::new(Resize::Stretch, size, [width, height]), Interpolation::Linear, frame);
+        self.grid.fill(mapping, Interpolation::Linear, frame);
         self.lines.fit(frame, &self.grid);
+        let [_, _, _, height] = mapping.shown;
         for y in 0..height {
             let (row, order) = self.lines.resize(y, frame, &self.grid, false);
             append(row, order, rgb);
@@ -116,6 +123,18 @@ mod tests {
             Converter::default().scaled(&frame, [4, 2], &mut rgb);
             assert_eq!(rgb, colour.repeat(8), "{format:?}");
         }
+    }
+
+    #[test]
+    fn a_square_shows_the_middle_of_a_wide_picture() {
+        let row = [10, 20, 30, 40].iter().flat_map(|&grey| [grey; 3]).collect::<Vec<u8>>();
+        let pixels = row.repeat(2);
+        let mapping = Mapping::new(Resize::CentreCrop { crop: 1.0 }, [4, 2], [4, 4]);
+        let mut rgb = Vec::new();
+        Converter::default().mapped(&Frame::rgb(&pixels, 4, 2).unwrap(), &mapping, &mut rgb);
+        // Twice as large: columns 1 and 2, and a quarter and three quarters of the way from each to the next.
+        let expected = [[18; 3], [23; 3], [28; 3], [33; 3]].concat();
+        assert_eq!(rgb, expected.repeat(4));
     }
 
     #[test]

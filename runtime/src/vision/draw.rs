@@ -48,14 +48,19 @@ impl<'a> Canvas<'a> {
 
     /// Draws the part of a box that is within the picture, in the colour of `class`.
     pub fn outline(&mut self, rect: &Rect, class: u32) {
-        let corner = self.block_at(rect.left, rect.top);
-        let opposite = self.block_at(rect.right, rect.bottom) - Point::new(1, 1);
         let outline = PrimitiveStyleBuilder::new()
             .stroke_color(class_colour(class))
             .stroke_width(LINE)
             .stroke_alignment(StrokeAlignment::Inside)
             .build();
-        let Ok(()) = Rectangle::with_corners(corner, opposite.component_max(corner)).into_styled(outline).draw(self);
+        let Ok(()) = self.area(rect).into_styled(outline).draw(self);
+    }
+
+    /// The blocks of the part of a box that is within the picture; at least one.
+    pub fn area(&self, rect: &Rect) -> Rectangle {
+        let corner = self.block_at(rect.left, rect.top);
+        let opposite = self.block_at(rect.right, rect.bottom) - Point::new(1, 1);
+        Rectangle::with_corners(corner, opposite.component_max(corner))
     }
 
     /// The block whose corner is nearest to a place, which is moved into the picture first.

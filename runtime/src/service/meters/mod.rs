@@ -2,6 +2,8 @@
 //!
 //! The loop writes them under a lock that nobody holds for longer than it takes to write a page of text into memory.
 
+#[cfg(feature = "network")]
+mod diagnostics;
 mod prometheus;
 
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! One connection to the broker: greeting, counts, events, farewell, each confirmed before it counts as said.
+//! One connection to the broker: greeting, counts, the machine's own state, events, farewell, each confirmed before it counts as said.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -7,6 +7,7 @@ use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, NetworkOptions, Ou
 use tokio::select;
 
 use super::counts::{Counts, Place, Told};
+use super::diagnostics::Clock;
 use super::station::{OFFLINE, ONLINE, Station, until};
 use crate::sink::network::outbox::Item;
 use crate::sink::network::trouble::Trouble;
@@ -55,6 +56,8 @@ pub(super) struct Link<'a> {
     /// Whether there are any yet.
     counted: bool,
     told: Told,
+    /// When it is to be told next how the machine does.
+    clock: Clock,
     /// Whether counts are told of that have no pause after them yet.
     telling: bool,
     /// Events out of the outbox that are not confirmed, the oldest first.
@@ -83,6 +86,7 @@ impl Link<'_> {
             counts: Counts::none(&station.places),
             counted: false,
             told: Told::nothing(&station.places),
+            clock: Clock::default(),
             telling: false,
             unconfirmed,
             sent: 0,
@@ -136,9 +140,10 @@ impl Link<'_> {
         self.counted = self.station.newest.get(&mut self.counts);
         while self.unnumbered.len() + self.numbered.len() < WINDOW {
             let Some(Message { topic, retain, payload, about }) = self.next(now) else {
-                let closing = self.station.outbox.closing().filter(|_| !self.said_goodbye);
-                let closed = closing.map(|closing| closing + FLUSH);
-                return self.told.due(&self.counts).into_iter().chain(closed).min();
+                let closing = self.station.outbox.closing();
+                let closed = closing.filter(|_| !self.said_goodbye).map(|closing| closing + FLUSH);
+                let round = self.clock.due().filter(|_| closing.is_none());
+                return self.told.due(&self.counts).into_iter().chain(closed).chain(round).min();
             };
             self.unnumbered.push_back(about);
             // The channel is as long as the window, and topics are checked before they are made.
@@ -167,6 +172,17 @@ impl Link<'_> {
         }
         if std::mem::take(&mut self.telling) {
             self.told.rest(now);
+        }
+        if closing.is_none()
+            && let Some(rounds) = &self.station.rounds
+            && let Some(payload) = self.clock.next(rounds, now)
+        {
+            return Some(Message {
+                topic: self.station.topics.diagnostics(),
+                retain: true,
+                payload,
+                about: About::State,
+            });
         }
         if self.sent == self.unconfirmed.len() {
             self.unconfirmed.extend(self.station.outbox.pop());

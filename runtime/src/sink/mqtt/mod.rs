@@ -1,4 +1,4 @@
-//! Events and counts over MQTT 3.1.1, described for Home Assistant. `EVENTS.md` says what is sent, and what is promised.
+//! Events, counts and how the machine does over MQTT 3.1.1, described for Home Assistant. `EVENTS.md` says what is sent, and what is promised.
 //!
 //! | file | idea |
 //! |---|---|
@@ -6,10 +6,12 @@
 //! | `topics` | where things are published, and names that every program takes |
 //! | `discovery` | what Home Assistant is told |
 //! | `counts` | the newest counts, sent when they change |
+//! | `diagnostics` | how the machine does, every so often |
 //! | `station` | the thread: connects, waits, connects again |
 //! | `link` | one connection, from its greeting to its farewell |
 
 mod counts;
+mod diagnostics;
 mod discovery;
 mod link;
 mod options;
@@ -25,6 +27,7 @@ use rumqttc::{LastWill, MqttOptions, QoS};
 use tokio::sync::Notify;
 
 use self::counts::{Counts, Newest};
+use self::diagnostics::Rounds;
 use self::station::Station;
 use self::topics::Topics;
 use super::network::backoff::Pace;
@@ -38,6 +41,7 @@ use super::{Report, Sink, Wish};
 use crate::error::Error;
 use crate::place::Places;
 
+pub use diagnostics::{Diagnose, Diagnostics};
 pub use options::Options;
 
 /// How often the broker is asked whether it is still there. Two silent periods are one too many.
@@ -64,19 +68,25 @@ pub struct Mqtt {
 }
 
 impl Mqtt {
-    /// Begins to send what happens at `places` to objects of `classes`. That the broker cannot be reached is no error, but
+    /// Begins to send what happens at `places` to objects of `classes`, and what `asked` says of the machine. That the broker cannot be reached is no error, but
     /// said on standard error, and tried again after 1 to 60 seconds.
     ///
     /// # Errors
     /// [`Error::Sink`] names the key that is wrong; [`Error::Io`] the password's file, where it cannot be read.
-    pub fn start(options: &Options, places: &Places, classes: &[String]) -> Result<Mqtt, Error> {
-        Mqtt::start_with(options, places, classes, Pace::default(), Trouble::new)
+    pub fn start(
+        options: &Options,
+        places: &Places,
+        classes: &[String],
+        asked: Option<Box<dyn Diagnose>>,
+    ) -> Result<Mqtt, Error> {
+        Mqtt::start_with(options, places, classes, asked, Pace::default(), Trouble::new)
     }
 
     fn start_with(
         options: &Options,
         places: &Places,
         classes: &[String],
+        asked: Option<Box<dyn Diagnose>>,
         pace: Pace,
         trouble: impl FnOnce(&str) -> Trouble,
     ) -> Result<Mqtt, Error> {
@@ -100,8 +110,11 @@ impl Mqtt {
         if let Some((user, password)) = options.credentials()? {
             broker.set_credentials(user, password.reveal());
         }
-        let discovery =
-            options.discovery.then(|| discovery::message(&options.discovery_prefix, &name, &topics, places));
+        let every = Duration::from_secs(options.diagnostics);
+        let rounds = asked.filter(|_| !every.is_zero()).map(|asked| Rounds { asked, every });
+        let discovery = options
+            .discovery
+            .then(|| discovery::message(&options.discovery_prefix, &name, &topics, places, rounds.as_ref()));
         let (outbox, wake) = (Outbox::new(options.queue), Arc::new(Notify::new()));
         let newest = Arc::new(Newest::none(places));
         let station = Station {
@@ -113,6 +126,7 @@ impl Mqtt {
             classes: classes.to_vec(),
             outbox: Arc::clone(&outbox),
             newest: Arc::clone(&newest),
+            rounds,
             wake: Arc::clone(&wake),
         };
         let mut trouble = trouble(&address.shown);

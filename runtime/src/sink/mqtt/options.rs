@@ -47,6 +47,9 @@ pub struct Options {
     /// Which events are sent; all of them where it is absent, none where it is empty. Counts are sent in any case.
     #[serde(default = "every_event")]
     pub events: Vec<Wish>,
+    /// Seconds from one message about the machine itself to the next; 0 for none.
+    #[serde(default = "diagnostics")]
+    pub diagnostics: u64,
     /// How many events wait at most while the broker cannot be reached.
     #[serde(default = "queue")]
     pub queue: usize,
@@ -64,6 +67,10 @@ fn discovery_prefix() -> String {
     "homeassistant".into()
 }
 
+fn diagnostics() -> u64 {
+    30
+}
+
 impl Options {
     /// What is meant where only the broker's address is given.
     pub fn new(address: impl Into<String>) -> Options {
@@ -78,6 +85,7 @@ impl Options {
             discovery: discovery(),
             discovery_prefix: discovery_prefix(),
             events: every_event(),
+            diagnostics: diagnostics(),
             queue: queue(),
         }
     }
@@ -99,6 +107,9 @@ impl Options {
         }
         check_prefix("prefix", &self.prefix)?;
         check_prefix("discovery-prefix", &self.discovery_prefix)?;
+        if self.diagnostics > 86_400 {
+            return Err("diagnostics: give seconds up to 86400, a day, or 0 for none".into());
+        }
         check_queue(self.queue)
     }
 
@@ -160,6 +171,7 @@ mod tests {
             ("prefix = \"a/+\"", "prefix"),
             ("discovery-prefix = \"\"", "discovery-prefix"),
             ("queue = 0", "queue"),
+            ("diagnostics = 100000", "diagnostics"),
             ("topic = \"x\"", "topic"),
             ("events = [\"enterd\"]", "enterd"),
         ] {

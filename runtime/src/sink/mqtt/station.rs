@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
 use super::counts::Newest;
+use super::diagnostics::Rounds;
 use super::link::{self, Link};
 use super::topics::Topics;
 use crate::place::Places;
@@ -36,6 +37,8 @@ pub(super) struct Station {
     pub classes: Vec<String>,
     pub outbox: Arc<Outbox>,
     pub newest: Arc<Newest>,
+    /// Who says how the machine does, where that is to be sent.
+    pub rounds: Option<Rounds>,
     /// Rung when there is something to send, and when the end is near.
     pub wake: Arc<Notify>,
 }

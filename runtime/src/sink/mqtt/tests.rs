@@ -24,7 +24,8 @@ fn options(address: SocketAddr) -> Options {
 
 fn start(options: &Options) -> Mqtt {
     let classes = ["person".into()];
-    let sink = Mqtt::start_with(options, &places(), &classes, QUICK, |name| Trouble::saying(name, |_| {})).unwrap();
+    let sink =
+        Mqtt::start_with(options, &places(), &classes, None, QUICK, |name| Trouble::saying(name, |_| {})).unwrap();
     // As the first frame does.
     sink.newest.put(&Counts::none(&places()));
     sink
@@ -175,7 +176,7 @@ fn beyond_the_queue_the_oldest_are_dropped_and_counted() {
 fn totals_that_outlived_a_change_are_not_preceded_by_zeros() {
     let broker = Broker::start(free_port(), &[Manner::default()]);
     let options = Options { discovery: false, ..options(broker.address) };
-    let sink = Mqtt::start(&options, &places(), &[]).unwrap();
+    let sink = Mqtt::start(&options, &places(), &[], None).unwrap();
     assert!(matches!(broker.next(), Seen::Connect { .. }));
     assert_eq!(broker.next(), publish("retort/hall/status", "online", true));
     std::thread::sleep(Duration::from_millis(50));
@@ -190,6 +191,35 @@ fn totals_that_outlived_a_change_are_not_preceded_by_zeros() {
 }
 
 #[test]
+fn how_the_machine_does_is_told_before_the_first_frame_and_again_and_again() {
+    let broker = Broker::start(free_port(), &[Manner::default()]);
+    let options = Options { diagnostics: 1, ..options(broker.address) };
+    let sink = Mqtt::start(&options, &places(), &[], Some(Box::new(diagnostics::tests::Steady))).unwrap();
+    assert!(matches!(broker.next(), Seen::Connect { .. }));
+    assert_eq!(broker.next(), publish("retort/hall/status", "online", true));
+    let (_, announced, _) = broker.next_publish();
+    let announced: Value = serde_json::from_str(&announced).unwrap();
+    let sensor = &announced["components"]["diagnostics_fps"];
+    assert_eq!((&sensor["entity_category"], &sensor["expire_after"]), (&"diagnostic".into(), &3.into()));
+    let said = r#"{"fps":24.9,"age_p99_ms":41.0,"temperature":null,"level":"full"}"#;
+    let first = broker.next();
+    let begin = Instant::now();
+    assert_eq!(first, publish("retort/hall/diagnostics", said, true));
+    assert_eq!(broker.next(), first);
+    assert!(begin.elapsed() >= Duration::from_millis(900), "{:?}", begin.elapsed());
+    drop(sink);
+    let rest = broker.end();
+    assert_eq!(rest[rest.len() - 2..], [publish("retort/hall/status", "offline", true), Seen::Disconnect]);
+    // Nobody is asked where that is not wanted.
+    let broker = Broker::start(free_port(), &[Manner::default()]);
+    let options = Options { diagnostics: 0, ..self::options(broker.address) };
+    let sink = Mqtt::start(&options, &places(), &[], Some(Box::new(diagnostics::tests::Steady))).unwrap();
+    wait_until("connection", || sink.health().connected);
+    drop(sink);
+    assert!(!broker.end().iter().any(|seen| format!("{seen:?}").contains("diagnostics")));
+}
+
+#[test]
 fn who_says_no_is_asked_again_and_said_to_say_no() {
     use std::sync::Mutex;
     static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -198,7 +228,7 @@ fn who_says_no_is_asked_again_and_said_to_say_no() {
     let secret = Some(crate::sink::Secret::new("hunter2"));
     let options = Options { user: Some("u".into()), password: secret, ..options(broker.address) };
     let say = |line: &str| LINES.lock().unwrap().push(line.into());
-    let sink = Mqtt::start_with(&options, &places(), &[], QUICK, move |name| Trouble::saying(name, say)).unwrap();
+    let sink = Mqtt::start_with(&options, &places(), &[], None, QUICK, move |name| Trouble::saying(name, say)).unwrap();
     wait_until("connection", || sink.health().connected);
     drop(sink);
     let lines = LINES.lock().unwrap().clone();
@@ -232,7 +262,7 @@ fn a_sink_ends_soon_whatever_the_broker_does() {
 
 #[test]
 fn wrong_options_are_refused_by_their_key() {
-    let refused = |options: &Options| Mqtt::start(options, &places(), &[]).unwrap_err().to_string();
+    let refused = |options: &Options| Mqtt::start(options, &places(), &[], None).unwrap_err().to_string();
     let options = Options::new("mqtt://b");
     let wish = "entered:gate".parse().unwrap();
     assert_eq!(

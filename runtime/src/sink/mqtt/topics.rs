@@ -57,6 +57,10 @@ impl Topics {
         format!("{}/event", self.base)
     }
 
+    pub fn diagnostics(&self) -> String {
+        format!("{}/diagnostics", self.base)
+    }
+
     pub fn zone(&self, zone: usize) -> String {
         format!("{}/zone/{}", self.base, self.zones[zone])
     }
