@@ -9,6 +9,7 @@
 #             that is unplugged, one that falls silent
 #   service   the service on the same kernel: tracks, zones, JSON, metrics, a framebuffer; no allocation a frame, memory that stays flat; a
 #             camera, a disk, a broker and readers that fail it. RETORT_BOARD_FRAMES has it run that many frames
+#   examples  the programs of firmware-examples that run under Linux, built for a board and started on a Cortex-A53
 #   bare-metal  the programs of firmware-examples that need no operating system give the lines that a computer gives: on a
 #             Cortex-M4 and M7 with 1 MB of flash and 512 kB of memory, and on a Cortex-A53, A72 and A76 with NEON kernels
 #
@@ -201,15 +202,33 @@ build_bare() {
         build_program --release
 }
 
+examples() {
+    has_target examples && has_emulator examples || return 0
+    local name names=(bird-feeder doorbell people-counter viewfinder) emulate=(qemu-aarch64-static -cpu cortex-a53)
+    # Together, so that they share what the program itself was built from.
+    cargo build --release --target "$target" --no-default-features "${names[@]/#/--package=}" || {
+        fail 'examples: they do not build' && return
+    }
+    for name in "${names[@]}"; do
+        "${emulate[@]}" "target/$target/release/$name" --help >/dev/null || fail "$name does not start"
+    done
+    "$(build)" compile models/shapes-128.onnx --isa neon -o "$work/shapes.plan" >/dev/null
+    printf 'source = "synthetic:320x240"\n[model]\nfile = "shapes.plan"\n' >"$work/retort.toml"
+    "${emulate[@]}" "target/$target/release/viewfinder" "$work/retort.toml" --frames 20 \
+        --screen "png:$work/screen,240x240" >"$work/said" 2>&1 || fail "viewfinder: $(cat "$work/said")"
+    ls "$work"/screen/*.png >/dev/null || fail 'viewfinder: no picture'
+    echo "examples: ${names[*]}"
+}
+
 service() {
     local frames=${RETORT_BOARD_FRAMES:-300}
     on_the_board service $((600 + frames)) "$frames"
 }
 
-[[ $# -gt 0 ]] || set -- kernels results camera service bare-metal
+[[ $# -gt 0 ]] || set -- kernels results camera service examples bare-metal
 for part in "$@"; do
     case $part in
-    kernels | results | camera | service | bare-metal) "$part" ;;
+    kernels | results | camera | service | examples | bare-metal) "$part" ;;
     *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2 && exit 2 ;;
     esac
 done
