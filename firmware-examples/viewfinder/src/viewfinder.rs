@@ -102,16 +102,17 @@ impl Clerk<'_> {
         let mut wall = Wall::of(screen);
         self.post.set_shape(Some(wall.shape));
         // Neither what an earlier picture left nor what the controller's memory has by chance stays on the screen.
-        let mut shown = Some(Notice::Waiting);
+        let mut waiting = Some(Notice::Waiting);
+        let mut shown = waiting;
         wall.show(shown).map_err(|error| error.to_string())?;
         if !std::mem::take(&mut self.said).is_empty() {
             eprintln!("note: the screen is back");
         }
         loop {
             let Heard { is_new, ended } = self.post.wait(LOOK, &mut wall.pixels);
-            let because = || (self.ask)().is_lost.then_some(Notice::CameraLost);
-            let waiting = shown.filter(|&notice| notice == Notice::Waiting);
-            let notice = if is_new { None } else { because().or(waiting) };
+            waiting = waiting.filter(|_| !is_new);
+            let is_lost = !is_new && (self.ask)().is_lost;
+            let notice = is_lost.then_some(Notice::CameraLost).or(waiting);
             if is_new || notice != shown {
                 wall.show(notice).map_err(|error| error.to_string())?;
                 shown = notice;
