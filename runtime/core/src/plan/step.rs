@@ -79,6 +79,18 @@ pub enum Reduction {
 }
 numbered!(Reduction, "reduction": 0 => Mean, 1 => Sum, 2 => Maximum, 3 => Minimum);
 
+/// What becomes of the sums of a product of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SumsAs {
+    /// i32, as they are.
+    Integers,
+    /// Floats, times a scale for each channel.
+    Floats,
+    /// Floats, times a scale for each channel that the input's scale is a factor of.
+    Scaled,
+}
+numbered!(SumsAs, "form of sums": 0 => Integers, 1 => Floats, 2 => Scaled);
+
 /// How a resize fills in between pixels. Both read one record per output row and column from a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {
@@ -471,6 +483,59 @@ steps! {
         b: Operand,
         /// The product.
         y: Span,
+    }
+    /// Scale and zero point for quantising floats to bytes, by ONNX's DynamicQuantizeLinear: of the least and the greatest
+    /// of them and 0, scale = (greatest − least) / 255, or 1 where all are 0, and zero point = round(−least / scale), ties to
+    /// even. NaN is passed over.
+    22 => RangeF32 {
+        /// The floats, contiguous.
+        x: Span,
+        /// Two floats: the scale, and the zero point as a whole number from 0 to 255.
+        y: Span,
+    }
+    /// As [`Quantize`], with a scale and a zero point that a [`RangeF32`] found.
+    23 => QuantizeDynamic {
+        /// The shape walked.
+        extent: Extent,
+        /// Floats.
+        x: Operand,
+        /// Two floats: scale and zero point.
+        parameters: Operand,
+        /// Bytes.
+        y: Operand,
+    }
+    /// Convolution of images of bytes whose scale and zero point are known only at run time: s = Σ (x − zero) · w, summed in
+    /// i32 that wrap around. The result is s, or f(s · scale\[c\] + bias\[c\]), where a factor of the scale may be that of
+    /// the input; floats are rounded after each operation.
+    24 => ConvolutionDynamic {
+        /// The input, bytes.
+        x: Image,
+        /// The output: i32 or floats.
+        y: Image,
+        /// The window.
+        window: Window,
+        /// Groups; divides the channels of both sides.
+        groups: u32,
+        /// The structure.
+        form: ConvolutionForm,
+        /// Two floats: scale and zero point of the input. Padding counts as the zero point.
+        parameters: Operand,
+        /// What the result is.
+        sums_as: SumsAs,
+        /// Packed weights, each less the offset of its output channel.
+        weights: Blob,
+        /// i32 per output channel: the sum of its weights as they are packed. Absent where the form is depthwise.
+        weight_sums: Blob,
+        /// i32 per output channel: what was taken off its weights so that they fit i8. Absent where that is nothing.
+        offset: Blob,
+        /// f32 per output channel. Absent where the result is integers.
+        scale: Blob,
+        /// f32 per output channel, or absent.
+        bias: Blob,
+        /// Applied to the result, where that is floats.
+        activation: Function,
+        /// Working memory.
+        scratch: Span,
     }
     /// A step that the host runs (see [`External`](crate::session::External)); it may allocate.
     21 => External {
