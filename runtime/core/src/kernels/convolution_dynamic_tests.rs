@@ -3,10 +3,10 @@
 
 use super::convolution_tests::{Case, case, elements};
 use crate::function::Function;
-use crate::kernels::{KernelSet, packing};
+use crate::kernels::{Alone, KernelSet, Parallel, packing};
 use crate::plan::step::{ConvolutionDynamic, ConvolutionForm, Step, SumsAs};
-use crate::plan::view::{Operand, Span};
-use crate::testing::{Random, Writer, kernel_sets, run_step};
+use crate::plan::view::{Image, Operand, Span, Window};
+use crate::testing::{Random, Writer, kernel_sets, run_step_on};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use std::vec::Vec;
@@ -67,8 +67,8 @@ impl Constants {
     }
 }
 
-/// Runs the convolution on every kernel set and compares all of the arena before the working memory.
-fn convolution(case: &Case) -> TestCaseResult {
+/// Runs the convolution on kernel sets and compares all of the arena before the working memory.
+fn convolution_on(case: &Case, sets: &[KernelSet], parallel: &dyn Parallel) -> TestCaseResult {
     let mut random = Random::new(case.seed);
     let constants = Constants::new(case, &mut random);
     // The input lies behind its parameters.
@@ -89,16 +89,16 @@ fn convolution(case: &Case) -> TestCaseResult {
         });
         expected[y.offset as usize + 4 * index..][..4].copy_from_slice(&constants.result(sum, channel));
     }
-    for set in kernel_sets() {
+    for &set in sets {
         let case = Case { x, y, ..*case };
-        let after = run(&case, &constants, set, &before);
+        let after = run(&case, &constants, set, parallel, &before);
         prop_assert_eq!(&after[..len as usize], &expected[..], "{}", set);
     }
     Ok(())
 }
 
 /// The arena after the convolution ran on one kernel set.
-fn run(case: &Case, constants: &Constants, set: KernelSet, before: &[u8]) -> Vec<u8> {
+fn run(case: &Case, constants: &Constants, set: KernelSet, parallel: &dyn Parallel, before: &[u8]) -> Vec<u8> {
     let (packing, shape) = (packing(set), case.shape());
     let mut weights = std::vec![0; packing.packed_dynamic(&shape) as usize];
     packing.pack_dynamic(&shape, &constants.weights, &mut weights);
@@ -130,7 +130,54 @@ fn run(case: &Case, constants: &Constants, set: KernelSet, before: &[u8]) -> Vec
     let mut arena = before.to_vec();
     // Whatever working memory holds before must not matter.
     arena.resize(before.len() + step.scratch.len as usize, 0xA5);
-    run_step(writer, &Step::ConvolutionDynamic(step), &arena).expect("the plan is right")
+    run_step_on(writer, &Step::ConvolutionDynamic(step), &arena, parallel).expect("the plan is right")
+}
+
+/// Says that it has three threads, and runs the parts backwards.
+struct Backwards;
+
+impl Parallel for Backwards {
+    fn threads(&self) -> usize {
+        3
+    }
+
+    fn run(&self, parts: usize, scratch: &mut [u8], task: &(dyn Fn(usize, &mut [u8]) + Sync)) {
+        assert!(parts > 1, "nothing was cut");
+        (0..parts).rev().for_each(|part| task(part, scratch));
+    }
+}
+
+#[test]
+fn pieces_of_a_convolution_make_the_whole() {
+    let form_of = |form, [height, width]: [u32; 2], channels: [u32; 2], side: u32, groups| {
+        let image = |channels| Image { offset: 8, batch: 1, height, width, channels, stride: channels + 3 };
+        let (pad, x, y) = (side / 2, image(channels[0]), image(channels[1]));
+        let window = Window { kernel: [side; 2], stride: [1, 1], dilation: [1, 1], pad: [pad; 4] };
+        Case {
+            form,
+            groups,
+            x,
+            y,
+            window,
+            wide: true,
+            zeros: [131, 0],
+            bounds: [0, 255],
+            table: true,
+            extreme: false,
+            seed: 7,
+        }
+    };
+    for case in [
+        form_of(ConvolutionForm::Pointwise, [30, 31], [33, 70], 1, 1),
+        // A fully connected layer, of which blocks of channels are cut.
+        form_of(ConvolutionForm::Pointwise, [1, 1], [700, 1100], 1, 1),
+        form_of(ConvolutionForm::General, [20, 21], [12, 36], 3, 2),
+        form_of(ConvolutionForm::Depthwise, [40, 40], [70, 70], 3, 70),
+    ] {
+        for set in kernel_sets().filter(|&set| set != KernelSet::Portable) {
+            convolution_on(&case, &[set], &Backwards).unwrap_or_else(|error| panic!("{:?}: {error}", case.form));
+        }
+    }
 }
 
 proptest! {
@@ -138,6 +185,6 @@ proptest! {
 
     #[test]
     fn a_convolution_with_parameters_of_run_time_is_the_direct_sum(case in case()) {
-        convolution(&case)?;
+        convolution_on(&case, &kernel_sets().collect::<Vec<_>>(), &Alone)?;
     }
 }
