@@ -86,6 +86,10 @@ pub(super) fn with_quantisation(
 
 /// QuantizeLinear of a computed value.
 pub(super) fn quantise(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusal> {
+    let of_run_time = |index| matches!(call.optional(index), Some(Value::Placed(_)));
+    if (of_run_time(1) || of_run_time(2)) && [0, 2, 3].contains(&call.int("output_dtype", 0)) {
+        return super::dynamic::quantise_by(graph, call);
+    }
     let x = call.placed(0)?;
     if graph.tensor(x.id).element != ElementType::F32 {
         return Err(Refusal::Unsupported("an input that is not float".into()));
