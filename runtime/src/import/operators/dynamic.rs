@@ -10,6 +10,7 @@ use super::super::literal::{Elements, Literal};
 use super::super::node::{Call, Value};
 use super::convolution::geometry;
 use super::matrix::{pixels, rows_value, transpose};
+use super::quantise::{valid_scale, with_quantisation};
 use crate::graph::{Constant, ConvolutionDynamic, Graph, Op, Scaling, Sums, TensorId, Window};
 use crate::tensor::{ElementType, Quantisation};
 
@@ -84,7 +85,7 @@ fn pair(graph: &mut Graph, call: &Call<'_>, scale: Option<&Value>, zero: Zero) -
         Zero::Computed(zero) => match (scale, range_of(graph, zero)) {
             (None, Some(parameters)) => return Ok(parameters),
             _ => {
-                let id = super::quantise::with_quantisation(graph, call.name, zero, WHOLE)?;
+                let id = with_quantisation(graph, call.name, zero, WHOLE)?;
                 let id = graph.add_reshape(call.name, id, vec![1]);
                 graph.add_node(call.name, Op::Dequantize, vec![id], vec![1], ElementType::F32, None)
             }
@@ -96,7 +97,7 @@ fn pair(graph: &mut Graph, call: &Call<'_>, scale: Option<&Value>, zero: Zero) -
     };
     let scale = match scale {
         None => number(graph, 1.0),
-        Some(Value::Literal(literal)) => number(graph, literal.scalar()?),
+        Some(Value::Literal(literal)) => number(graph, valid_scale(literal.scalar()?)?),
         Some(Value::Placed(scale)) if graph.tensor(scale.id).len() == 1 => {
             graph.add_reshape(call.name, scale.id, vec![1])
         }

@@ -50,7 +50,8 @@ fn one_scale(literal: &Literal) -> Result<f32, Refusal> {
     }
 }
 
-fn valid_scale(scale: f32) -> Result<f32, Refusal> {
+/// Requires a scale that can be divided by.
+pub(super) fn valid_scale(scale: f32) -> Result<f32, Refusal> {
     match scale.is_normal() && scale > 0.0 {
         true => Ok(scale),
         false => Err(Refusal::Invalid(format!(

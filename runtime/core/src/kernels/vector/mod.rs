@@ -10,7 +10,7 @@
 //! | 1 × 1, and the tiles of all other products | `product` | `product_f32` |
 //! | depthwise | `depthwise_3x3`, others `depthwise_int8` with `quads` | `depthwise_f32` |
 //! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
-//! | of bytes whose zero point comes at run time, to sums: `convolution_dynamic` | `product`, `general`, `ring` | |
+//! | whose input's zero point comes at run time | `convolution_dynamic`, with `product` to sums | – |
 //! | how weights lie | `layout`, by `blocks`, with notes of `chains` | `layout_f32` |
 //!
 //! What is neither, `elements` compiles once more from the portable code. `set` makes a kernel set of it all.
