@@ -16,7 +16,7 @@ fn results_are_those_of_onnx_runtime() {
         .filter(|path| path.is_dir())
         .collect();
     cases.sort();
-    assert!(cases.len() >= 41, "only {} cases in {}", cases.len(), folder.display());
+    assert!(cases.len() >= 44, "only {} cases in {}", cases.len(), folder.display());
     let failures: Vec<String> = cases
         .iter()
         .filter_map(|case| check(case).err().map(|error| format!("{}: {error:#}", case.display())))

@@ -338,6 +338,37 @@ def floats():
     yield c
 
 
+@case
+def dynamic():
+    """Layers that are quantised while they run, as onnxruntime.quantization.quantize_dynamic writes them."""
+
+    def layer(c, x, operator, weights, kind, per_channel, bias=True, **attributes):
+        axis, shape = (0, (-1, 1, 1)) if operator == "ConvInteger" else (1, (-1,))
+        channels = weights.shape[axis]
+        zeros = np.zeros(channels) if kind == np.int8 else c.random.integers(90, 160, channels)
+        scales = (0.5 + c.random.random(channels)) * 2e-3
+        if not per_channel:
+            zeros, scales = zeros[0], scales[0]
+        bytes, scale, zero = c.op("DynamicQuantizeLinear", x, outputs=3)
+        scales = c.constant(np.reshape(scales, shape if per_channel else ()), np.float32)
+        scales = c.op("Mul", scale, scales)
+        y = c.op(operator, bytes, c.constant(weights), zero, c.constant(zeros, kind), **attributes)
+        y = c.op("Mul", c.op("Cast", y, to=TensorProto.FLOAT), scales)
+        return c.op("Add", y, c.constant(c.random.standard_normal((channels, 1, 1) if axis == 0 else channels) * 0.1,
+                                         np.float32)) if bias else y
+
+    for kind, per_channel in ((np.uint8, False), (np.uint8, True), (np.int8, False)):
+        # ONNX Runtime takes a zero point per channel in products of matrices only.
+        c = Case(f"f32_dynamic_{np.dtype(kind).name}" + ("_per_channel" if per_channel else ""))
+        x = c.input(1, 3, 9, 8)
+        x = c.op("Relu", layer(c, x, "ConvInteger", c.bytes((16, 3, 3, 3), kind), kind, False, strides=[2, 2], pads=[1] * 4))
+        x = c.op("Relu", layer(c, x, "ConvInteger", c.bytes((16, 1, 3, 3), kind), kind, False, group=16, pads=[1] * 4))
+        x = layer(c, x, "ConvInteger", c.bytes((12, 16, 1, 1), kind), kind, False, bias=False)
+        x = layer(c, c.op("Flatten", x), "MatMulInteger", c.bytes((240, 7), kind), kind, per_channel)
+        c.output(x)
+        yield c
+
+
 if __name__ == "__main__":
     for folder in HERE.iterdir():
         if folder.is_dir():

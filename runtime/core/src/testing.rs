@@ -1,6 +1,6 @@
 //! What tests share: a writer of small plans, and memory at a multiple of 64 bytes.
 
-use crate::kernels::{KernelSet, select};
+use crate::kernels::{Alone, KernelSet, Parallel, select};
 use crate::plan::record::Field;
 use crate::plan::step::Step;
 use crate::plan::view::Blob;
@@ -146,12 +146,22 @@ pub fn seal(bytes: &mut [u8]) {
 }
 
 /// Checks and runs a plan of one step on an arena with this content, and returns what the arena holds then.
-pub fn run_step(mut writer: Writer, step: &Step, arena: &[u8]) -> Result<Vec<u8>, PlanError> {
+pub fn run_step(writer: Writer, step: &Step, arena: &[u8]) -> Result<Vec<u8>, PlanError> {
+    run_step_on(writer, step, arena, &Alone)
+}
+
+/// As [`run_step`], on some threads.
+pub fn run_step_on(
+    mut writer: Writer,
+    step: &Step,
+    arena: &[u8],
+    parallel: &dyn Parallel,
+) -> Result<Vec<u8>, PlanError> {
     writer.step("step", step);
     let kernels = select(writer.kernel_set).expect("a kernel set that this processor has");
     let plan = Plan::check(Aligned::new(&writer.finish(arena.len() as u32)))?;
     let mut arena = Aligned::new(arena);
-    let mut session = Session::new(&plan, arena.as_mut(), kernels).expect("the arena is the plan's");
+    let mut session = Session::new(&plan, arena.as_mut(), kernels).expect("the arena is the plan's").on(parallel);
     session.run(&mut NoExternal).expect("no step is the host's");
     Ok(arena.as_ref().to_vec())
 }

@@ -17,7 +17,8 @@ use crate::tensor::{ElementType, Port, Quantisation};
 
 pub use cut::Cut;
 pub use op::{
-    Bias, Convolution, ConvolutionInt8, Epilogue, Op, QuantisedWeights, ResizeTap, Table, Weights, Window, form,
+    Bias, Convolution, ConvolutionDynamic, ConvolutionInt8, Epilogue, Op, QuantisedWeights, ResizeTap, Scaling, Sums,
+    Table, Weights, Window, form,
 };
 
 /// Index of a tensor in [`Graph::tensors`].
@@ -176,6 +177,17 @@ impl Graph {
         uses
     }
 
+    /// The node that makes a tensor, through nodes that only give its elements another shape.
+    pub fn maker(&self, mut id: TensorId) -> Option<&Node> {
+        loop {
+            let node = self.nodes.iter().rev().find(|node| node.outputs.contains(&id))?;
+            match node.op {
+                Op::Reshape => id = node.inputs[0],
+                _ => return Some(node),
+            }
+        }
+    }
+
     /// Makes every reader of `old` read `new` instead, the graph's outputs included.
     pub fn replace_reads(&mut self, old: TensorId, new: TensorId) {
         for input in self.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
@@ -218,6 +230,7 @@ impl Graph {
         match &node.op {
             Op::Convolution(conv) => output().len() as u64 * conv.taps() as u64,
             Op::ConvolutionInt8(conv) => output().len() as u64 * conv.taps() as u64,
+            Op::ConvolutionDynamic(conv) => output().len() as u64 * conv.taps() as u64,
             Op::MatMul => {
                 let inner = self.tensor(node.inputs[0]).shape.last().copied().unwrap_or(0);
                 output().len() as u64 * inner as u64

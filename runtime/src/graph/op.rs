@@ -141,6 +141,62 @@ impl ConvolutionInt8 {
     }
 }
 
+/// What becomes of the sums of a [`ConvolutionDynamic`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sums {
+    /// They are the result.
+    Integers,
+    /// They are made floats.
+    Floats(Scaling),
+}
+
+/// How sums are made floats: times the scale, plus the bias, and through the activation, rounded after each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling {
+    /// Whether the input's scale is a factor of the scale.
+    pub by_input: bool,
+    /// The scale of each output channel, or 1.
+    pub scale: Option<Vec<f32>>,
+    /// What is added to each output channel.
+    pub bias: Option<Vec<f32>>,
+    /// Applied to the result.
+    pub activation: Function,
+}
+
+impl Scaling {
+    /// Floats of the same value as the sums.
+    pub const NONE: Scaling = Scaling { by_input: false, scale: None, bias: None, activation: Function::Identity };
+}
+
+/// A convolution of bytes whose scale and zero point are known only at run time; the second input holds the two, as floats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvolutionDynamic {
+    /// The window.
+    pub window: Window,
+    /// Groups.
+    pub groups: usize,
+    /// Input channels, all groups together.
+    pub in_channels: usize,
+    /// Output channels, all groups together.
+    pub out_channels: usize,
+    /// The weights less their zero points, in the order of [`Weights`]; those of a channel lie within 256 numbers.
+    pub weights: Vec<i16>,
+    /// What the result is.
+    pub sums: Sums,
+}
+
+impl ConvolutionDynamic {
+    /// Multiply-accumulates for one output element.
+    pub fn taps(&self) -> usize {
+        self.window.kernel[0] * self.window.kernel[1] * self.in_channels / self.groups
+    }
+
+    /// Whether an activation can be applied to the result: to floats that have none yet.
+    pub fn takes_activation(&self) -> bool {
+        matches!(self.sums, Sums::Floats(Scaling { activation: Function::Identity, .. }))
+    }
+}
+
 /// Which kernel a convolution of this shape takes.
 pub fn form(window: &Window, groups: usize, in_channels: usize, out_channels: usize) -> ConvolutionForm {
     if groups == 1 && window.is_one() {
@@ -170,6 +226,12 @@ pub enum Op {
     Convolution(Box<Convolution>),
     /// Integer convolution.
     ConvolutionInt8(Box<ConvolutionInt8>),
+    /// Integer convolution of bytes whose scale and zero point are the second input.
+    ConvolutionDynamic(Box<ConvolutionDynamic>),
+    /// Scale and zero point, two floats, for quantising a float tensor.
+    Range,
+    /// Floats to bytes, with the scale and the zero point of the second input.
+    QuantizeDynamic,
     /// Element-wise on two float tensors, with a fused activation. Along an axis where an operand is shorter than the
     /// result by a whole factor, each of its elements is used so many times in a row: one element for all, or upsampling.
     Binary(FloatOperation, Function),
@@ -249,6 +311,9 @@ impl Op {
         match self {
             Op::Convolution(_) => "Convolution",
             Op::ConvolutionInt8(_) => "ConvolutionInt8",
+            Op::ConvolutionDynamic(_) => "ConvolutionDynamic",
+            Op::Range => "Range",
+            Op::QuantizeDynamic => "QuantizeDynamic",
             Op::Binary(..) => "Binary",
             Op::BinaryInt8(..) => "BinaryInt8",
             Op::Unary(_) => "Unary",

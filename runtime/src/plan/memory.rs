@@ -73,15 +73,16 @@ enum Access {
 
 fn access(op: &Op) -> Access {
     match op {
-        Op::Convolution(_) | Op::ConvolutionInt8(_) | Op::Pool(..) | Op::Resize { .. } => Access::Image,
-        Op::Binary(..) | Op::BinaryInt8(..) | Op::Unary(_) | Op::Lookup(_) | Op::Quantize | Op::Dequantize => {
-            Access::Any
+        Op::Convolution(_) | Op::ConvolutionInt8(_) | Op::ConvolutionDynamic(_) | Op::Pool(..) | Op::Resize { .. } => {
+            Access::Image
         }
+        Op::Binary(..) | Op::BinaryInt8(..) | Op::Unary(_) | Op::Lookup(_) => Access::Any,
+        Op::Quantize | Op::QuantizeDynamic | Op::Dequantize => Access::Any,
         Op::Transpose(_) | Op::Slice { .. } | Op::Concat(_) | Op::Pad { .. } | Op::Broadcast => Access::Any,
         Op::Reshape | Op::Gather { .. } | Op::Softmax(_) | Op::SoftmaxInt8 { .. } | Op::Reduce(..) => {
             Access::Contiguous
         }
-        Op::GlobalAverage | Op::MatMul | Op::External(_) => Access::Contiguous,
+        Op::GlobalAverage | Op::MatMul | Op::Range | Op::External(_) => Access::Contiguous,
     }
 }
 

@@ -191,6 +191,15 @@ impl Work {
                 };
                 (kind, padded(&shape, &s.y, macs), true)
             }
+            Step::ConvolutionDynamic(s) => {
+                let shape = ConvolutionShape::of_dynamic(s);
+                let kind = match s.form {
+                    ConvolutionForm::Pointwise => Kind::ProductInt8,
+                    ConvolutionForm::General => Kind::GeneralInt8,
+                    ConvolutionForm::Depthwise => Kind::PlainInt8,
+                };
+                (kind, padded(&shape, &s.y, macs), true)
+            }
             Step::ConvolutionF32(s) => {
                 let shape = ConvolutionShape::of_f32(s);
                 let kind = match s.form {
@@ -205,7 +214,7 @@ impl Work {
             Step::BinaryF32(_) => (Kind::BinaryF32, outputs, false),
             Step::UnaryF32(s) => (function(s.function), outputs, false),
             Step::Lookup(_) => (Kind::Lookup, outputs, false),
-            Step::Quantize(_) => (Kind::Quantize, outputs, false),
+            Step::Quantize(_) | Step::QuantizeDynamic(_) => (Kind::Quantize, outputs, false),
             Step::Dequantize(_) => (Kind::Dequantize, outputs, false),
             Step::Copy(s) => match is_contiguous(&s.extent, &s.x.strides) && is_contiguous(&s.extent, &s.y.strides) {
                 true => (Kind::CopyRuns, outputs.saturating_mul(s.size.into()), false),
@@ -226,11 +235,12 @@ impl Work {
             Step::ResizeF32(s) => (resize(s.interpolation), outputs, false),
             Step::SoftmaxF32(_) => (Kind::SoftmaxF32, outputs, false),
             Step::SoftmaxInt8(_) => (Kind::SoftmaxInt8, outputs, false),
-            Step::ReduceF32(_) => (Kind::ReduceF32, read / 4, false),
+            Step::ReduceF32(_) | Step::RangeF32(_) => (Kind::ReduceF32, read / 4, false),
             Step::External(_) => (Kind::External, macs, false),
         };
         let functions = match step {
             Step::ConvolutionF32(s) if function(s.activation) == Kind::FunctionF32 => outputs,
+            Step::ConvolutionDynamic(s) if function(s.activation) == Kind::FunctionF32 => outputs,
             Step::BinaryF32(s) if function(s.activation) == Kind::FunctionF32 => outputs,
             _ => 0,
         };

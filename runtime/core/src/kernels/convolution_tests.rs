@@ -13,23 +13,23 @@ use std::vec::Vec;
 
 /// A convolution to try.
 #[derive(Clone, Copy, Debug)]
-struct Case {
-    form: ConvolutionForm,
-    groups: u32,
-    x: Image,
-    y: Image,
-    window: Window,
-    wide: bool,
-    zeros: [i32; 2],
-    bounds: [i32; 2],
-    table: bool,
+pub(super) struct Case {
+    pub form: ConvolutionForm,
+    pub groups: u32,
+    pub x: Image,
+    pub y: Image,
+    pub window: Window,
+    pub wide: bool,
+    pub zeros: [i32; 2],
+    pub bounds: [i32; 2],
+    pub table: bool,
     /// Biases and multipliers so large that sums wrap around and results saturate.
-    extreme: bool,
-    seed: u64,
+    pub extreme: bool,
+    pub seed: u64,
 }
 
 impl Case {
-    fn shape(&self) -> ConvolutionShape {
+    pub fn shape(&self) -> ConvolutionShape {
         ConvolutionShape {
             form: self.form,
             groups: self.groups,
@@ -41,7 +41,7 @@ impl Case {
     }
 
     /// The products behind output (n, row, column, channel): the input's index, where it is inside, and the weight's.
-    fn products(&self, at: [u32; 4]) -> Vec<(Option<usize>, usize)> {
+    pub fn products(&self, at: [u32; 4]) -> Vec<(Option<usize>, usize)> {
         let (x, w) = (&self.x, &self.window);
         let (inputs, outputs) = (x.channels / self.groups, self.y.channels / self.groups);
         let mut products = Vec::new();
@@ -61,7 +61,7 @@ impl Case {
     }
 
     /// Every output's position and index.
-    fn outputs(&self) -> Vec<([u32; 4], usize)> {
+    pub fn outputs(&self) -> Vec<([u32; 4], usize)> {
         let y = &self.y;
         let mut outputs = Vec::new();
         for n in 0..y.batch {
@@ -79,11 +79,11 @@ impl Case {
 }
 
 /// Elements that an image spans.
-fn elements(image: &Image) -> u32 {
+pub(super) fn elements(image: &Image) -> u32 {
     (image.batch * image.height * image.width - 1) * image.stride + image.channels
 }
 
-fn case() -> impl Strategy<Value = Case> {
+pub(super) fn case() -> impl Strategy<Value = Case> {
     let form =
         prop_oneof![Just(ConvolutionForm::Pointwise), Just(ConvolutionForm::Depthwise), Just(ConvolutionForm::General)];
     // Channels around the lengths of vectors, of four vectors, and of less than one.

@@ -183,6 +183,28 @@ proptest! {
     }
 
     #[test]
+    fn ranges_and_bytes_in_them(
+        lens in axes(), seeds in prop::array::uniform2(any::<u64>()), mask in any::<u8>(), tiny in any::<bool>(),
+        parameters in (prop_oneof![scale(), any::<f32>()], prop_oneof![(0u8..=255).prop_map(f32::from), any::<f32>()]),
+    ) {
+        let mut random = Random::new(seeds[0]);
+        let (x, y) = (layout(lens, seeds[0], mask), layout(lens, seeds[1], 0));
+        let mut arena = Arena::default();
+        let mut content = floats(&mut random, span(lens, x));
+        if tiny {
+            // Quotients of subnormal numbers.
+            content.iter_mut().for_each(|value| *value *= 1e-43);
+        }
+        let all = Span { offset: arena.add_floats(&content), len: 4 * content.len() as u32 };
+        let range = Span { offset: arena.add_floats(&[0.0, 0.0]), len: 8 };
+        let given = operand(arena.add_floats(&[parameters.0, parameters.1]), [0; 6]);
+        let y = operand(arena.add(&random.bytes(span(lens, y))), y);
+        same_everywhere(Step::RangeF32(RangeF32 { x: all, y: range }), &[], &arena)?;
+        let step = QuantizeDynamic { extent: Extent(lens), x: operand(all.offset, x), parameters: given, y };
+        same_everywhere(Step::QuantizeDynamic(step), &[], &arena)?;
+    }
+
+    #[test]
     fn pools(
         sizes in (1u32..3, 1u32..9, 1u32..20, channels()), gaps in prop::array::uniform2(0u32..4),
         kernel in prop::array::uniform2(prop_oneof![Just(3u32), 1u32..6]), stride in prop::array::uniform2(1u32..4),

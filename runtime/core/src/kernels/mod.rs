@@ -18,6 +18,8 @@ compile_error!("plans are little-endian, and kernels read their words in place")
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(test)]
+mod convolution_dynamic_tests;
+#[cfg(test)]
 mod convolution_tests;
 #[cfg(test)]
 mod element_tests;
@@ -31,14 +33,17 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use packing::{ConvolutionShape, IntegerWeights, Packed, PackedLen, PackedMut, Packing};
+pub use packing::{
+    ConvolutionShape, DynamicConstants, IntegerWeights, Packed, PackedLen, PackedMut, Packing, Parameters,
+};
 pub use parallel::{Alone, Parallel, Work};
 pub use peak::Arithmetic;
 
 use crate::plan::record::numbered;
 use crate::plan::step::{
-    BinaryF32, BinaryInt8, ConvolutionF32, ConvolutionInt8, Copy, Dequantize, Fill, Gather, GlobalAverageInt8, Lookup,
-    MatMulF32, PoolF32, PoolInt8, Quantize, ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, Step, UnaryF32,
+    BinaryF32, BinaryInt8, ConvolutionDynamic, ConvolutionF32, ConvolutionInt8, Copy, Dequantize, Fill, Gather,
+    GlobalAverageInt8, Lookup, MatMulF32, PoolF32, PoolInt8, Quantize, QuantizeDynamic, RangeF32, ReduceF32, ResizeF32,
+    ResizeInt8, SoftmaxF32, SoftmaxInt8, Step, UnaryF32,
 };
 
 /// The kernel sets that a plan can be packed for.
@@ -232,6 +237,31 @@ pub trait Kernels: Sync {
     /// See [`MatMulF32`].
     fn matmul_f32(&self, step: &MatMulF32, a: &[f32], b: &[f32], y: &mut [f32]) {
         portable::matmul_f32(step, a, b, y);
+    }
+
+    /// See [`RangeF32`].
+    fn range_f32(&self, step: &RangeF32, x: &[f32], y: &mut [f32]) {
+        portable::range_f32(step, x, y);
+    }
+
+    /// See [`QuantizeDynamic`].
+    fn quantize_dynamic(&self, step: &QuantizeDynamic, x: &[f32], parameters: Parameters, y: &mut [u8]) {
+        let &QuantizeDynamic { extent, x: from, y: to, .. } = step;
+        let Parameters { scale, zero } = parameters;
+        self.quantize(&Quantize { extent, x: from, y: to, scale, zero: zero.into() }, x, y);
+    }
+
+    /// See [`ConvolutionDynamic`]; `y` holds i32, or the bits of floats.
+    fn convolution_dynamic(
+        &self,
+        step: &ConvolutionDynamic,
+        x: &[u8],
+        parameters: Parameters,
+        y: &mut [i32],
+        constants: DynamicConstants<'_>,
+        work: Work<'_>,
+    ) {
+        portable::convolution_dynamic(step, x, parameters, y, constants, work.scratch);
     }
 }
 

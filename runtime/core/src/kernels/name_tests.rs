@@ -25,6 +25,9 @@ fn steps() -> Vec<Step> {
                 Step::ConvolutionInt8(step) => {
                     steps.push(Step::ConvolutionInt8(super::ConvolutionInt8 { form, ..step }))
                 }
+                Step::ConvolutionDynamic(step) => {
+                    steps.push(Step::ConvolutionDynamic(super::ConvolutionDynamic { form, ..step }));
+                }
                 Step::ConvolutionF32(step) => steps.push(Step::ConvolutionF32(super::ConvolutionF32 { form, ..step })),
                 _ => {}
             }

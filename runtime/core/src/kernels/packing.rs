@@ -1,7 +1,7 @@
 //! How a kernel set wants the weights of convolutions laid out, and how much working memory it needs for them.
 
 use super::KernelSet;
-use crate::plan::step::{ConvolutionF32, ConvolutionForm, ConvolutionInt8};
+use crate::plan::step::{ConvolutionDynamic, ConvolutionF32, ConvolutionForm, ConvolutionInt8};
 
 /// What the layout of a convolution's weights depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,18 @@ impl ConvolutionShape {
 
     /// The shape of the weights that `step` uses.
     pub fn of_f32(step: &ConvolutionF32) -> Self {
+        ConvolutionShape {
+            form: step.form,
+            groups: step.groups,
+            kernel: step.window.kernel,
+            dilation: step.window.dilation,
+            in_channels: step.x.channels,
+            out_channels: step.y.channels,
+        }
+    }
+
+    /// The shape of the weights that `step` uses.
+    pub fn of_dynamic(step: &ConvolutionDynamic) -> Self {
         ConvolutionShape {
             form: step.form,
             groups: step.groups,
@@ -128,6 +140,39 @@ pub struct Packed<'p> {
     pub multiplier: &'p [u8],
 }
 
+/// Constants of a [`ConvolutionDynamic`] as a kernel reads them; those that are absent are empty.
+#[derive(Clone, Copy, Debug)]
+pub struct DynamicConstants<'p> {
+    /// Packed weights.
+    pub weights: &'p [u8],
+    /// The sum of each output channel's packed weights.
+    pub weight_sums: &'p [i32],
+    /// What was taken off each output channel's weights.
+    pub offset: &'p [i32],
+    /// The scale of each output channel.
+    pub scale: &'p [f32],
+    /// What is added to each output channel.
+    pub bias: &'p [f32],
+}
+
+/// Scale and zero point of bytes that were quantised while the plan runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parameters {
+    /// The step between two neighbouring bytes.
+    pub scale: f32,
+    /// The byte that stands for 0.
+    pub zero: u8,
+}
+
+impl Parameters {
+    /// Reads them from the arena, whatever it holds.
+    pub fn of(floats: &[f32]) -> Self {
+        let [scale, zero] = floats.first_chunk().copied().unwrap_or([1.0, 0.0]);
+        // Saturates; NaN becomes 0.
+        Parameters { scale, zero: zero as u8 }
+    }
+}
+
 /// The layouts of a kernel set. Packing needs no CPU that runs the kernels, so a plan can be made for another machine.
 pub trait Packing: Sync {
     /// Which kernel set these layouts are for.
@@ -164,6 +209,20 @@ pub trait Packing: Sync {
     /// Bytes of working memory that the step needs, a multiple of 4; its `scratch` field and blobs are not looked at.
     /// `u32::MAX` where it would need more.
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32;
+
+    /// Bytes of the packed weights of a [`ConvolutionDynamic`]; `u32::MAX` where they would take more.
+    fn packed_dynamic(&self, shape: &ConvolutionShape) -> u32;
+
+    /// Packs the weights of a [`ConvolutionDynamic`], in the order of [`IntegerWeights`]: those of depthwise convolutions
+    /// are of any 16 bits, all others within i8.
+    ///
+    /// # Panics
+    /// Where a length does not fit `shape`.
+    fn pack_dynamic(&self, shape: &ConvolutionShape, weights: &[i16], packed: &mut [u8]);
+
+    /// Bytes of working memory that the step needs, a multiple of 4; its `scratch` field and blobs are not looked at.
+    /// `u32::MAX` where it would need more.
+    fn scratch_dynamic(&self, step: &ConvolutionDynamic) -> u32;
 
     /// Bytes of working memory that the step needs, a multiple of 4; its `scratch` field and blobs are not looked at.
     /// `u32::MAX` where it would need more.

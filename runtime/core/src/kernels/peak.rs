@@ -18,7 +18,7 @@ impl Arithmetic {
     /// What `step` multiplies, `None` where multiply-accumulates are not what it spends its time on.
     pub fn of(step: &Step) -> Option<Arithmetic> {
         match step {
-            Step::ConvolutionInt8(_) => Some(Arithmetic::Int8),
+            Step::ConvolutionInt8(_) | Step::ConvolutionDynamic(_) => Some(Arithmetic::Int8),
             Step::ConvolutionF32(_) | Step::MatMulF32(_) => Some(Arithmetic::F32),
             _ => None,
         }

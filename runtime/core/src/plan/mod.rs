@@ -6,6 +6,7 @@
 
 pub(crate) mod check;
 mod checked;
+mod choices;
 mod crc;
 mod error;
 mod header;

@@ -109,6 +109,12 @@ impl Regions {
         Regions { inputs: [Some(("a", a)), Some(("b", b))], output: Some(y), scratch: None }
     }
 
+    /// The regions of a step that reads scale and zero point of its bytes: two floats.
+    fn parametrised(x: Region, parameters: &Operand, y: Region) -> Self {
+        let parameters = Region::new(parameters.place, parameters.offset, 2, 4, 2);
+        Regions { inputs: [Some(("x", x)), Some(("parameters", parameters))], output: Some(y), scratch: None }
+    }
+
     /// The regions of a step whose input may be the output's place, and is where `same` holds.
     fn maybe_in_place(same: bool, x: Region, y: Region) -> Self {
         Regions { inputs: [(!same).then_some(("x", x)), None], ..Regions::unary(x, y) }
@@ -191,6 +197,16 @@ impl Step {
                 Region::matrices(&s.b, s.batch, s.b_step, product([s.inner, s.columns]), 4),
                 Region::span(s.y, 4),
             ),
+            Step::RangeF32(s) => Regions::unary(Region::span(s.x, 4), Region::span(s.y, 4)),
+            Step::QuantizeDynamic(s) => Regions::parametrised(
+                Region::operand(&s.x, &s.extent, 4),
+                &s.parameters,
+                Region::operand(&s.y, &s.extent, 1),
+            ),
+            Step::ConvolutionDynamic(s) => {
+                let scratch = Some(Region::span(s.scratch, 4));
+                Regions { scratch, ..Regions::parametrised(image(&s.x, 1), &s.parameters, image(&s.y, 4)) }
+            }
             Step::External(_) => Regions::default(),
         }
     }

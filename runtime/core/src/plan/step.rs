@@ -4,100 +4,12 @@
 //! ReLU costs nothing. A `table` of 256 bytes, where present, maps the bounded result once more: any fused activation.
 
 use super::PlanError;
-use super::record::{Field, Reader, numbered};
+pub use super::choices::{
+    ConvolutionForm, FloatOperation, IntegerOperation, Interpolation, Pooling, Reduction, SumsAs,
+};
+use super::record::{Field, Reader};
 use super::view::{Blob, Extent, Image, Operand, Span, Window};
 use crate::function::Function;
-
-/// Which structure a convolution has; decides the kernel and how its weights are packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConvolutionForm {
-    /// 1×1, stride 1, no padding, one group: a matrix product over pixels. Fully connected layers are of this form.
-    Pointwise,
-    /// As many groups as input and output channels.
-    Depthwise,
-    /// Everything else.
-    General,
-}
-numbered!(ConvolutionForm, "form of a convolution": 0 => Pointwise, 1 => Depthwise, 2 => General);
-
-/// An element-wise operation on two quantised operands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IntegerOperation {
-    /// a + b
-    Add,
-    /// a · b
-    Multiply,
-}
-numbered!(IntegerOperation, "integer operation": 0 => Add, 1 => Multiply);
-
-/// An element-wise operation on two floats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FloatOperation {
-    /// a + b
-    Add,
-    /// a − b
-    Subtract,
-    /// a · b
-    Multiply,
-    /// a / b
-    Divide,
-    /// min(a, b)
-    Minimum,
-    /// max(a, b)
-    Maximum,
-    /// a to the power of b
-    Power,
-    /// a where a ≥ 0, else b · a
-    PRelu,
-}
-numbered!(FloatOperation, "float operation": 0 => Add, 1 => Subtract, 2 => Multiply, 3 => Divide, 4 => Minimum,
-    5 => Maximum, 6 => Power, 7 => PRelu);
-
-/// What a pool takes of its window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooling {
-    /// The largest element; padding never wins.
-    Maximum,
-    /// The mean of the elements inside the image.
-    Average,
-    /// The mean over the window with padding counted as zero.
-    AverageWithPadding,
-}
-numbered!(Pooling, "pooling": 0 => Maximum, 1 => Average, 2 => AverageWithPadding);
-
-/// What a reduction takes of an axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reduction {
-    /// The mean.
-    Mean,
-    /// The sum.
-    Sum,
-    /// The largest.
-    Maximum,
-    /// The smallest.
-    Minimum,
-}
-numbered!(Reduction, "reduction": 0 => Mean, 1 => Sum, 2 => Maximum, 3 => Minimum);
-
-/// How a resize fills in between pixels. Both read one record per output row and column from a blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interpolation {
-    /// Copies one source pixel; a record is its index.
-    Nearest,
-    /// Blends two neighbours; a record is the lower index, the upper index, and the upper one's share as f32.
-    Linear,
-}
-numbered!(Interpolation, "interpolation": 0 => Nearest, 1 => Linear);
-
-impl Interpolation {
-    /// Words of one record.
-    pub fn record_words(self) -> usize {
-        match self {
-            Interpolation::Nearest => 1,
-            Interpolation::Linear => 3,
-        }
-    }
-}
 
 macro_rules! steps {
     ($($(#[$doc:meta])* $number:literal => $kind:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
@@ -471,6 +383,59 @@ steps! {
         b: Operand,
         /// The product.
         y: Span,
+    }
+    /// Scale and zero point for quantising floats to bytes, by ONNX's DynamicQuantizeLinear: of the least and the greatest
+    /// of them and 0, scale = (greatest − least) / 255, or 1 where all are 0, and zero point = round(−least / scale), ties to
+    /// even. NaN is passed over.
+    22 => RangeF32 {
+        /// The floats, contiguous.
+        x: Span,
+        /// Two floats: the scale, and the zero point as a whole number from 0 to 255.
+        y: Span,
+    }
+    /// As [`Quantize`], with a scale and a zero point that a [`RangeF32`] found.
+    23 => QuantizeDynamic {
+        /// The shape walked.
+        extent: Extent,
+        /// Floats.
+        x: Operand,
+        /// Two floats: scale and zero point.
+        parameters: Operand,
+        /// Bytes.
+        y: Operand,
+    }
+    /// Convolution of images of bytes whose scale and zero point are known only at run time: s = Σ (x − zero) · w, summed in
+    /// i32 that wrap around. The result is s, or f(s · scale\[c\] + bias\[c\]), where a factor of the scale may be that of
+    /// the input; floats are rounded after each operation.
+    24 => ConvolutionDynamic {
+        /// The input, bytes.
+        x: Image,
+        /// The output: i32 or floats.
+        y: Image,
+        /// The window.
+        window: Window,
+        /// Groups; divides the channels of both sides.
+        groups: u32,
+        /// The structure.
+        form: ConvolutionForm,
+        /// Two floats: scale and zero point of the input. Padding counts as the zero point.
+        parameters: Operand,
+        /// What the result is.
+        sums_as: SumsAs,
+        /// Packed weights, each less the offset of its output channel.
+        weights: Blob,
+        /// i32 per output channel: the sum of its weights as they are packed. Absent where the form is depthwise.
+        weight_sums: Blob,
+        /// i32 per output channel: what was taken off its weights so that they fit i8. Absent where that is nothing.
+        offset: Blob,
+        /// f32 per output channel. Absent where the result is integers.
+        scale: Blob,
+        /// f32 per output channel, or absent.
+        bias: Blob,
+        /// Applied to the result, where that is floats.
+        activation: Function,
+        /// Working memory.
+        scratch: Span,
     }
     /// A step that the host runs (see [`External`](crate::session::External)); it may allocate.
     21 => External {

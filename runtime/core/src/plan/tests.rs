@@ -61,6 +61,35 @@ fn convolution(writer: &mut Writer, form: ConvolutionForm) -> [Step; 2] {
     [Step::ConvolutionInt8(int8), Step::ConvolutionF32(f32)]
 }
 
+/// As [`convolution`], of an input whose parameters come at run time.
+fn dynamic_convolution(writer: &mut Writer, form: ConvolutionForm) -> Step {
+    let [Step::ConvolutionInt8(ConvolutionInt8 { window, groups, scratch, .. }), _] = convolution(writer, form) else {
+        panic!("an integer convolution comes first")
+    };
+    let mut step = ConvolutionDynamic {
+        x: image(8),
+        y: image(128),
+        window,
+        groups,
+        form,
+        parameters: operand(0),
+        sums_as: SumsAs::Scaled,
+        weights: Blob::default(),
+        weight_sums: Blob::default(),
+        offset: Blob::default(),
+        scale: writer.blob(&[1; 16]),
+        bias: writer.blob(&[1; 16]),
+        activation: Function::HardSwish,
+        scratch,
+    };
+    let len = packing(KernelSet::Portable).packed_dynamic(&ConvolutionShape::of_dynamic(&step));
+    step.weights = writer.blob(&vec![1; len as usize]);
+    if form != ConvolutionForm::Depthwise {
+        (step.weight_sums, step.offset) = (writer.blob(&[1; 16]), writer.blob(&[1; 16]));
+    }
+    Step::ConvolutionDynamic(step)
+}
+
 /// One step of every kind.
 fn steps(writer: &mut Writer) -> Vec<Step> {
     let extent = Extent([1, 1, 1, 2, 3, 4]);
@@ -173,6 +202,11 @@ fn steps(writer: &mut Writer) -> Vec<Step> {
             b: y,
             y: span(256, 32),
         }),
+        Step::RangeF32(RangeF32 { x: span(0, 96), y: span(128, 8) }),
+        Step::QuantizeDynamic(QuantizeDynamic { extent, x, parameters: operand(96), y }),
+        dynamic_convolution(writer, ConvolutionForm::Pointwise),
+        dynamic_convolution(writer, ConvolutionForm::Depthwise),
+        dynamic_convolution(writer, ConvolutionForm::General),
         Step::External(crate::plan::step::External { index: 4 }),
     ]);
     steps
@@ -312,6 +346,44 @@ fn fault(index: usize, change: impl Fn(&mut Step)) -> Fault {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn faults_of_steps_with_parameters_of_run_time() {
+    let kinds = steps(&mut Writer::default());
+    let index = |kind: &str| kinds.iter().position(|step| step.kind() == kind).expect("a step of every kind");
+    let convolution = |change: &dyn Fn(&mut ConvolutionDynamic)| {
+        fault(index("ConvolutionDynamic"), |step| {
+            if let Step::ConvolutionDynamic(s) = step {
+                change(s)
+            }
+        })
+    };
+    assert_eq!(convolution(&|s| s.parameters.offset = ARENA - 4), Fault::OutsideArena { what: "parameters" });
+    assert_eq!(convolution(&|s| s.parameters.offset = 2), Fault::Misaligned { what: "parameters" });
+    assert_eq!(convolution(&|s| s.parameters.offset = 128), Fault::Overlap { what: "y", other: "parameters" });
+    assert_eq!(convolution(&|s| s.parameters.offset = 256), Fault::Overlap { what: "scratch", other: "parameters" });
+    let absent = Blob::default();
+    assert_eq!(convolution(&|s| s.weights.len += 4), Fault::BlobLength { what: "weights", expected: 32, found: 36 });
+    let missing = |what| Fault::BlobLength { what, expected: 16, found: 0 };
+    assert_eq!(convolution(&|s| s.weight_sums = absent), missing("weight sums"));
+    assert_eq!(convolution(&|s| s.scale = absent), missing("scale"));
+    assert_eq!(convolution(&|s| s.bias.len = 12), Fault::BlobLength { what: "bias", expected: 16, found: 12 });
+    assert_eq!(convolution(&|s| s.offset.offset += 2), Fault::Misaligned { what: "offset" });
+    assert!(matches!(convolution(&|s| s.sums_as = SumsAs::Integers), Fault::Dimensions { .. }));
+    let mut writer = Writer::default();
+    let Step::ConvolutionDynamic(mut step) = dynamic_convolution(&mut writer, ConvolutionForm::Pointwise) else {
+        panic!("a convolution")
+    };
+    step.scale = writer.blob(bytemuck::cast_slice(&[1.0, f32::NAN, 1.0, 1.0]));
+    let checked = check(&plan(&mut writer, &[Step::ConvolutionDynamic(step)])).err();
+    assert!(matches!(checked, Some(PlanError::Step { fault: Fault::BadValue { .. }, .. })), "{checked:?}");
+    let range = fault(index("RangeF32"), |step| {
+        if let Step::RangeF32(s) = step {
+            s.y.len = 4;
+        }
+    });
+    assert_eq!(range, Fault::BlobLength { what: "y", expected: 8, found: 4 });
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use super::memory::{Memory, split};
 use super::{External, RunError};
-use crate::kernels::{Kernels, Packed, Parallel, Table, Work};
+use crate::kernels::{DynamicConstants, Kernels, Packed, Parallel, Parameters, Table, Work};
 use crate::plan::Plan;
 use crate::plan::step::Step;
 use crate::plan::view::Blob;
-use bytemuck::{cast_slice, cast_slice_mut};
+use bytemuck::{AnyBitPattern, cast_slice, cast_slice_mut};
 
 /// Runs `step`, the `index`-th of `plan`.
 pub fn execute<B: AsRef<[u8]>>(
@@ -79,7 +79,24 @@ fn run_kernel<B: AsRef<[u8]>>(
         }
         Step::ReduceF32(s) => kernels.reduce_f32(s, floats(a), cast_slice_mut(y)),
         Step::MatMulF32(s) => kernels.matmul_f32(s, floats(a), floats(b), cast_slice_mut(y)),
+        Step::RangeF32(s) => kernels.range_f32(s, floats(a), cast_slice_mut(y)),
+        Step::QuantizeDynamic(s) => kernels.quantize_dynamic(s, floats(a), Parameters::of(floats(b)), y),
+        Step::ConvolutionDynamic(s) => {
+            let constants = DynamicConstants {
+                weights: blob(s.weights),
+                weight_sums: optional(blob(s.weight_sums)),
+                offset: optional(blob(s.offset)),
+                scale: optional(blob(s.scale)),
+                bias: optional(blob(s.bias)),
+            };
+            kernels.convolution_dynamic(s, a, Parameters::of(floats(b)), cast_slice_mut(y), constants, work);
+        }
         // Runs above, where the whole arena is at hand.
         Step::External(_) => {}
     }
+}
+
+/// Words of a constant, which may be absent: no bytes lie anywhere, not at a multiple of four.
+fn optional<T: AnyBitPattern>(bytes: &[u8]) -> &[T] {
+    if bytes.is_empty() { &[] } else { cast_slice(bytes) }
 }

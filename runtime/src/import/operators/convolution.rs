@@ -12,11 +12,11 @@ use crate::quantised;
 use crate::tensor::ElementType;
 
 /// The parts of a convolution that do not depend on its number format.
-struct Geometry {
-    window: Window,
-    groups: usize,
-    in_channels: usize,
-    out_channels: usize,
+pub(super) struct Geometry {
+    pub window: Window,
+    pub groups: usize,
+    pub in_channels: usize,
+    pub out_channels: usize,
     /// Output rows and columns.
     size: [usize; 2],
     /// Whether the file's tensors have one spatial axis; it is treated as an image of one row.
@@ -95,7 +95,8 @@ pub(super) fn places(window: &Window, axis: usize, length: usize, ceil: bool) ->
     Ok(n)
 }
 
-fn geometry(call: &Call<'_>, x: &Placed, weights: &Literal) -> Result<Geometry, Refusal> {
+/// Reads the shape of a convolution of `x` by `weights`.
+pub(super) fn geometry(call: &Call<'_>, x: &Placed, weights: &Literal) -> Result<Geometry, Refusal> {
     let (rank, w) = (x.shape.len(), &weights.shape);
     if rank != w.len() || !(3..=4).contains(&rank) {
         return Err(Refusal::Unsupported(format!("weights of shape {w:?} on an input of shape {:?}", x.shape)));
@@ -124,7 +125,7 @@ fn geometry(call: &Call<'_>, x: &Placed, weights: &Literal) -> Result<Geometry, 
 
 impl Geometry {
     /// From \[out\]\[in\]\[row\]\[column\] to \[out\]\[row\]\[column\]\[in\].
-    fn reorder<T: Copy>(&self, weights: &[T]) -> Vec<T> {
+    pub(super) fn reorder<T: Copy>(&self, weights: &[T]) -> Vec<T> {
         let taps = self.window.kernel[0] * self.window.kernel[1];
         let inputs = self.in_channels / self.groups;
         (0..self.out_channels)
@@ -134,7 +135,7 @@ impl Geometry {
     }
 
     /// The input as an NHWC image.
-    fn image(&self, graph: &mut Graph, call: &Call<'_>, x: &Placed) -> Placed {
+    pub(super) fn image(&self, graph: &mut Graph, call: &Call<'_>, x: &Placed) -> Placed {
         let x = x.with(x.in_order(graph, call.name, &channels_last(x.shape.len())));
         let mut shape = x.shape.clone();
         let mut memory: Vec<usize> = channels_last(shape.len()).iter().map(|&axis| shape[axis]).collect();
@@ -147,12 +148,12 @@ impl Geometry {
     }
 
     /// The output's shape in memory order.
-    fn output(&self, x: &Placed) -> Vec<usize> {
+    pub(super) fn output(&self, x: &Placed) -> Vec<usize> {
         vec![x.shape[0], self.size[0], self.size[1], self.out_channels]
     }
 
     /// The ONNX value of an NHWC result.
-    fn value(&self, graph: &mut Graph, call: &Call<'_>, id: crate::graph::TensorId, signed: bool) -> Value {
+    pub(super) fn value(&self, graph: &mut Graph, call: &Call<'_>, id: crate::graph::TensorId, signed: bool) -> Value {
         let m = graph.tensor(id).shape.clone();
         if self.one_dimensional {
             let id = graph.add_reshape(call.name, id, vec![m[0], m[2], m[3]]);

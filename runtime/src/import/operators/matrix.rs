@@ -18,7 +18,7 @@ use crate::quantised;
 use crate::tensor::{ElementType, Quantisation};
 
 /// From \[in\]\[out\] to \[out\]\[in\].
-fn transpose<T: Copy>(weights: &[T], inputs: usize, outputs: usize) -> Vec<T> {
+pub(super) fn transpose<T: Copy>(weights: &[T], inputs: usize, outputs: usize) -> Vec<T> {
     (0..outputs).flat_map(|o| (0..inputs).map(move |i| i * outputs + o)).map(|index| weights[index]).collect()
 }
 
@@ -41,7 +41,7 @@ fn weights(literal: &Literal, transposed: bool) -> Result<(Weights, usize, usize
 }
 
 /// The rows of a tensor as the pixels of one image of height 1; `inputs` is the length of its last axis.
-fn pixels(graph: &mut Graph, call: &Call<'_>, x: &Placed, inputs: usize) -> Result<TensorId, Refusal> {
+pub(super) fn pixels(graph: &mut Graph, call: &Call<'_>, x: &Placed, inputs: usize) -> Result<TensorId, Refusal> {
     if x.shape.last() != Some(&inputs) {
         return Err(Refusal::Invalid(format!(
             "a matrix of {inputs} rows does not fit an input of shape {:?}",
@@ -79,7 +79,14 @@ fn float_product(
 }
 
 /// The ONNX value of pixels that were rows of `x`.
-fn rows_value(graph: &mut Graph, call: &Call<'_>, x: &Placed, id: TensorId, outputs: usize, signed: bool) -> Value {
+pub(super) fn rows_value(
+    graph: &mut Graph,
+    call: &Call<'_>,
+    x: &Placed,
+    id: TensorId,
+    outputs: usize,
+    signed: bool,
+) -> Value {
     let mut shape = x.shape.clone();
     if let Some(last) = shape.last_mut() {
         *last = outputs;

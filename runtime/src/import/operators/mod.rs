@@ -1,6 +1,7 @@
 //! One function an ONNX operator: from a node and its input values to graph nodes and output values.
 
 mod convolution;
+mod dynamic;
 mod elementwise;
 mod matrix;
 mod movement;
@@ -53,6 +54,9 @@ pub(super) fn import(graph: &mut Graph, call: &Call<'_>) -> Result<Vec<Value>, R
     match call.proto.op_type.as_str() {
         "Conv" => convolution::convolution(graph, call).and_then(one),
         "ConvTranspose" => transposed::convolution(graph, call).and_then(one),
+        "ConvInteger" => dynamic::convolution(graph, call).and_then(one),
+        "MatMulInteger" => dynamic::matmul(graph, call).and_then(one),
+        "DynamicQuantizeLinear" => dynamic::quantise(graph, call),
         "QLinearConv" => convolution::qlinear(graph, call).and_then(one),
         "BatchNormalization" => elementwise::batch_normalisation(graph, call).and_then(one),
         "Gemm" => matrix::gemm(graph, call).and_then(one),

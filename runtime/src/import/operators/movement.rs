@@ -4,6 +4,7 @@ use super::super::Refusal;
 use super::super::layout::{Aligned, Placed, align, element, is_signed, materialise};
 use super::super::literal::{Elements, Literal};
 use super::super::node::{Call, Value, axis};
+use super::dynamic;
 use crate::graph::{Graph, Op};
 use crate::tensor::ElementType;
 
@@ -66,10 +67,11 @@ pub(super) fn constant(call: &Call<'_>) -> Result<Literal, Refusal> {
     }
 }
 
-fn cast(graph: &Graph, call: &Call<'_>) -> Result<Vec<Value>, Refusal> {
+fn cast(graph: &mut Graph, call: &Call<'_>) -> Result<Vec<Value>, Refusal> {
     // ONNX numbers its element types; 1 is float.
     match (element(graph, call.input(0)?), call.int("to", 0)) {
         (ElementType::F32, 1) => Ok(vec![call.input(0)?.clone()]),
+        (ElementType::I32, 1) => dynamic::sums_as_floats(graph, call).map(|value| vec![value]),
         (from, to) => Err(Refusal::Unsupported(format!("a cast from {from} to ONNX type {to}"))),
     }
 }

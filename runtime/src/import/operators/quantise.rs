@@ -50,7 +50,8 @@ fn one_scale(literal: &Literal) -> Result<f32, Refusal> {
     }
 }
 
-fn valid_scale(scale: f32) -> Result<f32, Refusal> {
+/// Requires a scale that can be divided by.
+pub(super) fn valid_scale(scale: f32) -> Result<f32, Refusal> {
     match scale.is_normal() && scale > 0.0 {
         true => Ok(scale),
         false => Err(Refusal::Invalid(format!(
@@ -86,6 +87,10 @@ pub(super) fn with_quantisation(
 
 /// QuantizeLinear of a computed value.
 pub(super) fn quantise(graph: &mut Graph, call: &Call<'_>) -> Result<Value, Refusal> {
+    let of_run_time = |index| matches!(call.optional(index), Some(Value::Placed(_)));
+    if (of_run_time(1) || of_run_time(2)) && [0, 2, 3].contains(&call.int("output_dtype", 0)) {
+        return super::dynamic::quantise_by(graph, call);
+    }
     let x = call.placed(0)?;
     if graph.tensor(x.id).element != ElementType::F32 {
         return Err(Refusal::Unsupported("an input that is not float".into()));

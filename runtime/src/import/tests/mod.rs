@@ -3,6 +3,7 @@
 //! Models are loaded with `strict`, so a result also proves that no fallback step made it. Tensors of four axes are images,
 //! which lie in memory as NHWC: whatever these tests find in ONNX order went through that and back.
 
+mod dynamic;
 mod elementwise;
 mod image;
 mod malformed;

@@ -1,13 +1,14 @@
 //! Convolutions: their geometry, their working memory, and their weights packed for the chosen kernels.
 
+use retort_core::function::Function;
 use retort_core::kernels::{ConvolutionShape, IntegerWeights, PackedLen, PackedMut};
-use retort_core::plan::step::{self, Step};
-use retort_core::plan::view::{self, Blob, Span};
+use retort_core::plan::step::{self, ConvolutionForm, Step, SumsAs};
+use retort_core::plan::view::{self, Blob, Operand, Span};
 
 use super::super::PlanningError;
 use super::super::writer::word;
 use super::Lowering;
-use crate::graph::{Convolution, ConvolutionInt8, Node, Op, Window, form};
+use crate::graph::{Convolution, ConvolutionDynamic, ConvolutionInt8, Node, Op, Scaling, Sums, Window, form};
 
 /// The window as the plan holds it.
 pub(super) fn window(window: &Window) -> Result<view::Window, PlanningError> {
@@ -60,6 +61,7 @@ impl Lowering<'_> {
         let len = match &node.op {
             Op::ConvolutionInt8(conv) => self.packing.scratch_int8(&self.int8(node, conv)?),
             Op::Convolution(conv) => self.packing.scratch_f32(&self.f32(node, conv)?),
+            Op::ConvolutionDynamic(conv) => self.packing.scratch_dynamic(&self.dynamic(node, conv)?),
             _ => 0,
         };
         if len == u32::MAX { Err(self.unsupported(node, "needs too much working memory")) } else { Ok(len as usize) }
@@ -141,4 +143,81 @@ impl Lowering<'_> {
         step.scratch = self.scratch[index];
         Ok(Step::ConvolutionF32(step))
     }
+
+    /// Where scale and zero point of a node's input lie: its second input, two floats.
+    pub(super) fn parameters(&mut self, node: &Node) -> Result<Operand, PlanningError> {
+        let parameters = self.strided(node.inputs[1])?;
+        if parameters.strides != [1] {
+            return Err(self.unsupported(node, "scale and zero point do not lie side by side"));
+        }
+        Ok(Operand { place: parameters.place, offset: word(parameters.offset)?, ..Operand::default() })
+    }
+
+    /// The step without what lies in the plan.
+    fn dynamic(&self, node: &Node, conv: &ConvolutionDynamic) -> Result<step::ConvolutionDynamic, PlanningError> {
+        let (sums_as, activation) = match &conv.sums {
+            Sums::Integers => (SumsAs::Integers, Function::Identity),
+            Sums::Floats(Scaling { by_input: true, activation, .. }) => (SumsAs::Scaled, *activation),
+            Sums::Floats(Scaling { activation, .. }) => (SumsAs::Floats, *activation),
+        };
+        Ok(step::ConvolutionDynamic {
+            x: self.image(node, node.inputs[0])?,
+            y: self.image(node, node.output())?,
+            window: window(&conv.window)?,
+            groups: word(conv.groups)?,
+            form: form(&conv.window, conv.groups, conv.in_channels, conv.out_channels),
+            parameters: Operand::default(),
+            sums_as,
+            weights: Blob::default(),
+            weight_sums: Blob::default(),
+            offset: Blob::default(),
+            scale: Blob::default(),
+            bias: Blob::default(),
+            activation,
+            scratch: Span::default(),
+        })
+    }
+
+    /// The step of an integer convolution whose input's scale and zero point come at run time.
+    pub(super) fn convolution_dynamic(
+        &mut self,
+        index: usize,
+        node: &Node,
+        conv: &ConvolutionDynamic,
+    ) -> Result<Step, PlanningError> {
+        let mut step = self.dynamic(node, conv)?;
+        let shape = ConvolutionShape::of_dynamic(&step);
+        let (mut weights, mut offset) = (conv.weights.clone(), Vec::new());
+        if step.form != ConvolutionForm::Depthwise {
+            let channels = weights.chunks_exact_mut(conv.taps());
+            offset = channels.map(take_offset).collect();
+            let sums =
+                weights.chunks_exact(conv.taps()).map(|channel| channel.iter().map(|&w| i32::from(w)).sum::<i32>());
+            step.weight_sums = self.writer.blob(sums.flat_map(i32::to_le_bytes).collect())?;
+        }
+        if offset.iter().any(|&offset| offset != 0) {
+            step.offset = self.writer.blob(offset.into_iter().flat_map(i32::to_le_bytes).collect())?;
+        }
+        let mut packed = vec![0u64; (self.packing.packed_dynamic(&shape) as usize).div_ceil(8)];
+        let bytes = &mut bytemuck::cast_slice_mut(&mut packed)[..self.packing.packed_dynamic(&shape) as usize];
+        self.packing.pack_dynamic(&shape, &weights, bytes);
+        step.weights = self.writer.blob(bytes.to_vec())?;
+        if let Sums::Floats(scaling) = &conv.sums {
+            let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let ones = || vec![1.0; conv.out_channels];
+            step.scale = self.writer.blob(floats(&scaling.scale.clone().unwrap_or_else(ones)))?;
+            step.bias = self.writer.blob(floats(scaling.bias.as_deref().unwrap_or_default()))?;
+        }
+        step.parameters = self.parameters(node)?;
+        step.scratch = self.scratch[index];
+        Ok(Step::ConvolutionDynamic(step))
+    }
+}
+
+/// Takes a number off the weights of a channel, which lie within 256 numbers, so that they fit i8; returns it.
+fn take_offset(weights: &mut [i16]) -> i32 {
+    let (least, most) = weights.iter().fold((0, 0), |(least, most), &w| (w.min(least), w.max(most)));
+    let offset = (most - i16::from(i8::MAX)).max(0) + (least - i16::from(i8::MIN)).min(0);
+    weights.iter_mut().for_each(|w| *w -= offset);
+    offset.into()
 }

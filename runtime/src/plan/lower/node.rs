@@ -19,6 +19,18 @@ impl Lowering<'_> {
         let step = match &node.op {
             Op::Convolution(conv) => self.convolution_f32(index, node, conv)?,
             Op::ConvolutionInt8(conv) => self.convolution_int8(index, node, conv)?,
+            Op::ConvolutionDynamic(conv) => self.convolution_dynamic(index, node, conv)?,
+            Op::Range => {
+                let (x, y) = (self.span(node.inputs[0])?, self.span(node.output())?);
+                Step::RangeF32(step::RangeF32 { x, y })
+            }
+            Op::QuantizeDynamic => {
+                let shape = self.graph.tensor(node.output()).shape.clone();
+                let (x, y) = (self.strided(node.inputs[0])?, self.strided(node.output())?);
+                let (extent, [x, y]) = walk(&shape, [&x, &y])?;
+                let parameters = self.parameters(node)?;
+                Step::QuantizeDynamic(step::QuantizeDynamic { extent, x, parameters, y })
+            }
             Op::Binary(..) | Op::BinaryInt8(..) => self.binary(node)?,
             Op::Unary(_) | Op::Lookup(_) | Op::Quantize | Op::Dequantize => self.unary(node)?,
             Op::Transpose(_)

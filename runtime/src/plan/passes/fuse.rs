@@ -2,7 +2,7 @@
 
 use retort_core::function::Function;
 
-use crate::graph::{Epilogue, Graph, Op, Table, Uses, Weights};
+use crate::graph::{Epilogue, Graph, Op, Sums, Table, Uses, Weights};
 
 /// Fuses until nothing is left to fuse.
 pub fn run(graph: &mut Graph) -> usize {
@@ -40,6 +40,10 @@ fn fuse(graph: &mut Graph, uses: &Uses, index: usize) -> Option<()> {
             }
             conv.activation = function;
         }
+        (Op::Unary(function), Op::ConvolutionDynamic(conv)) if conv.takes_activation() => match &mut conv.sums {
+            Sums::Floats(scaling) => scaling.activation = function,
+            Sums::Integers => return None,
+        },
         (Op::Unary(function), Op::Binary(_, activation)) if *activation == Function::Identity => *activation = function,
         _ => return None,
     }

@@ -37,6 +37,7 @@ fn absorbs(graph: &Graph, uses: &Uses, id: TensorId, function: &Op) -> bool {
     match (function, &node.op) {
         (Op::Lookup(_), Op::ConvolutionInt8(_) | Op::BinaryInt8(..) | Op::Lookup(_)) => true,
         (Op::Unary(_), Op::Convolution(conv)) => conv.activation == Function::Identity,
+        (Op::Unary(_), Op::ConvolutionDynamic(conv)) => conv.takes_activation(),
         (Op::Unary(_), Op::Binary(_, activation)) => *activation == Function::Identity,
         (_, op) => moves(op) && node.inputs.iter().all(|&input| absorbs(graph, uses, input, function)),
     }

@@ -4,6 +4,7 @@
 mod affine;
 mod channels;
 mod dequantise;
+mod dynamic;
 mod fuse;
 mod hard_swish;
 mod hoist;
@@ -29,6 +30,7 @@ pub type Pass = fn(&mut Graph) -> usize;
 /// All passes, in the order in which they run.
 pub const PASSES: &[(&str, Pass)] = &[
     ("fold scale and shift into convolutions", affine::run),
+    ("scale and shift products whose input is quantised at run time", dynamic::run),
     ("recognise x · sigmoid(x)", silu::run),
     ("recognise hard swish", hard_swish::run),
     ("move dequantisation behind data movement", dequantise::sink),

@@ -190,6 +190,11 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
+            unsafe fn store_sums(self, sums: int32x4_t, to: *mut i32) {
+                unsafe { vst1q_s32(to, sums) }
+            }
+
+            #[inline(always)]
             unsafe fn floats(self, from: *const f32) -> float32x4_t {
                 unsafe { vld1q_f32(from) }
             }

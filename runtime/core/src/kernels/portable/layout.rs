@@ -11,7 +11,7 @@
 
 use super::Portable;
 use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
-use crate::plan::step::{ConvolutionF32, ConvolutionForm, ConvolutionInt8};
+use crate::plan::step::{ConvolutionDynamic, ConvolutionF32, ConvolutionForm, ConvolutionInt8};
 
 /// Output channels that are computed at once.
 pub(super) const BLOCK: usize = 8;
@@ -139,6 +139,23 @@ impl Packing for Portable {
 
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32 {
         gathered(&ConvolutionShape::of_int8(step), step.y.height, step.y.width, 1)
+    }
+
+    fn packed_dynamic(&self, shape: &ConvolutionShape) -> u32 {
+        self.packed_int8(shape, false).weights
+    }
+
+    fn pack_dynamic(&self, shape: &ConvolutionShape, weights: &[i16], packed: &mut [u8]) {
+        assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
+        let depth = shape.depth() as usize;
+        match shape.form {
+            ConvolutionForm::Depthwise => pack_weights(shape, packed, |c, i| weights[c * depth + i].to_ne_bytes()),
+            _ => pack_weights(shape, packed, |c, i| (weights[c * depth + i] as i8).to_ne_bytes()),
+        }
+    }
+
+    fn scratch_dynamic(&self, step: &ConvolutionDynamic) -> u32 {
+        gathered(&ConvolutionShape::of_dynamic(step), step.y.height, step.y.width, 1)
     }
 
     fn scratch_f32(&self, step: &ConvolutionF32) -> u32 {

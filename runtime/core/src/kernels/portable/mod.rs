@@ -1,6 +1,7 @@
 //! The portable kernels: plain Rust that compilers turn into vector code, and the truth for every other kernel set.
 
 mod binary;
+pub(super) mod convolution_dynamic;
 pub(super) mod convolution_f32;
 pub(super) mod convolution_int8;
 mod copy;
@@ -15,6 +16,7 @@ mod peak;
 mod pool;
 mod product;
 mod product_int8;
+mod range;
 mod reduce;
 mod resize;
 mod rounding;
@@ -26,10 +28,12 @@ mod unary;
 mod walk;
 
 pub use binary::{binary_f32, binary_int8, binary_int8_by};
+pub use convolution_dynamic::convolution_dynamic;
 pub use copy::{copy, copy_by, fill, gather};
 pub use matmul::matmul_f32;
 pub use peak::{peak, read};
 pub use pool::{global_average_int8, pool_f32, pool_int8};
+pub use range::range_f32;
 pub use reduce::reduce_f32;
 pub use resize::{resize_f32, resize_int8};
 pub use softmax::{softmax_f32, softmax_int8};
@@ -43,8 +47,12 @@ pub fn name_of(step: &Step) -> &'static str {
     match step {
         Step::ConvolutionInt8(_) => "portable/convolution_int8",
         Step::ConvolutionF32(_) => "portable/convolution_f32",
+        Step::ConvolutionDynamic(_) => "portable/convolution_dynamic",
         Step::BinaryInt8(_) | Step::BinaryF32(_) => "portable/binary",
-        Step::UnaryF32(_) | Step::Lookup(_) | Step::Quantize(_) | Step::Dequantize(_) => "portable/unary",
+        Step::UnaryF32(_) | Step::Lookup(_) | Step::Quantize(_) | Step::QuantizeDynamic(_) | Step::Dequantize(_) => {
+            "portable/unary"
+        }
+        Step::RangeF32(_) => "portable/range",
         Step::Copy(_) | Step::Fill(_) | Step::Gather(_) => "portable/copy",
         Step::PoolInt8(_) | Step::GlobalAverageInt8(_) | Step::PoolF32(_) => "portable/pool",
         Step::ResizeInt8(_) | Step::ResizeF32(_) => "portable/resize",

@@ -5,18 +5,18 @@ use super::layout::{BLOCK, GATHERED};
 use super::rows::Rows;
 use crate::plan::view::{Image, Window};
 
-/// Packed weights that rows are multiplied by.
-pub(super) trait Product<T> {
+/// Packed weights that rows of `T` are multiplied by, for results of `Y`.
+pub(super) trait Product<T, Y = T> {
     /// The most rows that one call takes.
     const TILE: usize;
 
     /// Multiplies rows with the blocks from `first` on. `y` begins at the first row's first output; `channels` outputs
     /// are written a row, rows lie `stride` apart.
-    fn product(&self, rows: Rows<'_, T>, first: usize, channels: usize, y: &mut [T], stride: usize);
+    fn product(&self, rows: Rows<'_, T>, first: usize, channels: usize, y: &mut [Y], stride: usize);
 }
 
 /// A 1×1 convolution: each pixel is a row as it lies.
-pub(super) fn pointwise<T, P: Product<T>>(images: [&Image; 2], x: &[T], y: &mut [T], constants: &P) {
+pub(super) fn pointwise<T, Y, P: Product<T, Y>>(images: [&Image; 2], x: &[T], y: &mut [Y], constants: &P) {
     let [from, to] = images.map(Grid::of);
     let pixels = to.batch * to.pixels();
     for first in (0..pixels).step_by(P::TILE) {
@@ -27,13 +27,13 @@ pub(super) fn pointwise<T, P: Product<T>>(images: [&Image; 2], x: &[T], y: &mut 
 }
 
 /// Any other convolution: the patches under a few places of the window are gathered as rows, group by group.
-pub(super) fn general<T: Copy>(
+pub(super) fn general<T: Copy, Y>(
     images: [&Image; 2],
     window: &Window,
     groups: usize,
     (x, padding): (&[T], T),
-    y: &mut [T],
-    constants: &impl Product<T>,
+    y: &mut [Y],
+    constants: &impl Product<T, Y>,
     scratch: &mut [T],
 ) {
     let [grid, to] = images.map(Grid::of);

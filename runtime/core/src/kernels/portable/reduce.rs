@@ -39,12 +39,12 @@ pub(super) fn sum(x: &[f32]) -> f32 {
 }
 
 #[inline(always)]
-fn maximum(a: f32, b: f32) -> f32 {
+pub(super) fn maximum(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
 }
 
 #[inline(always)]
-fn minimum(a: f32, b: f32) -> f32 {
+pub(super) fn minimum(a: f32, b: f32) -> f32 {
     if b < a { b } else { a }
 }
 

@@ -8,7 +8,7 @@ use super::{Float, Isa, Task};
 use crate::kernels::{Table, portable};
 use crate::plan::step::{
     BinaryF32, BinaryInt8, Copy, Dequantize, Fill, Gather, GlobalAverageInt8, Lookup, PoolF32, PoolInt8, Quantize,
-    ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, UnaryF32,
+    RangeF32, ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, UnaryF32,
 };
 use crate::plan::view::MAX_AXES;
 
@@ -65,6 +65,7 @@ recompiled! {
     softmax_f32(step: &'a SoftmaxF32, x: Option<&'a [f32]>, y: &'a mut [f32]);
     softmax_int8(step: &'a SoftmaxInt8, x: &'a [u8], y: &'a mut [u8], table: &'a [f32; 256]);
     reduce_f32(step: &'a ReduceF32, x: &'a [f32], y: &'a mut [f32]);
+    range_f32(step: &'a RangeF32, x: &'a [f32], y: &'a mut [f32]);
 }
 
 /// See [`BinaryInt8`]. A table is a second pass, over the result.

@@ -65,6 +65,9 @@ pub unsafe trait Int8: Isa {
     /// Reads [`LANES`](Self::LANES) sums.
     unsafe fn sums(self, from: *const i32) -> Self::Sums;
 
+    /// Writes [`LANES`](Self::LANES) sums.
+    unsafe fn store_sums(self, sums: Self::Sums, to: *mut i32);
+
     /// Reads [`LANES`](Self::LANES) floats.
     unsafe fn floats(self, from: *const f32) -> Self::Floats;
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
 //! | pointwise, general, [few](VectorPacking::takes_few) inputs | `[group][16 channels, or the last 8][input][channel]` | `[group][channel]` |
+//! | pointwise, general, to sums | as the first, with units of four inputs, runs as they lie, and channels in their own order | – |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
 //! | depthwise, by taps | `[16 channels, or the last 8][tap][channel]` | `[channel]`, filled up to a multiple of 8 |
 //!
@@ -23,7 +24,7 @@ pub use super::blocks::{
 use super::{chains, layout_f32, scratch};
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
-use crate::plan::step::{ConvolutionF32, ConvolutionForm, ConvolutionInt8};
+use crate::plan::step::{ConvolutionDynamic, ConvolutionF32, ConvolutionForm, ConvolutionInt8};
 
 /// The layouts of one kernel set.
 #[derive(Debug)]
@@ -47,6 +48,20 @@ pub struct VectorPacking {
     gathers: bool,
     /// Whether there are notes of [`chains`] behind the weights of products.
     chains: bool,
+}
+
+/// How a product's weights lie.
+struct ProductOrder {
+    /// Whether all inputs are one segment.
+    gathers: bool,
+    /// Inputs of a unit.
+    unit: usize,
+    /// Inputs that segments are filled up to a multiple of.
+    filled: usize,
+    /// The most vectors of a block.
+    block: usize,
+    /// The channel of a block of so many vectors that a vector's lane works on, of so many.
+    channel: fn(usize, usize, usize, usize) -> usize,
 }
 
 /// Which depthwise convolutions an instruction set computes tap by tap.
@@ -111,6 +126,17 @@ pub fn is_covered(shape: &ConvolutionShape, wide: bool) -> bool {
         }
     };
     !wide && runs <= MAX_RUNS as u64
+}
+
+/// Whether the vector kernels compute the sums of convolutions of this shape, whose input's zero point comes at run time.
+pub fn sums_are_covered(shape: &ConvolutionShape) -> bool {
+    shape.form != ConvolutionForm::Depthwise && is_covered(shape, false)
+}
+
+/// Sums of a pixel, those of filling included, where channels lie in their own order.
+pub fn bias_len(shape: &ConvolutionShape, lanes: usize) -> usize {
+    let groups = shape.groups.max(1) as usize;
+    padded_channels(shape.out_channels as usize / groups, lanes) * groups
 }
 
 /// Bytes of `count` elements; `u32::MAX` where that is too many.
@@ -236,23 +262,35 @@ impl VectorPacking {
         in_taps.chain(in_chunks).chain(in_groups)
     }
 
-    fn pack_product(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
-        let (runs, len) = runs(shape, self.gathers);
+    /// How products that are rounded to bytes want their weights.
+    fn to_bytes(&self, form: ConvolutionForm) -> ProductOrder {
+        let (gathers, unit, filled) = (self.gathers, self.unit, self.unit_of(form));
+        ProductOrder { gathers, unit, filled, block: self.block, channel: lane_channel }
+    }
+
+    fn pack_product(
+        &self,
+        shape: &ConvolutionShape,
+        weights: IntegerWeights<'_>,
+        order: ProductOrder,
+        packed: &mut [u8],
+    ) {
+        let ProductOrder { gathers, unit, filled, block, channel } = order;
+        let (runs, len) = runs(shape, gathers);
         let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
         let (of_group, depth) = (outputs / groups, shape.depth() as usize);
-        let unit = self.unit_of(shape.form);
-        let (fours, units) = (self.unit / 4, len.next_multiple_of(unit) / self.unit);
+        let (fours, units) = (unit / 4, len.next_multiple_of(filled) / unit);
         let mut rest = packed;
         for group in 0..groups {
-            for block in blocks(of_group, self.lanes, self.block) {
+            for block in blocks(of_group, self.lanes, block) {
                 for step in 0..runs * units {
-                    let (run, first) = (step / units, step % units * self.unit);
+                    let (run, first) = (step / units, step % units * unit);
                     for vector in 0..block.vectors {
                         let len_of_vector = self.weight_bytes() / self.lanes * block.lanes * fours;
                         let Some((dots, behind)) = rest.split_at_mut_checked(len_of_vector) else { return };
                         rest = behind;
                         for (lane, four) in (0..block.lanes).flat_map(|lane| (0..fours).map(move |four| (lane, four))) {
-                            let channel = block.start + lane_channel(block.vectors, vector, lane, block.lanes);
+                            let channel = block.start + channel(block.vectors, vector, lane, block.lanes);
                             let at = first + four * 4;
                             let weight = |i: usize| {
                                 let inside = channel < of_group && at + i < len;
@@ -392,7 +430,7 @@ impl Packing for VectorPacking {
                 let (packed, notes) = packed.weights.split_at_mut(self.notes_at(shape, packed.weights.len()));
                 chains::pack_few(shape, weights, packed, notes);
             } else {
-                self.pack_product(shape, weights, packed.weights);
+                self.pack_product(shape, weights, self.to_bytes(shape.form), packed.weights);
             }
             if self.chains && !self.takes_few(shape) {
                 let at = self.notes_at(shape, packed.weights.len());
@@ -436,6 +474,40 @@ impl Packing for VectorPacking {
         let shape = ConvolutionShape::of_int8(step);
         let padded = self.gathers && (slides(&shape, self.many_registers) || self.goes_by_taps(&shape));
         scratch::int8(step, self.lanes, self.many_registers, self.gathers, padded)
+    }
+
+    fn packed_dynamic(&self, shape: &ConvolutionShape) -> u32 {
+        if !sums_are_covered(shape) {
+            return Portable.packed_dynamic(shape);
+        }
+        let (runs, len) = runs(shape, false);
+        let sums = bias_len(shape, self.lanes) as u64;
+        let fours = (runs as u64).saturating_mul(fours(len, 4) as u64);
+        bytes(fours.saturating_mul(sums), (self.weight_bytes() / self.lanes) as u64)
+    }
+
+    fn pack_dynamic(&self, shape: &ConvolutionShape, weights: &[i16], packed: &mut [u8]) {
+        if !sums_are_covered(shape) {
+            return Portable.pack_dynamic(shape, weights, packed);
+        }
+        assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
+        // Sums are written as they are, so that channels lie in their own order.
+        let side_by_side = |_, vector, lane, lanes| vector * lanes + lane;
+        let order = ProductOrder { gathers: false, unit: 4, filled: 4, block: 4, channel: side_by_side };
+        self.pack_product(shape, IntegerWeights::Wide(weights), order, packed);
+    }
+
+    fn scratch_dynamic(&self, step: &ConvolutionDynamic) -> u32 {
+        let shape = ConvolutionShape::of_dynamic(step);
+        if !sums_are_covered(&shape) {
+            return Portable.scratch_dynamic(step);
+        }
+        let ring = match step.form {
+            ConvolutionForm::General => scratch::rows(&step.window, &step.x, &step.y).ring_len(step.x.height as usize),
+            ConvolutionForm::Pointwise | ConvolutionForm::Depthwise => 0,
+        };
+        let len = bias_len(&shape, self.lanes).saturating_mul(4).saturating_add(ring);
+        u32::try_from(len.div_ceil(4).saturating_mul(4)).unwrap_or(u32::MAX)
     }
 
     fn scratch_f32(&self, step: &ConvolutionF32) -> u32 {

@@ -10,6 +10,7 @@
 //! | 1 × 1, and the tiles of all other products | `product` | `product_f32` |
 //! | depthwise | `depthwise_3x3`, others `depthwise_int8` with `quads` | `depthwise_f32` |
 //! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
+//! | whose input's zero point comes at run time | `convolution_dynamic`, with `product` to sums | – |
 //! | how weights lie | `layout`, by `blocks`, with notes of `chains` | `layout_f32` |
 //!
 //! What is neither, `elements` compiles once more from the portable code. `set` makes a kernel set of it all.
@@ -21,6 +22,7 @@
 mod activation;
 mod blocks;
 mod chains;
+mod convolution_dynamic;
 mod convolution_f32;
 mod convolution_int8;
 mod depthwise_3x3;
@@ -40,6 +42,7 @@ mod ring;
 mod scratch;
 mod set;
 
+pub use convolution_dynamic::{convolution_dynamic, name_of as name_of_convolution_dynamic};
 pub use convolution_f32::{convolution_f32, name_of as name_of_convolution_f32};
 pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8};
 pub use elements::Tables;

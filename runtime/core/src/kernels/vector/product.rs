@@ -1,4 +1,4 @@
-//! The integer matrix product: pixels times packed weights, from sums in registers straight to bytes.
+//! The integer matrix product: pixels times packed weights, from sums in registers straight to bytes, or as they are.
 //!
 //! A tile is a few pixels by up to four vectors of output channels. Each step of its inner loop loads four inputs of every
 //! pixel and the weights of four inputs of every vector, and multiplies all pairs. Sums begin at the bias and are rounded
@@ -17,6 +17,9 @@ macro_rules! unrolled {
         })*
     };
 }
+
+/// The most sums of a vector.
+const LONGEST: usize = 16;
 
 /// The inputs of the first pixel: runs that lie side by side in memory.
 #[derive(Clone, Copy)]
@@ -47,7 +50,7 @@ pub struct Constants {
     pub chains: *const u64,
 }
 
-/// Where results go.
+/// Where results go: bytes, or sums of four bytes each.
 #[derive(Clone, Copy)]
 pub struct Target {
     pub first: *mut u8,
@@ -72,28 +75,66 @@ pub unsafe fn multiply<I: Int8>(
     rounding: I::Rounding,
     to: Target,
 ) {
+    // SAFETY: as the caller says.
+    unsafe { multiply_to::<I, false>(isa, runs, pixels, constants, rounding, to) }
+}
+
+/// As [`multiply`], but writes the sums, as i32. Weights and biases are packed with the channels of a vector side by side;
+/// there are no multipliers.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn multiply_to_sums<I: Int8>(
+    isa: I,
+    runs: Runs<'_>,
+    pixels: usize,
+    [weights, bias]: [*const u8; 2],
+    to: Target,
+) {
+    let bias = bias.cast();
+    let constants = Constants { weights, bias, multiplier: bias.cast(), chains: core::ptr::null() };
+    // SAFETY: as the caller says; nothing is rounded, and no multiplier read.
+    unsafe { multiply_to::<I, true>(isa, runs, pixels, constants, isa.rounding(0, 0, 0, false, false), to) }
+}
+
+/// Both: SUMS where sums are written.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn multiply_to<I: Int8, const SUMS: bool>(
+    isa: I,
+    runs: Runs<'_>,
+    pixels: usize,
+    constants: Constants,
+    rounding: I::Rounding,
+    to: Target,
+) {
     let fours = runs.starts.len() * (runs.fours + usize::from(runs.rest > 0));
     let mut done = 0;
     for block in blocks(to.channels, I::LANES, 4) {
         let channels = (to.channels - block.start).min(block.vectors * block.lanes);
         // SAFETY: constants are packed block after block, and the channels of a block are some of those that can be written.
         unsafe {
-            let to = Target { first: to.first.add(block.start), channels, ..to };
+            let to = Target { first: to.first.add(block.start * if SUMS { 4 } else { 1 }), channels, ..to };
             let constants = Constants {
                 weights: constants.weights.add(fours * done * I::WEIGHT_BYTES / I::LANES),
                 bias: constants.bias.add(done),
-                multiplier: constants.multiplier.add(done),
+                multiplier: constants.multiplier.wrapping_add(done),
                 ..constants
             };
             if block.lanes < I::LANES {
                 let (half, rounding) = isa.half(rounding);
-                half.invoke(Sweep::<I::Half, 1> { runs, pixels, constants, rounding, to });
+                half.invoke(Sweep::<I::Half, 1, SUMS> { runs, pixels, constants, rounding, to });
             } else {
                 match block.vectors {
-                    1 => isa.invoke(Sweep::<I, 1> { runs, pixels, constants, rounding, to }),
-                    2 => isa.invoke(Sweep::<I, 2> { runs, pixels, constants, rounding, to }),
-                    3 => isa.invoke(Sweep::<I, 3> { runs, pixels, constants, rounding, to }),
-                    _ => isa.invoke(Sweep::<I, 4> { runs, pixels, constants, rounding, to }),
+                    1 => isa.invoke(Sweep::<I, 1, SUMS> { runs, pixels, constants, rounding, to }),
+                    2 => isa.invoke(Sweep::<I, 2, SUMS> { runs, pixels, constants, rounding, to }),
+                    3 => isa.invoke(Sweep::<I, 3, SUMS> { runs, pixels, constants, rounding, to }),
+                    _ => isa.invoke(Sweep::<I, 4, SUMS> { runs, pixels, constants, rounding, to }),
                 }
             }
         }
@@ -102,7 +143,7 @@ pub unsafe fn multiply<I: Int8>(
 }
 
 /// All pixels of a block of N vectors. It is a task of its own, so that its loops have all registers to themselves.
-struct Sweep<'r, I: Int8, const N: usize> {
+struct Sweep<'r, I: Int8, const N: usize, const SUMS: bool> {
     runs: Runs<'r>,
     pixels: usize,
     constants: Constants,
@@ -110,13 +151,13 @@ struct Sweep<'r, I: Int8, const N: usize> {
     to: Target,
 }
 
-impl<I: Int8, const N: usize> Task<I> for Sweep<'_, I, N> {
+impl<I: Int8, const N: usize, const SUMS: bool> Task<I> for Sweep<'_, I, N, SUMS> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(mut self, isa: I) {
         // SAFETY: the caller of `multiply` says that the pixels can be read and written; each call does the next ones.
         unsafe {
-            if I::RELAYS {
+            if I::RELAYS && !SUMS {
                 match N {
                     1 => self.relay::<12>(isa),
                     2 => self.relay::<6>(isa),
@@ -138,7 +179,7 @@ impl<I: Int8, const N: usize> Task<I> for Sweep<'_, I, N> {
     }
 }
 
-impl<I: Int8, const N: usize> Sweep<'_, I, N> {
+impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
     /// Pixels whose results fill a vector of bytes.
     const TOGETHER: usize = if N < 3 { 4 / N } else { 1 };
 
@@ -152,9 +193,38 @@ impl<I: Int8, const N: usize> Sweep<'_, I, N> {
         // SAFETY: as the caller says.
         unsafe {
             let sums = self.sums::<M>(isa, 0, None);
-            self.round_all(isa, &sums);
+            if SUMS {
+                self.store(isa, &sums);
+            } else {
+                self.round_all(isa, &sums);
+            }
         }
         self.skip(M);
+    }
+
+    /// Writes the sums of the first M pixels.
+    ///
+    /// # Safety
+    /// There are so many.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn store<const M: usize>(&self, isa: I, sums: &[[I::Sums; N]; M]) {
+        let Target { first, step, channels } = self.to;
+        for m in 0..M {
+            for v in 0..N {
+                // SAFETY: as the caller says; the last vector may hold channels behind the last one.
+                unsafe {
+                    let to = first.add(m * step).cast::<i32>().add(v * I::LANES);
+                    if channels >= (v + 1) * I::LANES {
+                        isa.store_sums(sums[m][v], to);
+                    } else {
+                        let mut whole = [0; LONGEST];
+                        isa.store_sums(sums[m][v], whole.as_mut_ptr());
+                        to.copy_from_nonoverlapping(whole.as_ptr(), channels - v * I::LANES);
+                    }
+                }
+            }
+        }
     }
 
     /// Computes as many times M pixels as there are. While one tile's products are summed up the sums of the one before

@@ -5,15 +5,23 @@ use super::ring::RowLayout;
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, Packing};
 use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
+use crate::plan::view::{Image, Window};
 
 /// What rows are multiples of, so that vectors do not straddle cache lines.
 const LINE: usize = 64;
 
+/// The rows of a general convolution whose inputs are read in fours, the last of a row too.
+pub fn rows(window: &Window, x: &Image, y: &Image) -> RowLayout {
+    RowLayout::new(window, y.width as usize, 1, x.channels as usize, LINE, 3)
+}
+
 /// The rows of a general convolution.
 pub fn general(step: &ConvolutionInt8, gathers: bool) -> RowLayout {
-    // Inputs are read in fours, or a vector at a time, the last of a row too.
-    let slack = if gathers { GATHERED - 1 } else { 3 };
-    RowLayout::new(&step.window, step.y.width as usize, 1, step.x.channels as usize, LINE, slack)
+    if !gathers {
+        return rows(&step.window, &step.x, &step.y);
+    }
+    // Inputs are read a vector at a time.
+    RowLayout::new(&step.window, step.y.width as usize, 1, step.x.channels as usize, LINE, GATHERED - 1)
 }
 
 /// Bytes of patches that are gathered at a time: they stay in any first-level cache, along with weights.

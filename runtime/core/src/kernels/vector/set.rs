@@ -1,10 +1,13 @@
 //! A kernel set made of the vector algorithms and an instruction set's operations.
 
-use super::{Float, Int8, Tables, VectorPacking, convolution_f32, convolution_int8, elements};
-use crate::kernels::{Arithmetic, KernelSet, Kernels, Packed, Packing, Table, Work, portable};
+use super::{Float, Int8, Tables, VectorPacking, convolution_dynamic, convolution_f32, convolution_int8, elements};
+use crate::kernels::{
+    Arithmetic, DynamicConstants, KernelSet, Kernels, Packed, Packing, Parameters, Table, Work, portable,
+};
 use crate::plan::step::{
-    BinaryF32, BinaryInt8, ConvolutionF32, ConvolutionInt8, Copy, Dequantize, Fill, Gather, GlobalAverageInt8, Lookup,
-    PoolF32, PoolInt8, Quantize, ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32, SoftmaxInt8, Step, UnaryF32,
+    BinaryF32, BinaryInt8, ConvolutionDynamic, ConvolutionF32, ConvolutionInt8, Copy, Dequantize, Fill, Gather,
+    GlobalAverageInt8, Lookup, PoolF32, PoolInt8, Quantize, RangeF32, ReduceF32, ResizeF32, ResizeInt8, SoftmaxF32,
+    SoftmaxInt8, Step, UnaryF32,
 };
 
 /// A kernel set: who computes on bytes, who on floats, and who puts bytes through tables.
@@ -23,6 +26,7 @@ impl<I: Int8, F: Float, T: Tables> Kernels for VectorKernels<I, F, T> {
     fn name_of(&self, step: &Step) -> &'static str {
         match step {
             Step::ConvolutionInt8(step) => super::name_of_convolution_int8::<I>(step),
+            Step::ConvolutionDynamic(step) => super::name_of_convolution_dynamic(step),
             Step::ConvolutionF32(step) => super::name_of_convolution_f32(step),
             _ => portable::name_of(step),
         }
@@ -53,6 +57,22 @@ impl<I: Int8, F: Float, T: Tables> Kernels for VectorKernels<I, F, T> {
 
     fn convolution_f32(&self, step: &ConvolutionF32, x: &[f32], y: &mut [f32], packed: Packed<'_>, work: Work<'_>) {
         convolution_f32(self.float, self.packing, step, x, y, packed, work);
+    }
+
+    fn convolution_dynamic(
+        &self,
+        step: &ConvolutionDynamic,
+        x: &[u8],
+        parameters: Parameters,
+        y: &mut [i32],
+        constants: DynamicConstants<'_>,
+        work: Work<'_>,
+    ) {
+        convolution_dynamic(self.int8, self.packing, step, (x, parameters), y, constants, work);
+    }
+
+    fn range_f32(&self, step: &RangeF32, x: &[f32], y: &mut [f32]) {
+        elements::range_f32(self.float, step, x, y);
     }
 
     fn binary_int8(&self, step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {

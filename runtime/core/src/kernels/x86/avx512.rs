@@ -100,6 +100,11 @@ unsafe impl Int8 for Avx512Vnni {
     }
 
     #[inline(always)]
+    unsafe fn store_sums(self, sums: __m512i, to: *mut i32) {
+        unsafe { _mm512_storeu_si512(to.cast(), sums) }
+    }
+
+    #[inline(always)]
     unsafe fn floats(self, from: *const f32) -> __m512 {
         unsafe { _mm512_loadu_ps(from) }
     }

@@ -142,6 +142,11 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
+            unsafe fn store_sums(self, sums: __m256i, to: *mut i32) {
+                unsafe { _mm256_storeu_si256(to.cast(), sums) }
+            }
+
+            #[inline(always)]
             unsafe fn floats(self, from: *const f32) -> __m256 {
                 unsafe { _mm256_loadu_ps(from) }
             }

@@ -5,7 +5,7 @@ use super::slice;
 use crate::kernels::{ConvolutionShape, PackedLen, Packing};
 use crate::plan::Fault;
 use crate::plan::region::{Region, product};
-use crate::plan::step::{Interpolation, Step};
+use crate::plan::step::{ConvolutionDynamic, ConvolutionForm, Interpolation, Step, SumsAs};
 use crate::plan::view::{Blob, Image, Place, Span};
 
 /// What steps refer to.
@@ -115,6 +115,12 @@ pub fn check(context: &Context<'_>, step: &Step) -> Result<(), Fault> {
             positive("size of a matrix", [s.batch, s.rows, s.inner, s.columns])?;
             span("y", s.y, product([s.batch, s.rows, s.columns, 4]))?;
         }
+        Step::RangeF32(s) => {
+            positive("length", [s.x.len])?;
+            span("y", s.y, 8)?;
+        }
+        Step::QuantizeDynamic(s) => extent(&s.extent, &s.y)?,
+        Step::ConvolutionDynamic(s) => context.convolution_dynamic(s)?,
         Step::External(_) => {}
     }
     context.regions(step)
@@ -153,6 +159,29 @@ impl Context<'_> {
         self.blob("bias", bias, packed.bias.into(), 4)?;
         self.blob("multiplier", multiplier, packed.multiplier.into(), 4)?;
         Ok(())
+    }
+
+    fn convolution_dynamic(&self, s: &ConvolutionDynamic) -> Result<(), Fault> {
+        convolution(s.form, s.groups, &s.x, &s.y, &s.window)?;
+        let shape = ConvolutionShape::of_dynamic(s);
+        self.blob("weights", s.weights, self.packing.packed_dynamic(&shape).into(), 4)?;
+        let of_channels = u64::from(s.y.channels) * 4;
+        let is_depthwise = s.form == ConvolutionForm::Depthwise;
+        let is_float = s.sums_as != SumsAs::Integers;
+        self.blob("weight sums", s.weight_sums, if is_depthwise { 0 } else { of_channels }, 4)?;
+        require(!is_depthwise || s.offset.len == 0, "a depthwise convolution has offsets")?;
+        require(is_float || s.bias.len == 0, "integers have a bias of floats")?;
+        let scale = self.blob("scale", s.scale, if is_float { of_channels } else { 0 }, 4)?;
+        for (what, blob) in [("offset", s.offset), ("bias", s.bias)] {
+            self.blob(what, blob, if blob.len == 0 { 0 } else { of_channels }, 4)?;
+        }
+        for bits in scale.as_chunks::<4>().0 {
+            let scale = f32::from_le_bytes(*bits);
+            if !scale.is_finite() {
+                return Err(Fault::BadValue { what: "scale (bits)", value: scale.to_bits() });
+            }
+        }
+        scratch(s.scratch, self.packing.scratch_dynamic(s))
     }
 
     /// Requires a table of 256 bytes or none.

@@ -1,0 +1,177 @@
+//! Convolution of bytes whose scale and zero point are known only at run time.
+//!
+//! Products and sums are those of the int8 convolution. What the zero point contributes, Σw times it, is taken off each sum,
+//! and what was taken off the weights is made good for: an output channel's weights are w + offset, so that offset · Σ(x − zero)
+//! is added. What is behind that, [`Finish`], all kernel sets share.
+
+use super::geometry::{Axis, Grid};
+use super::layout::BLOCK;
+use super::product::{Product, general, pointwise};
+use super::product_int8::{BlockWeights, TILE, multiply};
+use super::rows::{Lanes, Rows, load};
+use crate::function::Function;
+use crate::kernels::{DynamicConstants, Parameters};
+use crate::plan::step::{ConvolutionDynamic, ConvolutionForm, SumsAs};
+use bytemuck::{cast_slice, cast_slice_mut};
+use core::ops::Range;
+
+/// How sums become results.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Finish<'f> {
+    constants: DynamicConstants<'f>,
+    is_float: bool,
+    /// The factor that all channels have.
+    scale: f32,
+    activation: Function,
+}
+
+impl<'f> Finish<'f> {
+    /// Of `step`, whose input has these parameters.
+    pub fn new(step: &ConvolutionDynamic, parameters: Parameters, constants: DynamicConstants<'f>) -> Self {
+        let scale = if step.sums_as == SumsAs::Scaled { parameters.scale } else { 1.0 };
+        Finish { constants, is_float: step.sums_as != SumsAs::Integers, scale, activation: step.activation }
+    }
+
+    /// Whether the sum of the inputs behind a pixel is needed.
+    pub fn needs_inputs(&self) -> bool {
+        !self.constants.offset.is_empty()
+    }
+
+    /// Replaces the sums of a pixel, which are those of the channels from `first` on, by results. `inputs` is
+    /// Σ(x − zero) over the inputs behind them.
+    #[inline(always)]
+    pub fn apply(&self, first: usize, inputs: i32, y: &mut [i32]) {
+        let channels = first..first + y.len();
+        if self.needs_inputs() {
+            for (y, offset) in y.iter_mut().zip(&self.constants.offset[channels.clone()]) {
+                *y = y.wrapping_add(offset.wrapping_mul(inputs));
+            }
+        }
+        if !self.is_float {
+            return;
+        }
+        let scales = &self.constants.scale[channels.clone()];
+        if self.constants.bias.is_empty() {
+            for (y, scale) in y.iter_mut().zip(scales) {
+                *y = (*y as f32 * (self.scale * scale)).to_bits() as i32;
+            }
+        } else {
+            for ((y, scale), bias) in y.iter_mut().zip(scales).zip(&self.constants.bias[channels]) {
+                *y = (*y as f32 * (self.scale * scale) + bias).to_bits() as i32;
+            }
+        }
+        self.activation.apply_all(cast_slice_mut(y));
+    }
+}
+
+/// What a matrix product needs.
+struct Constants<'p> {
+    weights: &'p [Lanes<i8>],
+    weight_sums: &'p [i32],
+    zero: i32,
+    finish: Finish<'p>,
+}
+
+impl Product<u8, i32> for Constants<'_> {
+    const TILE: usize = TILE;
+
+    fn product(&self, rows: Rows<'_, u8>, first: usize, channels: usize, y: &mut [i32], stride: usize) {
+        let mut sums = [[0; BLOCK]; TILE];
+        let sums = &mut sums[..rows.count];
+        let blocks = channels.div_ceil(BLOCK);
+        // All blocks of a group are asked for at once, so `first` tells the group.
+        let start = first / blocks * channels;
+        for block in 0..blocks {
+            let at = first + block;
+            multiply(rows, BlockWeights::Narrow(&self.weights[at * rows.len..][..rows.len]), &[0; BLOCK], sums);
+            let lanes = (channels - block * BLOCK).min(BLOCK);
+            let of_block = &self.weight_sums[start + block * BLOCK..][..lanes];
+            for (row, sums) in sums.iter().enumerate() {
+                let y = &mut y[row * stride + block * BLOCK..][..lanes];
+                for ((y, sum), of_channel) in y.iter_mut().zip(sums).zip(of_block) {
+                    *y = sum.wrapping_sub(self.zero.wrapping_mul(*of_channel));
+                }
+            }
+        }
+        for row in 0..rows.count {
+            let inputs = if self.finish.needs_inputs() {
+                let sum = rows.row(row, 0, rows.len).iter().fold(0i32, |sum, &x| sum.wrapping_add(x.into()));
+                sum.wrapping_sub(self.zero.wrapping_mul(rows.len as i32))
+            } else {
+                0
+            };
+            self.finish.apply(start, inputs, &mut y[row * stride..][..channels]);
+        }
+    }
+}
+
+/// See [`ConvolutionDynamic`].
+pub fn convolution_dynamic(
+    step: &ConvolutionDynamic,
+    x: &[u8],
+    parameters: Parameters,
+    y: &mut [i32],
+    constants: DynamicConstants<'_>,
+    scratch: &mut [u8],
+) {
+    let finish = Finish::new(step, parameters, constants);
+    if step.form == ConvolutionForm::Depthwise {
+        let rows = 0..step.y.batch as usize * step.y.height as usize;
+        return depthwise(step, x, parameters.zero, rows, y, constants.weights, &finish);
+    }
+    let DynamicConstants { weights, weight_sums, .. } = constants;
+    let product = Constants { weights: cast_slice(weights), weight_sums, zero: parameters.zero.into(), finish };
+    let images = [&step.x, &step.y];
+    match step.form {
+        ConvolutionForm::Pointwise => pointwise(images, x, y, &product),
+        _ => general(images, &step.window, step.groups as usize, (x, parameters.zero), y, &product, scratch),
+    }
+}
+
+/// Computes some output rows of a depthwise convolution, those of all images counted through; `y` begins with the first.
+/// Weights lie as in the portable layout.
+#[inline(always)]
+pub(in super::super) fn depthwise(
+    step: &ConvolutionDynamic,
+    x: &[u8],
+    zero: u8,
+    rows_of_y: Range<usize>,
+    y: &mut [i32],
+    weights: &[u8],
+    finish: &Finish<'_>,
+) {
+    let (from, to) = (Grid::of(&step.x), Grid::of(&step.y));
+    let (rows, columns) = (Axis::rows(&step.x, &step.window), Axis::columns(&step.x, &step.window));
+    let weights: &[Lanes<i16>] = cast_slice(weights);
+    let taps = rows.kernel * columns.kernel;
+    let (zero, step_x) = (i16::from(zero), columns.dilation() * from.stride);
+    for (index, row) in rows_of_y.enumerate() {
+        let (image, row) = (row / to.height, row % to.height);
+        let inside_rows = rows.taps(row);
+        for column in 0..to.width {
+            let inside = columns.taps(column);
+            let y = &mut y[(index * to.width + column) * to.stride..][..to.channels];
+            for (block, y) in y.chunks_mut(BLOCK).enumerate() {
+                let weights = &weights[block * taps..][..taps];
+                let (mut sums, mut spare) = ([0i32; BLOCK], [0; BLOCK]);
+                for tap_row in inside_rows.clone() {
+                    if inside.is_empty() {
+                        break;
+                    }
+                    let weights = &weights[tap_row * columns.kernel..][inside.clone()];
+                    let first = from.at(image, rows.index(row, tap_row), columns.index(column, inside.start));
+                    let mut offset = first + block * BLOCK;
+                    for weights in weights {
+                        let x = load(&x[offset..], y.len(), &mut spare);
+                        for ((sum, &x), &weight) in sums.iter_mut().zip(x).zip(weights) {
+                            *sum = sum.wrapping_add(i32::from(i16::from(x) - zero) * i32::from(weight));
+                        }
+                        offset += step_x;
+                    }
+                }
+                y.copy_from_slice(&sums[..y.len()]);
+            }
+            finish.apply(0, 0, y);
+        }
+    }
+}
