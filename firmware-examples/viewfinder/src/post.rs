@@ -43,10 +43,11 @@ impl Post {
         self.lock().shape
     }
 
-    /// There is a screen, or none any more.
+    /// There is a screen, or none any more. Takes the memory that a picture will need.
     pub fn set_shape(&self, shape: Option<Shape>) {
         let mut letter = self.lock();
         (letter.shape, letter.is_new) = (shape, false);
+        letter.pixels = shape.map_or(Vec::new(), |([width, height], _)| Vec::with_capacity(width * height * 3));
     }
 
     /// Leaves a picture for a screen of that shape: `exchange` swaps its pixels for memory. If the screen is another one by now,
