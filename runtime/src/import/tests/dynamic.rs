@@ -217,7 +217,7 @@ fn convolutions_are_three_steps_and_what_their_definition_says() {
         ),
         (
             DataType::Uint8,
-            vec![200],
+            vec![0],
             vec![0.02],
             Shape { x: [1, 70, 3, 5], w: [9, 70, 1, 1], groups: 1, stride: 1, pad: 0 },
         ),
@@ -263,7 +263,7 @@ fn convolutions_are_three_steps_and_what_their_definition_says() {
                 (sum as f32 * (scale * weights.scale(channel)) + bias.values[channel]).max(0.0)
             })
             .collect();
-        assert!(expected.iter().any(|&value| value > 0.0), "nothing to compare");
+        assert!(expected.iter().any(|&value| value > 0.0), "nothing to compare in case {index}");
         let (found, steps) = network.run(&x, &[("y", FLOAT)]);
         assert_eq!(found[0], tensor(&[shape.x[0], outputs, down, across], &expected), "case {index}");
         assert_eq!(steps, ["RangeF32", "QuantizeDynamic", "ConvolutionDynamic"], "case {index}");

@@ -151,27 +151,86 @@ pub(in super::super) fn depthwise(
         for column in 0..to.width {
             let inside = columns.taps(column);
             let y = &mut y[(index * to.width + column) * to.stride..][..to.channels];
-            for (block, y) in y.chunks_mut(BLOCK).enumerate() {
-                let weights = &weights[block * taps..][..taps];
-                let (mut sums, mut spare) = ([0i32; BLOCK], [0; BLOCK]);
-                for tap_row in inside_rows.clone() {
-                    if inside.is_empty() {
-                        break;
-                    }
-                    let weights = &weights[tap_row * columns.kernel..][inside.clone()];
-                    let first = from.at(image, rows.index(row, tap_row), columns.index(column, inside.start));
-                    let mut offset = first + block * BLOCK;
-                    for weights in weights {
-                        let x = load(&x[offset..], y.len(), &mut spare);
-                        for ((sum, &x), &weight) in sums.iter_mut().zip(x).zip(weights) {
-                            *sum = sum.wrapping_add(i32::from(i16::from(x) - zero) * i32::from(weight));
-                        }
-                        offset += step_x;
-                    }
-                }
-                y.copy_from_slice(&sums[..y.len()]);
+            // Where the window's taps inside the image begin; padding adds nothing.
+            let at = |tap_row: usize| from.at(image, rows.index(row, tap_row), columns.index(column, inside.start));
+            let place = Place { x, zero, weights, taps, step: step_x, inside: &inside, kernel: columns.kernel };
+            let tap_rows = if inside.is_empty() { 0..0 } else { inside_rows.clone() };
+            let mut block = 0;
+            while to.channels - block * BLOCK >= TOGETHER * BLOCK {
+                let sums = place.sums::<TOGETHER>(tap_rows.clone(), &at, block);
+                y[block * BLOCK..][..TOGETHER * BLOCK].copy_from_slice(sums.as_flattened());
+                block += TOGETHER;
+            }
+            while block * BLOCK < to.channels {
+                let y = &mut y[block * BLOCK..];
+                let lanes = y.len().min(BLOCK);
+                let sums = match lanes {
+                    BLOCK => place.sums::<1>(tap_rows.clone(), &at, block)[0],
+                    _ => place.few_sums(tap_rows.clone(), &at, block, lanes),
+                };
+                y[..lanes].copy_from_slice(&sums[..lanes]);
+                block += 1;
             }
             finish.apply(0, 0, y);
+        }
+    }
+}
+
+/// Blocks of channels whose sums are added up together.
+const TOGETHER: usize = 4;
+
+/// A place of the window of a depthwise convolution.
+struct Place<'w> {
+    x: &'w [u8],
+    zero: i16,
+    weights: &'w [Lanes<i16>],
+    /// Taps of the whole window.
+    taps: usize,
+    /// Elements from one tap to the next.
+    step: usize,
+    /// Taps of a row that stand inside the image.
+    inside: &'w Range<usize>,
+    /// Taps of a row.
+    kernel: usize,
+}
+
+impl Place<'_> {
+    /// The sums of the channels of N blocks from `block` on, over some rows of taps; `at` says where the first tap inside stands.
+    #[inline(always)]
+    fn sums<const N: usize>(&self, rows: Range<usize>, at: &impl Fn(usize) -> usize, block: usize) -> [Lanes<i32>; N] {
+        let mut sums = [[0i32; BLOCK]; N];
+        for row in rows {
+            let mut offset = at(row) + block * BLOCK;
+            for tap in self.inside.clone() {
+                let x = self.x[offset..][..N * BLOCK].as_chunks::<BLOCK>().0;
+                for (n, (sums, x)) in sums.iter_mut().zip(x).enumerate() {
+                    self.add(x, (block + n) * self.taps + row * self.kernel + tap, sums);
+                }
+                offset += self.step;
+            }
+        }
+        sums
+    }
+
+    /// The sums of a block that has fewer channels than others.
+    #[inline(always)]
+    fn few_sums(&self, rows: Range<usize>, at: &impl Fn(usize) -> usize, block: usize, lanes: usize) -> Lanes<i32> {
+        let (mut sums, mut spare) = ([0i32; BLOCK], [0; BLOCK]);
+        for row in rows {
+            let mut offset = at(row) + block * BLOCK;
+            for tap in self.inside.clone() {
+                let x = load(&self.x[offset..], lanes, &mut spare);
+                self.add(x, block * self.taps + row * self.kernel + tap, &mut sums);
+                offset += self.step;
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn add(&self, x: &Lanes<u8>, weight: usize, sums: &mut Lanes<i32>) {
+        for ((sum, &x), &weight) in sums.iter_mut().zip(x).zip(&self.weights[weight]) {
+            *sum = sum.wrapping_add(i32::from(i16::from(x) - self.zero) * i32::from(weight));
         }
     }
 }
