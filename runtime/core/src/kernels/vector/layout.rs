@@ -21,6 +21,7 @@
 pub use super::blocks::{
     Chunk, Segments, blocks, chunk_channel, chunks, fours, lane_channel, padded_channels, runs, tap_chunks,
 };
+use super::layout_int8::ProductOrder;
 use super::{chains, layout_f32, scratch};
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
@@ -31,37 +32,23 @@ use crate::plan::step::{ConvolutionDynamic, ConvolutionF32, ConvolutionForm, Con
 pub struct VectorPacking {
     set: KernelSet,
     /// Lanes of 32 bits in a vector.
-    lanes: usize,
+    pub(super) lanes: usize,
     /// Whether weights are 16-bit.
-    wide: bool,
+    pub(super) wide: bool,
     /// Whether there are 32 registers.
-    many_registers: bool,
+    pub(super) many_registers: bool,
     /// Which depthwise convolutions go tap by tap.
     taps: Taps,
     /// Inputs of a unit.
-    unit: usize,
+    pub(super) unit: usize,
     /// The most vectors of a block.
-    block: usize,
+    pub(super) block: usize,
     /// Whether bytes are multiplied as signed ones.
     flips: bool,
     /// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied.
-    gathers: bool,
+    pub(super) gathers: bool,
     /// Whether there are notes of [`chains`] behind the weights of products.
     chains: bool,
-}
-
-/// How a product's weights lie.
-struct ProductOrder {
-    /// Whether all inputs are one segment.
-    gathers: bool,
-    /// Inputs of a unit.
-    unit: usize,
-    /// Inputs that segments are filled up to a multiple of.
-    filled: usize,
-    /// The most vectors of a block.
-    block: usize,
-    /// The channel of a block of so many vectors that a vector's lane works on, of so many.
-    channel: fn(usize, usize, usize, usize) -> usize,
 }
 
 /// Which depthwise convolutions an instruction set computes tap by tap.
@@ -195,7 +182,7 @@ impl VectorPacking {
     };
 
     /// Whether a depthwise convolution of this shape goes tap by tap.
-    fn goes_by_taps(&self, shape: &ConvolutionShape) -> bool {
+    pub(super) fn goes_by_taps(&self, shape: &ConvolutionShape) -> bool {
         match self.taps {
             Taps::Never => false,
             Taps::Unless3x3 => !slides(shape, self.many_registers),
@@ -211,98 +198,13 @@ impl VectorPacking {
     }
 
     /// Inputs of a unit in the weights of such a convolution: gathered patches are whole vectors.
-    fn unit_of(&self, form: ConvolutionForm) -> usize {
+    pub(super) fn unit_of(&self, form: ConvolutionForm) -> usize {
         if self.gathers && form == ConvolutionForm::General { GATHERED } else { self.unit }
     }
 
     /// Bytes of the weights of one dot product.
-    fn weight_bytes(&self) -> usize {
+    pub(super) fn weight_bytes(&self) -> usize {
         self.lanes * if self.wide { 8 } else { 4 }
-    }
-
-    /// Writes `four[i]`, the four weights of lane `lane`, into the weights of one dot product.
-    fn put(&self, dot: &mut [u8], lane: usize, four: [i8; 4]) {
-        if !self.wide {
-            dot[lane * 4..][..4].copy_from_slice(&four.map(|w| w as u8));
-            return;
-        }
-        for (index, weight) in four.into_iter().enumerate() {
-            // Even weights in the first vector, odd ones in the second.
-            let at = (index % 2 * self.lanes + lane) * 4 + index / 2 * 2;
-            dot[at..][..2].copy_from_slice(&i16::from(weight).to_le_bytes());
-        }
-    }
-
-    /// The order in which sums lie in packed biases and multipliers: for each, the channel, or `None` for filling.
-    fn channels(&self, shape: &ConvolutionShape) -> impl Iterator<Item = Option<usize>> {
-        let (lanes, most, outputs) = (self.lanes, self.block, shape.out_channels as usize);
-        let depthwise = shape.form == ConvolutionForm::Depthwise;
-        let slides = slides(shape, self.many_registers);
-        let by_taps = if depthwise && self.goes_by_taps(shape) { outputs } else { 0 };
-        let in_taps = (0..by_taps.next_multiple_of(8)).map(move |channel| Some(channel).filter(|&c| c < outputs));
-        let in_chunks =
-            chunks(if depthwise && !self.goes_by_taps(shape) { outputs } else { 0 }, lanes).flat_map(move |chunk| {
-                (0..4 * lanes).map(move |i| {
-                    Some(chunk_channel(chunk, slides, i / lanes, i % lanes, lanes))
-                        .filter(|&c| c < chunk.channels)
-                        .map(|c| chunk.start + c)
-                })
-            });
-        let groups = if depthwise { 0 } else { shape.groups.max(1) as usize };
-        let of_group = outputs / groups.max(1);
-        let in_groups = (0..groups).flat_map(move |group| {
-            blocks(of_group, lanes, most).flat_map(move |block| {
-                (0..block.vectors * block.lanes).map(move |i| {
-                    let (vector, lane) = (i / block.lanes, i % block.lanes);
-                    let channel = block.start + lane_channel(block.vectors, vector, lane, block.lanes);
-                    Some(channel).filter(|&c| c < of_group).map(|c| group * of_group + c)
-                })
-            })
-        });
-        in_taps.chain(in_chunks).chain(in_groups)
-    }
-
-    /// How products that are rounded to bytes want their weights.
-    fn to_bytes(&self, form: ConvolutionForm) -> ProductOrder {
-        let (gathers, unit, filled) = (self.gathers, self.unit, self.unit_of(form));
-        ProductOrder { gathers, unit, filled, block: self.block, channel: lane_channel }
-    }
-
-    fn pack_product(
-        &self,
-        shape: &ConvolutionShape,
-        weights: IntegerWeights<'_>,
-        order: ProductOrder,
-        packed: &mut [u8],
-    ) {
-        let ProductOrder { gathers, unit, filled, block, channel } = order;
-        let (runs, len) = runs(shape, gathers);
-        let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
-        let (of_group, depth) = (outputs / groups, shape.depth() as usize);
-        let (fours, units) = (unit / 4, len.next_multiple_of(filled) / unit);
-        let mut rest = packed;
-        for group in 0..groups {
-            for block in blocks(of_group, self.lanes, block) {
-                for step in 0..runs * units {
-                    let (run, first) = (step / units, step % units * unit);
-                    for vector in 0..block.vectors {
-                        let len_of_vector = self.weight_bytes() / self.lanes * block.lanes * fours;
-                        let Some((dots, behind)) = rest.split_at_mut_checked(len_of_vector) else { return };
-                        rest = behind;
-                        for (lane, four) in (0..block.lanes).flat_map(|lane| (0..fours).map(move |four| (lane, four))) {
-                            let channel = block.start + channel(block.vectors, vector, lane, block.lanes);
-                            let at = first + four * 4;
-                            let weight = |i: usize| {
-                                let inside = channel < of_group && at + i < len;
-                                let index = || (group * of_group + channel) * depth + run * len + at + i;
-                                if inside { weights.at(index()) as i8 } else { 0 }
-                            };
-                            self.put(dots, lane * fours + four, core::array::from_fn(weight));
-                        }
-                    }
-                }
-            }
-        }
     }
 
     /// Where the notes of [`chains`] begin in packed weights of a product: 64 bits for every four channels, group after group, in
@@ -321,43 +223,6 @@ impl VectorPacking {
             * groups
             * chains::NOTE as u64
             / chains::CHANNELS as u64
-    }
-
-    fn pack_taps(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
-        let (taps, channels) = (shape.depth() as usize, shape.out_channels as usize);
-        for (first, lanes) in tap_chunks(channels) {
-            for tap in 0..taps {
-                for lane in 0..lanes {
-                    let inside = first + lane < channels;
-                    let weight = if inside { weights.at((first + lane) * taps + tap) as i8 } else { 0 };
-                    packed[first * taps + tap * lanes + lane] = weight as u8;
-                }
-            }
-        }
-    }
-
-    fn pack_depthwise(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
-        let [rows, columns] = shape.kernel.map(|k| k as usize);
-        let slides = slides(shape, self.many_registers);
-        let mut dots = packed.chunks_exact_mut(self.weight_bytes());
-        for chunk in chunks(shape.out_channels as usize, self.lanes) {
-            for first in (0..rows).step_by(4) {
-                for column in 0..columns {
-                    for vector in 0..4 {
-                        let Some(dot) = dots.next() else { return };
-                        for lane in 0..self.lanes {
-                            let channel = chunk_channel(chunk, slides, vector, lane, self.lanes);
-                            let weight = |i: usize| {
-                                let inside = channel < chunk.channels && first + i < rows;
-                                let index = || ((chunk.start + channel) * rows + first + i) * columns + column;
-                                if inside { weights.at(index()) as i8 } else { 0 }
-                            };
-                            self.put(dot, lane, core::array::from_fn(weight));
-                        }
-                    }
-                }
-            }
-        }
     }
 }
 

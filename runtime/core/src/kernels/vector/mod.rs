@@ -34,6 +34,7 @@ mod general;
 mod int8;
 mod layout;
 mod layout_f32;
+mod layout_int8;
 mod peak;
 mod product;
 mod product_f32;

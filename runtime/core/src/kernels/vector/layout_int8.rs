@@ -1,0 +1,144 @@
+//! Writes the weights of int8 convolutions in the orders that [`layout`](super::layout) draws.
+
+use super::layout::{VectorPacking, slides};
+use super::layout::{blocks, chunk_channel, chunks, lane_channel, runs, tap_chunks};
+use crate::kernels::{ConvolutionShape, IntegerWeights};
+use crate::plan::step::ConvolutionForm;
+
+/// How a product's weights lie.
+pub(super) struct ProductOrder {
+    /// Whether all inputs are one segment.
+    pub(super) gathers: bool,
+    /// Inputs of a unit.
+    pub(super) unit: usize,
+    /// Inputs that segments are filled up to a multiple of.
+    pub(super) filled: usize,
+    /// The most vectors of a block.
+    pub(super) block: usize,
+    /// The channel of a block of so many vectors that a vector's lane works on, of so many.
+    pub(super) channel: fn(usize, usize, usize, usize) -> usize,
+}
+
+impl VectorPacking {
+    /// Writes `four[i]`, the four weights of lane `lane`, into the weights of one dot product.
+    fn put(&self, dot: &mut [u8], lane: usize, four: [i8; 4]) {
+        if !self.wide {
+            dot[lane * 4..][..4].copy_from_slice(&four.map(|w| w as u8));
+            return;
+        }
+        for (index, weight) in four.into_iter().enumerate() {
+            // Even weights in the first vector, odd ones in the second.
+            let at = (index % 2 * self.lanes + lane) * 4 + index / 2 * 2;
+            dot[at..][..2].copy_from_slice(&i16::from(weight).to_le_bytes());
+        }
+    }
+
+    /// The order in which sums lie in packed biases and multipliers: for each, the channel, or `None` for filling.
+    pub(super) fn channels(&self, shape: &ConvolutionShape) -> impl Iterator<Item = Option<usize>> {
+        let (lanes, most, outputs) = (self.lanes, self.block, shape.out_channels as usize);
+        let depthwise = shape.form == ConvolutionForm::Depthwise;
+        let slides = slides(shape, self.many_registers);
+        let by_taps = if depthwise && self.goes_by_taps(shape) { outputs } else { 0 };
+        let in_taps = (0..by_taps.next_multiple_of(8)).map(move |channel| Some(channel).filter(|&c| c < outputs));
+        let in_chunks =
+            chunks(if depthwise && !self.goes_by_taps(shape) { outputs } else { 0 }, lanes).flat_map(move |chunk| {
+                (0..4 * lanes).map(move |i| {
+                    Some(chunk_channel(chunk, slides, i / lanes, i % lanes, lanes))
+                        .filter(|&c| c < chunk.channels)
+                        .map(|c| chunk.start + c)
+                })
+            });
+        let groups = if depthwise { 0 } else { shape.groups.max(1) as usize };
+        let of_group = outputs / groups.max(1);
+        let in_groups = (0..groups).flat_map(move |group| {
+            blocks(of_group, lanes, most).flat_map(move |block| {
+                (0..block.vectors * block.lanes).map(move |i| {
+                    let (vector, lane) = (i / block.lanes, i % block.lanes);
+                    let channel = block.start + lane_channel(block.vectors, vector, lane, block.lanes);
+                    Some(channel).filter(|&c| c < of_group).map(|c| group * of_group + c)
+                })
+            })
+        });
+        in_taps.chain(in_chunks).chain(in_groups)
+    }
+
+    /// How products that are rounded to bytes want their weights.
+    pub(super) fn to_bytes(&self, form: ConvolutionForm) -> ProductOrder {
+        let (gathers, unit, filled) = (self.gathers, self.unit, self.unit_of(form));
+        ProductOrder { gathers, unit, filled, block: self.block, channel: lane_channel }
+    }
+
+    pub(super) fn pack_product(
+        &self,
+        shape: &ConvolutionShape,
+        weights: IntegerWeights<'_>,
+        order: ProductOrder,
+        packed: &mut [u8],
+    ) {
+        let ProductOrder { gathers, unit, filled, block, channel } = order;
+        let (runs, len) = runs(shape, gathers);
+        let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
+        let (of_group, depth) = (outputs / groups, shape.depth() as usize);
+        let (fours, units) = (unit / 4, len.next_multiple_of(filled) / unit);
+        let mut rest = packed;
+        for group in 0..groups {
+            for block in blocks(of_group, self.lanes, block) {
+                for step in 0..runs * units {
+                    let (run, first) = (step / units, step % units * unit);
+                    for vector in 0..block.vectors {
+                        let len_of_vector = self.weight_bytes() / self.lanes * block.lanes * fours;
+                        let Some((dots, behind)) = rest.split_at_mut_checked(len_of_vector) else { return };
+                        rest = behind;
+                        for (lane, four) in (0..block.lanes).flat_map(|lane| (0..fours).map(move |four| (lane, four))) {
+                            let channel = block.start + channel(block.vectors, vector, lane, block.lanes);
+                            let at = first + four * 4;
+                            let weight = |i: usize| {
+                                let inside = channel < of_group && at + i < len;
+                                let index = || (group * of_group + channel) * depth + run * len + at + i;
+                                if inside { weights.at(index()) as i8 } else { 0 }
+                            };
+                            self.put(dots, lane * fours + four, core::array::from_fn(weight));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn pack_taps(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
+        let (taps, channels) = (shape.depth() as usize, shape.out_channels as usize);
+        for (first, lanes) in tap_chunks(channels) {
+            for tap in 0..taps {
+                for lane in 0..lanes {
+                    let inside = first + lane < channels;
+                    let weight = if inside { weights.at((first + lane) * taps + tap) as i8 } else { 0 };
+                    packed[first * taps + tap * lanes + lane] = weight as u8;
+                }
+            }
+        }
+    }
+
+    pub(super) fn pack_depthwise(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
+        let [rows, columns] = shape.kernel.map(|k| k as usize);
+        let slides = slides(shape, self.many_registers);
+        let mut dots = packed.chunks_exact_mut(self.weight_bytes());
+        for chunk in chunks(shape.out_channels as usize, self.lanes) {
+            for first in (0..rows).step_by(4) {
+                for column in 0..columns {
+                    for vector in 0..4 {
+                        let Some(dot) = dots.next() else { return };
+                        for lane in 0..self.lanes {
+                            let channel = chunk_channel(chunk, slides, vector, lane, self.lanes);
+                            let weight = |i: usize| {
+                                let inside = channel < chunk.channels && first + i < rows;
+                                let index = || ((chunk.start + channel) * rows + first + i) * columns + column;
+                                if inside { weights.at(index()) as i8 } else { 0 }
+                            };
+                            self.put(dot, lane, core::array::from_fn(weight));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
