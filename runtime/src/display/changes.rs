@@ -57,7 +57,8 @@ impl Changes {
         let most = width.div_ceil(TILE).div_ceil(2);
         Changes {
             size,
-            shown: vec![0; width * height * 3],
+            // Anything but zeros, which the system would hand out only when they are first written, and so in the loop.
+            shown: vec![0xFF; width * height * 3],
             known: false,
             areas: Vec::with_capacity(most * height.div_ceil(TILE)),
             open: Vec::with_capacity(most),
