@@ -12,6 +12,9 @@ pub(super) struct Walk<const N: usize> {
     strides: [[usize; N]; MAX_AXES],
 }
 
+/// Elements of a row that take less time than beginning it.
+const SHORT: usize = 8;
+
 impl<const N: usize> Walk<N> {
     /// The walk of `operands` over `extent`.
     #[inline(always)]
@@ -37,6 +40,21 @@ impl<const N: usize> Walk<N> {
         }
         walk.axes = walk.axes.max(1);
         walk
+    }
+
+    /// Makes the axis next to the innermost the rows, where rows are shorter than it is worth while to begin one, and that
+    /// axis is longer: for steps that do not mind in which order elements come.
+    #[inline(always)]
+    pub fn with_long_rows(mut self) -> Self {
+        let last = self.axes - 1;
+        if let Some(next) = last.checked_sub(1)
+            && self.lens[last] < SHORT
+            && self.lens[next] > self.lens[last]
+        {
+            self.lens.swap(next, last);
+            self.strides.swap(next, last);
+        }
+        self
     }
 
     /// Elements of a row: the length of the innermost axis.
@@ -142,6 +160,15 @@ mod tests {
             walk.for_each_row(|first| {
                 visited.extend((0..walk.row_len()).map(|i| [first[0] + i * strides[0], first[1] + i * strides[1]]));
             });
+            prop_assert_eq!(&visited, &expected);
+            let long = walk.with_long_rows();
+            let strides = long.row_strides();
+            let mut visited = Vec::new();
+            long.for_each_row(|first| {
+                visited.extend((0..long.row_len()).map(|i| [first[0] + i * strides[0], first[1] + i * strides[1]]));
+            });
+            visited.sort();
+            expected.sort();
             prop_assert_eq!(visited, expected);
         }
     }
