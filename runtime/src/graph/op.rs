@@ -168,7 +168,7 @@ impl Scaling {
     pub const NONE: Scaling = Scaling { by_input: false, scale: None, bias: None, activation: Function::Identity };
 }
 
-/// A convolution of bytes whose scale and zero point are known only at run time; the second input holds the two, as floats.
+/// A convolution of bytes whose scale and zero point are the second input, two floats: they may be known only at run time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConvolutionDynamic {
     /// The window.

@@ -2,6 +2,7 @@
 
 use super::KernelSet;
 use crate::plan::step::{ConvolutionDynamic, ConvolutionF32, ConvolutionForm, ConvolutionInt8};
+use crate::plan::view::Window;
 
 /// What the layout of a convolution's weights depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,38 +24,21 @@ pub struct ConvolutionShape {
 impl ConvolutionShape {
     /// The shape of the weights that `step` uses.
     pub fn of_int8(step: &ConvolutionInt8) -> Self {
-        ConvolutionShape {
-            form: step.form,
-            groups: step.groups,
-            kernel: step.window.kernel,
-            dilation: step.window.dilation,
-            in_channels: step.x.channels,
-            out_channels: step.y.channels,
-        }
+        Self::new(step.form, step.groups, &step.window, step.x.channels, step.y.channels)
     }
 
     /// The shape of the weights that `step` uses.
     pub fn of_f32(step: &ConvolutionF32) -> Self {
-        ConvolutionShape {
-            form: step.form,
-            groups: step.groups,
-            kernel: step.window.kernel,
-            dilation: step.window.dilation,
-            in_channels: step.x.channels,
-            out_channels: step.y.channels,
-        }
+        Self::new(step.form, step.groups, &step.window, step.x.channels, step.y.channels)
     }
 
     /// The shape of the weights that `step` uses.
     pub fn of_dynamic(step: &ConvolutionDynamic) -> Self {
-        ConvolutionShape {
-            form: step.form,
-            groups: step.groups,
-            kernel: step.window.kernel,
-            dilation: step.window.dilation,
-            in_channels: step.x.channels,
-            out_channels: step.y.channels,
-        }
+        Self::new(step.form, step.groups, &step.window, step.x.channels, step.y.channels)
+    }
+
+    fn new(form: ConvolutionForm, groups: u32, window: &Window, in_channels: u32, out_channels: u32) -> Self {
+        ConvolutionShape { form, groups, kernel: window.kernel, dilation: window.dilation, in_channels, out_channels }
     }
 
     /// Weights behind one output channel: kernel rows × kernel columns × input channels of a group. Saturates.

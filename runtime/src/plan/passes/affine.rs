@@ -8,19 +8,7 @@ use crate::graph::{Bias, Convolution, Graph, Node, Op, TensorId, Uses, Weights};
 
 /// Folds until nothing is left to fold.
 pub fn run(graph: &mut Graph) -> usize {
-    let mut changes = 0;
-    let mut index = 0;
-    let mut uses = graph.uses();
-    while index < graph.nodes.len() {
-        if fold(graph, &uses, index).is_some() {
-            graph.nodes.remove(index);
-            uses = graph.uses();
-            changes += 1;
-        } else {
-            index += 1;
-        }
-    }
-    changes
+    super::absorb(graph, fold)
 }
 
 /// The constant of `node` and its other operand, where the constant is the right one or the order does not matter.

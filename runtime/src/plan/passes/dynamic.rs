@@ -10,19 +10,7 @@ use crate::graph::{Graph, Op, Scaling, Sums, TensorId, Uses};
 
 /// Folds until nothing is left to fold.
 pub fn run(graph: &mut Graph) -> usize {
-    let mut changes = 0;
-    let mut index = 0;
-    let mut uses = graph.uses();
-    while index < graph.nodes.len() {
-        if fold(graph, &uses, index).is_some() {
-            graph.nodes.remove(index);
-            uses = graph.uses();
-            changes += 1;
-        } else {
-            index += 1;
-        }
-    }
-    changes
+    super::absorb(graph, fold)
 }
 
 /// Folds the product or sum at `index` into the product of bytes in front of it, which it makes the last of its results.

@@ -6,19 +6,7 @@ use crate::graph::{Epilogue, Graph, Op, Sums, Table, Uses, Weights};
 
 /// Fuses until nothing is left to fuse.
 pub fn run(graph: &mut Graph) -> usize {
-    let mut changes = 0;
-    let mut index = 0;
-    let mut uses = graph.uses();
-    while index < graph.nodes.len() {
-        if fuse(graph, &uses, index).is_some() {
-            graph.nodes.remove(index);
-            uses = graph.uses();
-            changes += 1;
-        } else {
-            index += 1;
-        }
-    }
-    changes
+    super::absorb(graph, fuse)
 }
 
 fn fuse(graph: &mut Graph, uses: &Uses, index: usize) -> Option<()> {

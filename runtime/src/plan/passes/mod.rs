@@ -11,6 +11,7 @@ mod hoist;
 mod input;
 mod integer;
 mod same_source;
+mod scaled;
 mod siblings;
 mod silu;
 mod upsample;
@@ -20,7 +21,7 @@ mod tests;
 #[cfg(test)]
 mod tests_run;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Uses};
 
 pub use input::take_quantised_inputs;
 
@@ -36,6 +37,7 @@ pub const PASSES: &[(&str, Pass)] = &[
     ("move dequantisation behind data movement", dequantise::sink),
     ("move quantisation before data movement", dequantise::hoist),
     ("compute in integers between dequantise and quantise", integer::run),
+    ("multiply bytes where floats are wanted", scaled::run),
     ("drop quantise after dequantise", dequantise::cancel),
     ("slice channels without reshaping", channels::run),
     ("make one table of two branches of one tensor", same_source::run),
@@ -56,4 +58,22 @@ pub fn run_all(graph: &mut Graph) -> Vec<(&'static str, usize)> {
         }
     }
     report
+}
+
+/// Lets other nodes take over what a node does, until `take` finds none that can; returns how many nodes that saved.
+/// `take` changes the graph only where it returns `Some`, and then leaves nothing for the node at the index to do.
+fn absorb(graph: &mut Graph, take: fn(&mut Graph, &Uses, usize) -> Option<()>) -> usize {
+    let mut changes = 0;
+    let mut index = 0;
+    let mut uses = graph.uses();
+    while index < graph.nodes.len() {
+        if take(graph, &uses, index).is_some() {
+            graph.nodes.remove(index);
+            uses = graph.uses();
+            changes += 1;
+        } else {
+            index += 1;
+        }
+    }
+    changes
 }

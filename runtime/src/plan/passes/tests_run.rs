@@ -8,7 +8,9 @@ use retort_core::plan::step::{FloatOperation, IntegerOperation, Interpolation};
 
 use super::tests::{RELU, Sketch, float_swap, q, quantised_swap};
 use super::*;
-use crate::graph::{ConvolutionInt8, Op, ResizeTap, Table, TensorId, Window};
+use crate::graph::{
+    Bias, Convolution, ConvolutionInt8, Op, QuantisedWeights, ResizeTap, Table, TensorId, Weights, Window,
+};
 use crate::model::{LoadOptions, Model};
 use crate::plan::lower::Lowering;
 use crate::tensor::{ElementType, Quantisation, TensorMut, TensorRef};
@@ -209,6 +211,42 @@ fn the_first_convolution_reads_the_image_as_it_came() {
     assert_eq!(run(&s.graph).0, ["Quantize", "ConvolutionInt8"]);
     assert_eq!(take_quantised_inputs(&mut s.graph), 1);
     assert_eq!(run(&s.graph).0, ["ConvolutionInt8"]);
+}
+
+/// A convolution of dequantised bytes with weights, biases and a step that are exact in floats, and a ReLU.
+fn of_bytes(s: &mut Sketch, groups: usize) {
+    let x = s.input(ElementType::U8, Some(q(0.5, 10)));
+    let x = s.dequantise(x);
+    let weights: Vec<i16> = (0..4 / groups).flat_map(|i| [i as i16 * 25 - 60; 9]).collect();
+    let y = s.float(
+        Op::Convolution(Box::new(Convolution {
+            window: Window { kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pad: [1; 4] },
+            groups,
+            in_channels: 2,
+            out_channels: 2,
+            weights: Weights::Quantised(QuantisedWeights { values: weights, scales: vec![0.25, 2.0] }),
+            bias: Some(Bias { floats: vec![3.5, -90.0], stored: None }),
+            activation: Function::Identity,
+        })),
+        &[x],
+    );
+    let y = s.float(Op::Unary(RELU), &[y]);
+    s.output(y);
+}
+
+#[test]
+fn bytes_are_multiplied_where_floats_are_wanted() {
+    let mut s = Sketch::default();
+    of_bytes(&mut s, 1);
+    assert_eq!(rewritten(&mut s, scaled::run), (1, vec!["ConvolutionDynamic", "UnaryF32"]));
+    assert_eq!(rewritten(&mut s, fuse::run), (1, vec!["ConvolutionDynamic"]));
+}
+
+#[test]
+fn a_depthwise_convolution_whose_result_is_floats_stays_in_floats() {
+    let mut s = Sketch::default();
+    of_bytes(&mut s, 2);
+    assert_eq!(scaled::run(&mut s.graph), 0);
 }
 
 /// x · max(0, min(6, x + 3)), divided by a constant before or after the product.

@@ -33,36 +33,62 @@ impl<'f> Finish<'f> {
     }
 
     /// Whether the sum of the inputs behind a pixel is needed.
-    pub fn needs_inputs(&self) -> bool {
+    fn needs_inputs(&self) -> bool {
         !self.constants.offset.is_empty()
     }
 
-    /// Replaces the sums of a pixel, which are those of the channels from `first` on, by results. `inputs` is
-    /// Σ(x − zero) over the inputs behind them.
+    /// Replaces the sums of pixels by results: those of the `channels` from `first` on, pixel after pixel, `pitch` elements
+    /// apart. `inputs` is Σ(x − zero) over the inputs behind a pixel, and asked for only where it is needed.
     #[inline(always)]
-    pub fn apply(&self, first: usize, inputs: i32, y: &mut [i32]) {
-        let channels = first..first + y.len();
+    pub fn apply(&self, (first, channels): (usize, usize), pitch: usize, y: &mut [i32], inputs: impl Fn(usize) -> i32) {
         if self.needs_inputs() {
-            for (y, offset) in y.iter_mut().zip(&self.constants.offset[channels.clone()]) {
-                *y = y.wrapping_add(offset.wrapping_mul(inputs));
+            let offsets = &self.constants.offset[first..first + channels];
+            for (pixel, y) in y.chunks_mut(pitch).enumerate() {
+                let inputs = inputs(pixel);
+                for (y, offset) in y.iter_mut().zip(offsets) {
+                    *y = y.wrapping_add(offset.wrapping_mul(inputs));
+                }
             }
         }
         if !self.is_float {
             return;
         }
-        let scales = &self.constants.scale[channels.clone()];
-        if self.constants.bias.is_empty() {
-            for (y, scale) in y.iter_mut().zip(scales) {
-                *y = (*y as f32 * (self.scale * scale)).to_bits() as i32;
+        // Nothing that is bounded so changes, and nothing that so little is added to.
+        let (low, high) = match self.activation {
+            Function::Clamp { low, high } => (low, high),
+            _ => (f32::NEG_INFINITY, f32::INFINITY),
+        };
+        for block in (0..channels).step_by(WIDE) {
+            let lanes = WIDE.min(channels - block);
+            let (mut scale, mut bias) = ([0.0; WIDE], [-0.0; WIDE]);
+            let at = first + block..first + block + lanes;
+            scale.iter_mut().zip(&self.constants.scale[at.clone()]).for_each(|(to, scale)| *to = self.scale * scale);
+            if let Some(of_channels) = self.constants.bias.get(at) {
+                bias[..lanes].copy_from_slice(of_channels);
             }
-        } else {
-            for ((y, scale), bias) in y.iter_mut().zip(scales).zip(&self.constants.bias[channels]) {
-                *y = (*y as f32 * (self.scale * scale) + bias).to_bits() as i32;
+            let scaled = |y: &mut i32, scale: f32, bias: f32| {
+                let x = *y as f32 * scale + bias;
+                let x = if x < low { low } else { x };
+                *y = (if x > high { high } else { x }).to_bits() as i32;
+            };
+            for y in y.chunks_mut(pitch) {
+                let y = &mut y[block..];
+                match y.first_chunk_mut::<WIDE>() {
+                    Some(y) if lanes == WIDE => (0..WIDE).for_each(|i| scaled(&mut y[i], scale[i], bias[i])),
+                    _ => (0..lanes).for_each(|i| scaled(&mut y[i], scale[i], bias[i])),
+                }
             }
         }
-        self.activation.apply_all(cast_slice_mut(y));
+        match self.activation {
+            Function::Identity | Function::Clamp { .. } => {}
+            other if pitch == channels => other.apply_all(cast_slice_mut(y)),
+            other => y.chunks_mut(pitch).for_each(|y| other.apply_all(cast_slice_mut(&mut y[..channels]))),
+        }
     }
 }
+
+/// Channels whose sums become results together.
+const WIDE: usize = 16;
 
 /// What a matrix product needs.
 struct Constants<'p> {
@@ -93,15 +119,12 @@ impl Product<u8, i32> for Constants<'_> {
                 }
             }
         }
-        for row in 0..rows.count {
-            let inputs = if self.finish.needs_inputs() {
-                let sum = rows.row(row, 0, rows.len).iter().fold(0i32, |sum, &x| sum.wrapping_add(x.into()));
-                sum.wrapping_sub(self.zero.wrapping_mul(rows.len as i32))
-            } else {
-                0
-            };
-            self.finish.apply(start, inputs, &mut y[row * stride..][..channels]);
-        }
+        let inputs = |row: usize| {
+            let sum = rows.row(row, 0, rows.len).iter().fold(0i32, |sum, &x| sum.wrapping_add(x.into()));
+            sum.wrapping_sub(self.zero.wrapping_mul(rows.len as i32))
+        };
+        let y = &mut y[..(rows.count - 1) * stride + channels];
+        self.finish.apply((start, channels), stride, y, inputs);
     }
 }
 
@@ -171,7 +194,8 @@ pub(in super::super) fn depthwise(
                 y[..lanes].copy_from_slice(&sums[..lanes]);
                 block += 1;
             }
-            finish.apply(0, 0, y);
+            let channels = y.len();
+            finish.apply((0, channels), channels, y, |_| 0);
         }
     }
 }

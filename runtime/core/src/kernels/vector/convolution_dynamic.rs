@@ -193,13 +193,10 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
                 let dots = channels.start / I::LANES * fours(inputs_of, 4);
                 let weights = convolution.constants.weights.as_ptr().add(dots * I::WEIGHT_BYTES);
                 multiply_to_sums(isa, runs, count, [weights, bias.as_ptr().add(4 * channels.start)], to);
-                for pixel in first..first + count {
-                    let inputs = match finish.needs_inputs() {
-                        true => inputs(isa, &starts, pixel * stride, inputs_of, convolution.zero),
-                        false => 0,
-                    };
-                    finish.apply(channels.start, inputs, &mut y[pixel * pitch..][..channels.len()]);
-                }
+                let y = &mut y[first * pitch..][..(count - 1) * pitch + channels.len()];
+                finish.apply((channels.start, channels.len()), pitch, y, |pixel| {
+                    inputs(isa, &starts, (first + pixel) * stride, inputs_of, convolution.zero)
+                });
             }
         }
     }
@@ -241,13 +238,10 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
                 let depth = count * fours * I::WEIGHT_BYTES / I::LANES;
                 let weights = convolution.constants.weights.as_ptr().add(group * depth * padded);
                 multiply_to_sums(isa, runs, width, [weights, bias.as_ptr().add(4 * group * padded)], to);
-                for pixel in 0..width {
-                    let inputs = match finish.needs_inputs() {
-                        true => inputs(isa, starts, pixel * general.step(), len, convolution.zero),
-                        false => 0,
-                    };
-                    finish.apply(group * outputs, inputs, &mut y[pixel * stride..][..outputs]);
-                }
+                let y = &mut y[..(width - 1) * stride + outputs];
+                finish.apply((group * outputs, outputs), stride, y, |pixel| {
+                    inputs(isa, starts, pixel * general.step(), len, convolution.zero)
+                });
             }
         });
     }
