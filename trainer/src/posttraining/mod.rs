@@ -42,10 +42,11 @@ use graph::OnnxGraph;
 use importance::Moments;
 use range::Found;
 use rounding::Integers;
-use sensitivity::{Harm, Without};
+use sensitivity::{Costs, Harm, Without};
 use watch::floats_of;
 
 pub use range::Method;
+pub use sensitivity::Worth;
 pub use watch::{Show, options};
 
 /// Tensors that are joined share a scale where none has more than so many times the range of another.
@@ -85,14 +86,13 @@ pub struct Options {
     pub fit: bool,
     /// Whether channels of different ranges are brought to one, or get scales of their own.
     pub equalise: bool,
-    /// The share that rounding a tensor has to have in what rounding all that is left does to the results, for it to be worth leaving
-    /// in floats.
-    pub harm: f64,
+    /// What rounding a tensor has to do for it to be left in floats.
+    pub worth: Worth,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { fit: true, equalise: true, harm: 1e-2 }
+        Options { fit: true, equalise: true, worth: Worth { harm: 1e-2, for_time: 0.5 } }
     }
 }
 
@@ -105,8 +105,7 @@ pub struct Prepared<'a> {
     found: Vec<Found>,
     integers: Vec<Integers>,
     harms: Vec<Harm>,
-    work: Vec<u64>,
-    least_harm: f64,
+    worth: Worth,
     /// What was changed before anything was rounded.
     pub changes: Changes,
 }
@@ -240,8 +239,7 @@ pub fn prepare<'a>(
     }
     say("rounding one tensor after another, to see what is better left in floats");
     let harms = sensitivity::rank(&graph, &borders, &scales, &sizes, show)?;
-    let work = sensitivity::work(&borders, &sizes);
-    Ok(Prepared { graph, show, sizes, borders, found, integers, harms, work, least_harm: options.harm, changes })
+    Ok(Prepared { graph, show, sizes, borders, found, integers, harms, worth: options.worth, changes })
 }
 
 /// What rounding each tensor does, before anything is done about it.
@@ -278,9 +276,10 @@ impl Prepared<'_> {
     pub fn quantised(&self, floats: f64) -> Result<Quantised, retort::Error> {
         let Prepared { graph, borders, .. } = self;
         let scales: Vec<_> = self.found.iter().map(|found| found.scale).collect();
-        let chosen = sensitivity::worst(graph, borders, &self.harms, &self.work, floats, self.least_harm);
+        let costs = Costs::new(graph, borders, &self.sizes);
+        let chosen = sensitivity::worst(&costs, &self.harms, floats, self.worth);
         let left_out: HashSet<usize> = chosen.into_iter().collect();
-        let in_floats = sensitivity::in_floats(graph, borders, &self.work, &left_out);
+        let in_floats = costs.in_floats(&left_out);
         let extent = Without::new(borders, left_out.clone());
         let written = write::qdq(graph, borders, &scales, &self.integers, &extent);
         let few = Show { pictures: &self.show.pictures[..self.show.pictures.len().min(MEASURED)], ..self.show };

@@ -20,6 +20,13 @@ const PICTURES: usize = 4;
 /// What it costs to leave anything in floats, as a share of the work: borders between bytes and floats are not free.
 const FREE: f64 = 1e-3;
 
+/// How much longer a multiply-accumulate takes in floats than in bytes, in times of the latter.
+const SLOWER: f64 = 3.0;
+
+/// What it costs to write and read an element as a float, and to round it behind that, in multiply-accumulates of bytes: 0.4 ns
+/// where these are 160 to a nanosecond (UltraFace RFB on a processor with AVX-512 VNNI).
+const MOVING: f64 = 64.0;
+
 /// A tensor, and what rounding it alone does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Harm {
@@ -189,50 +196,83 @@ fn noise(float: &Results, rounded: &[f32]) -> f64 {
     error / variance.max(f64::MIN_POSITIVE)
 }
 
-/// Multiply-accumulates of each layer.
-pub fn work(borders: &Borders, sizes: &HashMap<String, usize>) -> Vec<u64> {
-    borders.layers.iter().map(|layer| sizes.get(&layer.name).copied().unwrap_or(0) as u64 * layer.taps as u64).collect()
+/// What a group of tensors has to do for it to be left in floats.
+#[derive(Clone, Copy, Debug)]
+pub struct Worth {
+    /// Its share of the harm of all that is still rounded, at the least.
+    pub harm: f64,
+    /// That share over the share of the time that it costs, at the least.
+    pub for_time: f64,
 }
 
 /// Groups of tensors to leave in floats while at most a `share` of the work is done in floats for it: one after another that which
-/// does most harm for the work that it costs, as long as it does at least the share `least` of the harm of all that is still rounded.
-pub fn worst(
-    graph: &OnnxGraph,
-    borders: &Borders,
-    ranked: &[Harm],
-    work: &[u64],
-    share: f64,
-    least: f64,
-) -> Vec<usize> {
+/// does most harm for what it costs, as long as it is worth it. Where the share is 0, there are none, though some may cost no work.
+pub fn worst(costs: &Costs<'_>, ranked: &[Harm], share: f64, worth: Worth) -> Vec<usize> {
+    if share <= 0.0 {
+        return Vec::new();
+    }
     let mut left_out = HashSet::new();
     let mut chosen = Vec::new();
     let mut spent = 0.0;
     loop {
         let open = ranked.iter().filter(|harm| !chosen.contains(&harm.place));
         let all: f64 = open.clone().map(|harm| harm.noise).sum();
-        let tries = open.filter(|harm| harm.noise > 0.0 && harm.noise >= least * all).filter_map(|harm| {
+        let tries = open.filter(|harm| harm.noise > 0.0 && harm.noise >= worth.harm * all).filter_map(|harm| {
             left_out.insert(harm.place);
-            let cost = in_floats(graph, borders, work, &left_out);
+            let (work, time) = (costs.in_floats(&left_out), costs.in_time(&left_out));
             left_out.remove(&harm.place);
-            (cost <= share).then(|| (harm.place, cost, harm.noise / (cost - spent + FREE)))
+            let price = time - spent + FREE;
+            (work <= share && harm.noise >= worth.for_time * price * all)
+                .then(|| (harm.place, time, harm.noise / price))
         });
-        let Some((place, cost, _)) = tries.max_by(|a, b| a.2.total_cmp(&b.2)) else { return chosen };
+        let Some((place, time, _)) = tries.max_by(|a, b| a.2.total_cmp(&b.2)) else { return chosen };
         left_out.insert(place);
         chosen.push(place);
-        spent = cost;
+        spent = time;
     }
 }
 
-/// Share of the work that is done in floats where these groups of tensors are.
-pub fn in_floats(graph: &OnnxGraph, borders: &Borders, work: &[u64], left_out: &HashSet<usize>) -> f64 {
-    let links = graph.links();
-    let out = |name: &str| borders.place(name).is_some_and(|place| left_out.contains(&borders.scale_of[place]));
-    let layers = borders.layers.iter().zip(work).filter(|(layer, _)| {
-        let clamped = links.only_reader(&layer.name).map(|reader| graph.nodes()[reader].output[0].as_str());
-        let result = if borders.place(&layer.name).is_some() { Some(layer.name.as_str()) } else { clamped };
-        out(&layer.input) || result.is_some_and(out)
-    });
-    layers.map(|(_, work)| *work).sum::<u64>() as f64 / work.iter().sum::<u64>().max(1) as f64
+/// What it costs to leave tensors in floats.
+pub struct Costs<'a> {
+    graph: &'a OnnxGraph,
+    borders: &'a Borders,
+    sizes: &'a HashMap<String, usize>,
+    /// Multiply-accumulates of each layer.
+    work: Vec<u64>,
+}
+
+impl<'a> Costs<'a> {
+    /// For a graph whose tensors have these numbers of elements.
+    pub fn new(graph: &'a OnnxGraph, borders: &'a Borders, sizes: &'a HashMap<String, usize>) -> Costs<'a> {
+        let size = |layer: &Layer| sizes.get(&layer.name).copied().unwrap_or(0);
+        let work = borders.layers.iter().map(|layer| size(layer) as u64 * layer.taps as u64).collect();
+        Costs { graph, borders, sizes, work }
+    }
+
+    fn all_work(&self) -> f64 {
+        self.work.iter().sum::<u64>().max(1) as f64
+    }
+
+    /// Share of the work that is done in floats where these groups of tensors are: that of the layers that take one of them. What
+    /// makes them multiplies bytes and gives floats, but for depthwise convolutions, which the runtime computes in floats then.
+    pub fn in_floats(&self, left_out: &HashSet<usize>) -> f64 {
+        let links = self.graph.links();
+        let Costs { borders, .. } = self;
+        let out = |name: &str| borders.place(name).is_some_and(|place| left_out.contains(&borders.scale_of[place]));
+        let layers = borders.layers.iter().zip(&self.work).filter(|(layer, _)| {
+            let clamped = || links.only_reader(&layer.name).map(|reader| self.graph.nodes()[reader].output[0].as_str());
+            let result = || borders.place(&layer.name).map(|_| layer.name.as_str()).or_else(clamped);
+            out(&layer.input) || layer.is_depthwise() && result().is_some_and(out)
+        });
+        layers.map(|(_, work)| *work).sum::<u64>() as f64 / self.all_work()
+    }
+
+    /// The time that it costs to leave these groups of tensors in floats, as a share of that of all the work in integers.
+    fn in_time(&self, left_out: &HashSet<usize>) -> f64 {
+        let tensors = self.borders.rounded.iter().zip(&self.borders.scale_of);
+        let moved = tensors.filter(|(_, place)| left_out.contains(place)).map(|(name, _)| self.sizes[name] as f64);
+        SLOWER * self.in_floats(left_out) + moved.sum::<f64>() * MOVING / self.all_work()
+    }
 }
 
 /// The error of each rounded tensor in an integer model, over its variance.

@@ -12,7 +12,7 @@ use crate::posttraining::layer::{Form, Layer};
 use crate::posttraining::range::{Method, find};
 use crate::posttraining::rounding::{Integers, fit};
 use crate::posttraining::watch::{Show, options};
-use crate::posttraining::{Options, QuantiseError, Quantised, prepare};
+use crate::posttraining::{Options, QuantiseError, Quantised, Worth, prepare};
 use crate::quantise::{Observer, Scale};
 
 fn quantised(bytes: &[u8], options: &Options, floats: f64) -> Result<Quantised, QuantiseError> {
@@ -84,12 +84,25 @@ fn operators_on_bytes_say_what_pairs_say() {
 
 #[test]
 fn what_rounding_harms_most_stays_in_floats() {
-    let (bytes, plain) = (disparate(), Options { equalise: false, fit: false, harm: 0.0 });
+    let (bytes, plain) =
+        (disparate(), Options { equalise: false, fit: false, worth: Worth { harm: 0.0, for_time: 0.0 } });
     let whole = quantised(&bytes, &plain, 0.0).expect("it can be quantised");
     let mixed = quantised(&bytes, &plain, 0.9).expect("it can be quantised");
     assert!(mixed.tensors.iter().any(|tensor| tensor.in_floats));
     assert!(mixed.in_integers >= 0.1 && mixed.in_integers < 1.0);
     assert!(mixed.noise < whole.noise, "{} {}", mixed.noise, whole.noise);
+}
+
+#[test]
+fn what_makes_floats_of_bytes_multiplies_bytes() {
+    // What harms most lies between the first convolution and the depthwise one, which has 72 of 328 products of a place.
+    let plain = Options { equalise: false, fit: false, worth: Worth { harm: 0.0, for_time: 0.0 } };
+    let mixed = quantised(&disparate(), &plain, 0.25).expect("it can be quantised");
+    assert!((mixed.in_integers - (1.0 - 72.0 / 328.0)).abs() < 1e-6, "{}", mixed.in_integers);
+    let model = Model::from_bytes(&mixed.graph.encode(), Path::new("mixed"), &options()).expect("it loads");
+    let kinds: Vec<&str> = model.steps().iter().filter(|step| step.macs > 0).map(|step| step.kind).collect();
+    // The answers cost no work as floats.
+    assert_eq!(kinds, ["ConvolutionDynamic", "ConvolutionF32", "ConvolutionDynamic"]);
 }
 
 /// Channels of very different sizes, brought to one by the depthwise convolution behind them.
