@@ -37,12 +37,12 @@ impl<'f> Finish<'f> {
         !self.constants.offset.is_empty()
     }
 
-    /// Replaces the sums of pixels by results: those of the `channels` from `first` on, pixel after pixel, `pitch` elements
+    /// Replaces the sums of pixels by results: those of the `channels` from `at` on, pixel after pixel, `pitch` elements
     /// apart. `inputs` is Σ(x − zero) over the inputs behind a pixel, and asked for only where it is needed.
     #[inline(always)]
-    pub fn apply(&self, (first, channels): (usize, usize), pitch: usize, y: &mut [i32], inputs: impl Fn(usize) -> i32) {
+    pub fn apply(&self, (at, channels): (usize, usize), pitch: usize, y: &mut [i32], inputs: impl Fn(usize) -> i32) {
         if self.needs_inputs() {
-            let offsets = &self.constants.offset[first..first + channels];
+            let offsets = &self.constants.offset[at..at + channels];
             for (pixel, y) in y.chunks_mut(pitch).enumerate() {
                 let inputs = inputs(pixel);
                 for (y, offset) in y.iter_mut().zip(offsets) {
@@ -53,31 +53,17 @@ impl<'f> Finish<'f> {
         if !self.is_float {
             return;
         }
-        // Nothing that is bounded so changes, and nothing that so little is added to.
-        let (low, high) = match self.activation {
-            Function::Clamp { low, high } => (low, high),
-            _ => (f32::NEG_INFINITY, f32::INFINITY),
-        };
-        for block in (0..channels).step_by(WIDE) {
-            let lanes = WIDE.min(channels - block);
-            let (mut scale, mut bias) = ([0.0; WIDE], [-0.0; WIDE]);
-            let at = first + block..first + block + lanes;
-            scale.iter_mut().zip(&self.constants.scale[at.clone()]).for_each(|(to, scale)| *to = self.scale * scale);
-            if let Some(of_channels) = self.constants.bias.get(at) {
-                bias[..lanes].copy_from_slice(of_channels);
-            }
-            let scaled = |y: &mut i32, scale: f32, bias: f32| {
-                let x = *y as f32 * scale + bias;
-                let x = if x < low { low } else { x };
-                *y = (if x > high { high } else { x }).to_bits() as i32;
+        let mut first = 0;
+        while first < channels {
+            let rest = channels - first;
+            // As many as a vector has, or its half or quarter.
+            let done = match rest {
+                16.. => self.scale::<16>(at + first, pitch, &mut y[first..]),
+                8.. => self.scale::<8>(at + first, pitch, &mut y[first..]),
+                4.. => self.scale::<4>(at + first, pitch, &mut y[first..]),
+                _ => self.scale::<1>(at + first, pitch, &mut y[first..]),
             };
-            for y in y.chunks_mut(pitch) {
-                let y = &mut y[block..];
-                match y.first_chunk_mut::<WIDE>() {
-                    Some(y) if lanes == WIDE => (0..WIDE).for_each(|i| scaled(&mut y[i], scale[i], bias[i])),
-                    _ => (0..lanes).for_each(|i| scaled(&mut y[i], scale[i], bias[i])),
-                }
-            }
+            first += done;
         }
         match self.activation {
             Function::Identity | Function::Clamp { .. } => {}
@@ -85,10 +71,30 @@ impl<'f> Finish<'f> {
             other => y.chunks_mut(pitch).for_each(|y| other.apply_all(cast_slice_mut(&mut y[..channels]))),
         }
     }
-}
 
-/// Channels whose sums become results together.
-const WIDE: usize = 16;
+    /// Scales the first N elements of every pixel, which are channels from `at` on, and bounds them where the activation is to
+    /// bound; returns N.
+    #[inline(always)]
+    fn scale<const N: usize>(&self, at: usize, pitch: usize, y: &mut [i32]) -> usize {
+        // Nothing changes that is bounded or added to so.
+        let (low, high) = match self.activation {
+            Function::Clamp { low, high } => (low, high),
+            _ => (f32::NEG_INFINITY, f32::INFINITY),
+        };
+        let scale: [f32; N] = core::array::from_fn(|i| self.scale * self.constants.scale[at + i]);
+        let bias: [f32; N] = core::array::from_fn(|i| self.constants.bias.get(at + i).copied().unwrap_or(-0.0));
+        for y in y.chunks_mut(pitch) {
+            if let Some(y) = y.first_chunk_mut::<N>() {
+                for i in 0..N {
+                    let x = y[i] as f32 * scale[i] + bias[i];
+                    let x = if x < low { low } else { x };
+                    y[i] = (if x > high { high } else { x }).to_bits() as i32;
+                }
+            }
+        }
+        N
+    }
+}
 
 /// What a matrix product needs.
 struct Constants<'p> {

@@ -35,6 +35,13 @@ fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T], pick: impl Fn(&[u8],
     if x_stride > 1
         && let Some((rows, [_, y_row])) = walk.take_contiguous(0)
     {
+        if (len, y_row, y_stride) == (2, 2, 1) {
+            return walk.for_each_row(|[from, to]| {
+                let halves = x[from..][..rows].iter().zip(&x[from + x_stride..][..rows]);
+                let (pairs, _) = y[to..][..2 * rows].as_chunks_mut::<2>();
+                pairs.iter_mut().zip(halves).for_each(|(pair, (&a, &b))| *pair = [a, b]);
+            });
+        }
         return walk.for_each_row(|[from, to]| {
             for first_row in (0..rows).step_by(TILE) {
                 for first in (0..len).step_by(TILE) {
