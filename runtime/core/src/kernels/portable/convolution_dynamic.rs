@@ -200,9 +200,9 @@ pub(in super::super) fn depthwise(
                 y[..lanes].copy_from_slice(&sums[..lanes]);
                 block += 1;
             }
-            let channels = y.len();
-            finish.apply((0, channels), channels, y, |_| 0);
         }
+        let y = &mut y[index * to.width * to.stride..][..(to.width - 1) * to.stride + to.channels];
+        finish.apply((0, to.channels), to.stride, y, |_| 0);
     }
 }
 
