@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use retort::tensor::Port;
 
 use super::borders::Borders;
-use super::graph::OnnxGraph;
+use super::graph::{Links, OnnxGraph};
 use super::layer::Layer;
 use super::watch::{Show, watch};
 use super::write::{Extent, qdq, rounded_name};
@@ -219,7 +219,8 @@ pub fn worst(costs: &Costs<'_>, ranked: &[Harm], share: f64, worth: Worth) -> Ve
         let all: f64 = open.clone().map(|harm| harm.noise).sum();
         let tries = open.filter(|harm| harm.noise > 0.0 && harm.noise >= worth.harm * all).filter_map(|harm| {
             left_out.insert(harm.place);
-            let (work, time) = (costs.in_floats(&left_out), costs.in_time(&left_out));
+            let work = costs.in_floats(&left_out);
+            let time = SLOWER * work + costs.of_moving(&left_out);
             left_out.remove(&harm.place);
             let price = time - spent + FREE;
             (work <= share && harm.noise >= worth.for_time * price * all)
@@ -235,6 +236,7 @@ pub fn worst(costs: &Costs<'_>, ranked: &[Harm], share: f64, worth: Worth) -> Ve
 /// What it costs to leave tensors in floats.
 pub struct Costs<'a> {
     graph: &'a OnnxGraph,
+    links: Links,
     borders: &'a Borders,
     sizes: &'a HashMap<String, usize>,
     /// Multiply-accumulates of each layer.
@@ -246,7 +248,7 @@ impl<'a> Costs<'a> {
     pub fn new(graph: &'a OnnxGraph, borders: &'a Borders, sizes: &'a HashMap<String, usize>) -> Costs<'a> {
         let size = |layer: &Layer| sizes.get(&layer.name).copied().unwrap_or(0);
         let work = borders.layers.iter().map(|layer| size(layer) as u64 * layer.taps as u64).collect();
-        Costs { graph, borders, sizes, work }
+        Costs { graph, links: graph.links(), borders, sizes, work }
     }
 
     fn all_work(&self) -> f64 {
@@ -256,8 +258,7 @@ impl<'a> Costs<'a> {
     /// Share of the work that is done in floats where these groups of tensors are: that of the layers that take one of them. What
     /// makes them multiplies bytes and gives floats, but for depthwise convolutions, which the runtime computes in floats then.
     pub fn in_floats(&self, left_out: &HashSet<usize>) -> f64 {
-        let links = self.graph.links();
-        let Costs { borders, .. } = self;
+        let Costs { borders, links, .. } = self;
         let out = |name: &str| borders.place(name).is_some_and(|place| left_out.contains(&borders.scale_of[place]));
         let layers = borders.layers.iter().zip(&self.work).filter(|(layer, _)| {
             let clamped = || links.only_reader(&layer.name).map(|reader| self.graph.nodes()[reader].output[0].as_str());
@@ -267,11 +268,11 @@ impl<'a> Costs<'a> {
         layers.map(|(_, work)| *work).sum::<u64>() as f64 / self.all_work()
     }
 
-    /// The time that it costs to leave these groups of tensors in floats, as a share of that of all the work in integers.
-    fn in_time(&self, left_out: &HashSet<usize>) -> f64 {
+    /// The time that it costs to move these groups of tensors as floats, as a share of that of all the work in integers.
+    fn of_moving(&self, left_out: &HashSet<usize>) -> f64 {
         let tensors = self.borders.rounded.iter().zip(&self.borders.scale_of);
         let moved = tensors.filter(|(_, place)| left_out.contains(place)).map(|(name, _)| self.sizes[name] as f64);
-        SLOWER * self.in_floats(left_out) + moved.sum::<f64>() * MOVING / self.all_work()
+        moved.sum::<f64>() * MOVING / self.all_work()
     }
 }
 
