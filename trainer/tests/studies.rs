@@ -5,7 +5,7 @@ mod tiny;
 use std::path::Path;
 
 use retort_trainer::bindings::Loss;
-use retort_trainer::distil::{Arm, Budget, Options, compare, experiment, family};
+use retort_trainer::distil::{Arm, Budget, Contender, Options, compare, experiment, family};
 use retort_trainer::recipe::Recipe;
 use retort_trainer::report::{Bars, RunFolder};
 use tiny::recipe;
@@ -18,13 +18,21 @@ fn folder(path: &Path) -> RunFolder {
 fn losses_are_compared_and_those_that_do_not_fit_say_why() {
     let place = tempfile::tempdir().expect("a folder");
     let folder = folder(place.path());
-    let losses = [Loss::Pkd, Loss::Kd];
+    let losses = [
+        Contender::Binding(Loss::Pkd),
+        Contender::Binding(Loss::Kd),
+        Contender::Classes,
+        Contender::Boxes,
+        Contender::Sides,
+    ];
     let comparison = compare(&recipe(&[]), &losses, &folder, &Bars::default(), Options::default()).expect("compared");
     assert_eq!(comparison.control.len(), 2);
-    let [pkd, kd] = &comparison.losses[..] else { panic!("two losses") };
+    let [pkd, kd, classes, boxes, sides] = &comparison.losses[..] else { panic!("five losses") };
     assert_eq!(pkd.students.len(), 2);
     assert!(pkd.verdict.is_some() && pkd.refused.is_none());
     assert!(kd.refused.as_ref().is_some_and(|reason| reason.contains("distil.classes")));
+    assert!(classes.verdict.is_some() && boxes.verdict.is_some());
+    assert!(sides.refused.as_ref().is_some_and(|reason| reason.contains("distil.sides is 0")));
     let table = folder.read("losses.md").expect("written");
     assert!(table.contains("| pkd |") && table.contains("| kd |") && table.contains("labels alone"), "{table}");
 }

@@ -14,7 +14,7 @@ mod tie;
 use serde::{Deserialize, Serialize};
 
 pub use term::Scene;
-pub use tie::{Aid, Tie, TieError};
+pub use tie::{Aid, Inside, Tie, TieError};
 
 use crate::nets::Network;
 
@@ -52,6 +52,8 @@ pub enum Loss {
     RkdA,
     /// Likeness of pictures (Tung and Mori 2019).
     Sp,
+    /// What the teacher's heads read off the student's maps (Wang et al. 2024, CrossKD).
+    CrossKd,
     /// Early exits that learn from the student's own last layer (Zhang et al. 2019). Needs no teacher.
     Exits,
     /// What the student itself said about a picture the last time (Kim et al. 2021). Needs no teacher.
@@ -69,6 +71,8 @@ pub enum Kind {
     Maps,
     /// Pictures with one another, by the mean of a map.
     Relations,
+    /// The answers of a detector with those of its heads about the student's maps.
+    Heads,
     /// The student with itself.
     Own,
 }
@@ -106,9 +110,10 @@ pub struct Binding {
     pub temperature: f32,
     /// Whether each picture's logits are brought to mean 0 and deviation 1 first (Sun et al. 2024); `kd` and `dkd`.
     pub standardise: bool,
-    /// Weight of the first part: the target class of `dkd`, classes of `dist`, the last layer's answers of `exits`.
+    /// Weight of the first part: the target class of `dkd`, classes of `dist` and `cross-kd`, the last layer's answers of `exits`.
     pub alpha: f32,
-    /// Weight of the second part: the other classes of `dkd`, pictures of `dist`, the last layer's features of `exits`.
+    /// Weight of the second part: the other classes of `dkd`, pictures of `dist`, boxes of `cross-kd`, the last layer's features of
+    /// `exits`.
     pub beta: f32,
     /// Share of the cells that `mgd` hides.
     pub mask: f32,
@@ -116,7 +121,7 @@ pub struct Binding {
 
 impl Loss {
     /// All of them.
-    pub const ALL: [Loss; 15] = [
+    pub const ALL: [Loss; 16] = [
         Loss::Kd,
         Loss::Dkd,
         Loss::Dist,
@@ -129,6 +134,7 @@ impl Loss {
         Loss::RkdD,
         Loss::RkdA,
         Loss::Sp,
+        Loss::CrossKd,
         Loss::Exits,
         Loss::Past,
         Loss::MeanTeacher,
@@ -149,6 +155,7 @@ impl Loss {
             Loss::RkdD => "rkd-d",
             Loss::RkdA => "rkd-a",
             Loss::Sp => "sp",
+            Loss::CrossKd => "cross-kd",
             Loss::Exits => "exits",
             Loss::Past => "past",
             Loss::MeanTeacher => "mean-teacher",
@@ -161,6 +168,7 @@ impl Loss {
             Loss::Kd | Loss::Dkd | Loss::Dist => Kind::Answers,
             Loss::Fitnet | Loss::At | Loss::Cwd | Loss::Pkd | Loss::Mgd | Loss::Fgd => Kind::Maps,
             Loss::RkdD | Loss::RkdA | Loss::Sp => Kind::Relations,
+            Loss::CrossKd => Kind::Heads,
             Loss::Exits | Loss::Past | Loss::MeanTeacher => Kind::Own,
         }
     }
@@ -194,6 +202,8 @@ impl Loss {
             Loss::RkdD => Binding { weight: 25.0, ..plain },
             Loss::RkdA => Binding { weight: 50.0, ..plain },
             Loss::Sp => Binding { weight: 3000.0, ..plain },
+            // Boxes by GIoU, as the paper's first form has them.
+            Loss::CrossKd => Binding { beta: 2.0, ..plain },
             Loss::Exits => Binding { temperature: 3.0, alpha: 0.3, beta: 0.03, ..plain },
             Loss::Past => Binding { weight: 0.8, when: When::Rise, ..plain },
             Loss::MeanTeacher => Binding { when: When::Rise, over: 0.2, ..plain },
@@ -204,7 +214,7 @@ impl Loss {
 impl Binding {
     /// The binding itself, or one for each of a student's taps where it taps all of them.
     pub fn spread(&self, student: &Network) -> Vec<Binding> {
-        if self.student != ALL || self.loss.kind() == Kind::Own {
+        if self.student != ALL || matches!(self.loss.kind(), Kind::Own | Kind::Heads) {
             return vec![self.clone()];
         }
         let taps = taps::all(student);

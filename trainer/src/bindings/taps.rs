@@ -2,7 +2,8 @@
 //!
 //! Maps are matched by where they stand: the last map of a size in the student with the last map of that size in the teacher,
 //! which is the end of a stage in both. Where the teacher has no map of that size, the next larger one whose sides are whole
-//! multiples takes its place and is averaged down.
+//! multiples takes its place and is averaged down. What the teacher says in the end is no map of what it sees, and is taken only
+//! where there is nothing else.
 
 use crate::nets::{Head, Network, Op};
 use crate::teacher::Tap;
@@ -48,7 +49,7 @@ pub fn embedding(student: &Network) -> Option<usize> {
 }
 
 /// The teacher's tap that goes with a map of so many rows and columns: the last one of that size; else the last of the
-/// smallest that is a whole multiple of it.
+/// smallest that is a whole multiple of it. Answers come last.
 pub fn partner(rows: usize, columns: usize, teacher: &[Tap]) -> Option<usize> {
     let factor = |tap: &Tap| {
         let [r, c, _] = tap.shape;
@@ -57,7 +58,8 @@ pub fn partner(rows: usize, columns: usize, teacher: &[Tap]) -> Option<usize> {
     };
     let candidates = teacher.iter().enumerate().filter_map(|(place, tap)| Some((factor(tap)?, place)));
     // The smallest factor, and of those the last.
-    candidates.min_by_key(|&(factor, place)| (factor, std::cmp::Reverse(place))).map(|(_, place)| place)
+    let order = |&(factor, place): &(usize, usize)| (teacher[place].answer, factor, std::cmp::Reverse(place));
+    candidates.min_by_key(order).map(|(_, place)| place)
 }
 
 #[cfg(test)]
@@ -66,7 +68,7 @@ mod tests {
     use crate::nets::{Architecture, Family, Shape, examples};
 
     fn tap(name: &str, shape: [usize; 3]) -> Tap {
-        Tap { name: name.into(), shape }
+        Tap { name: name.into(), shape, answer: name.contains("logits") }
     }
 
     #[test]
@@ -105,11 +107,12 @@ mod tests {
             tap("middle", [7, 7, 64]),
             tap("end", [7, 7, 64]),
             tap("other", [5, 5, 64]),
+            tap("map of logits", [7, 7, 10]),
             tap("logits", [1, 1, 10]),
         ];
-        assert_eq!(partner(7, 7, &teacher), Some(2));
+        assert_eq!(partner(7, 7, &teacher), Some(2), "what is said about each cell is not what is seen in it");
         assert_eq!(partner(14, 14, &teacher), Some(0));
-        assert_eq!(partner(1, 1, &teacher), Some(4));
+        assert_eq!(partner(1, 1, &teacher[4..]), Some(1), "there is nothing else");
         assert_eq!(partner(2, 2, &teacher), Some(0), "14 is seven times 2");
         assert_eq!(partner(28, 28, &teacher), None);
     }

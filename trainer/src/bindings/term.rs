@@ -3,14 +3,14 @@
 use burn::tensor::{Tensor, TensorData, activation};
 use retort_train_ops as ops;
 
-use super::tie::Tie;
+use super::tie::{Tie, regressor};
 use super::{Binding, Kind, Loss};
 use crate::data::{Label, Rng};
 use crate::evaluate::likeliest;
 use crate::losses::feature::{self, ContextBlock, FocalGlobal, Generator};
 use crate::losses::response::{self, Decoupled, Dist, Kd};
-use crate::losses::{LossError, cross_entropy, relation};
-use crate::nets::{Role, TrainingPass};
+use crate::losses::{LossError, Outputs, cross_entropy, detection_loss, relation, soft_targets};
+use crate::nets::{Answer, FixedHeads, Role, TrainingPass};
 
 /// What losses may look at.
 pub struct Scene<'a> {
@@ -20,6 +20,8 @@ pub struct Scene<'a> {
     pub logits: Option<Tensor<2>>,
     /// The teacher's logits.
     pub teacher: Option<Tensor<2>>,
+    /// What the teacher says of each picture; empty without a teacher.
+    pub answers: &'a [Answer],
     /// What the teacher computes at the taps.
     pub features: &'a [Tensor<4>],
     /// Targets of a classifier's labels, 0 in the rows of pictures whose labels nobody may look at, and 1 or 0 for each row.
@@ -56,6 +58,7 @@ impl Tie {
                     _ => self.relations(pooled(student), pooled(teacher.clone()))?,
                 })
             }
+            Kind::Heads => self.heads.as_ref().and_then(|heads| self.crossed(heads, scene, pass)),
             Kind::Own => self.own(scene, pass)?,
         })
     }
@@ -80,10 +83,7 @@ impl Tie {
         pass: &TrainingPass,
     ) -> Result<Tensor<1>, LossError> {
         let b = &self.binding;
-        let student = match self.aids.first() {
-            Some(aid) if aid.layer == self.name("regressor") => self.regressed(student, pass),
-            _ => student,
-        };
+        let student = self.regressed(0, student, pass);
         match b.loss {
             Loss::At => feature::attention(student, teacher),
             Loss::Cwd => feature::channels(student, teacher, b.temperature),
@@ -144,13 +144,32 @@ impl Tie {
         ops::linear(x, weight, Some(bias.reshape([outputs])), activation)
     }
 
-    /// The student's map with the teacher's channels.
-    fn regressed(&self, map: Tensor<4>, pass: &TrainingPass) -> Tensor<4> {
+    /// The student's map, one of several, with the teacher's channels.
+    fn regressed(&self, place: usize, map: Tensor<4>, pass: &TrainingPass) -> Tensor<4> {
+        let what = regressor(place);
+        if !self.aids.iter().any(|aid| aid.layer == self.name(&what)) {
+            return map;
+        }
         let [batch, rows, columns, channels] = map.dims();
         let flat = map.reshape([batch * rows * columns, channels]);
-        let flat = self.linear("regressor", flat, ops::Activation::None, pass);
+        let flat = self.linear(&what, flat, ops::Activation::None, pass);
         let outputs = flat.dims()[1];
         flat.reshape([batch, rows, columns, outputs])
+    }
+
+    /// How far what the teacher's heads say of the student's maps is from what the teacher says of the picture: classes in every
+    /// cell, boxes weighted by how sure the teacher is (Wang et al. 2024, CrossKD, equations 4 and 5).
+    fn crossed(&self, heads: &FixedHeads, scene: &Scene<'_>, pass: &TrainingPass) -> Option<Tensor<1>> {
+        let &Binding { alpha, beta, temperature, .. } = &self.binding;
+        if scene.answers.is_empty() {
+            return None;
+        }
+        let taps = self.students.iter().enumerate();
+        let maps: Vec<_> = taps.map(|(place, &tap)| self.regressed(place, scene.values[tap].clone(), pass)).collect();
+        let said = Outputs::joined(heads.network(), heads.read(&maps).into_iter());
+        let targets = soft_targets(heads.network(), scene.answers, temperature);
+        let loss = detection_loss(&said, &targets, temperature);
+        Some(loss.classes * alpha + loss.boxes * beta)
     }
 
     fn relations(&self, student: Tensor<2>, teacher: Tensor<2>) -> Result<Tensor<1>, LossError> {

@@ -1,11 +1,13 @@
 //! Every loss between a student and a teacher of another shape: it ties, it teaches, and nothing of it stays in the student.
 
+use std::sync::Arc;
+
 use burn::tensor::Device;
 
-use super::{Binding, Kind, Loss, Tie, taps};
+use super::{Binding, Inside, Kind, Loss, Tie, taps};
 use crate::data::{Label, Rng};
 use crate::losses::Assigner;
-use crate::nets::{Answer, Architecture, Family, Network, Shape, Weights, examples};
+use crate::nets::{Answer, Architecture, Family, FixedHeads, Folded, Network, Shape, Weights, examples};
 use crate::teacher::{Feature, Tap};
 use crate::train::{Labels, Lesson, LossWeights, Moment, Optimiser, OptimiserOptions, Past, Rule, Teaching};
 
@@ -25,7 +27,7 @@ fn classifier() -> Network {
 
 /// What a teacher of other sizes and channels has.
 fn teacher_taps() -> Vec<Tap> {
-    let tap = |name: &str, shape| Tap { name: name.into(), shape };
+    let tap = |name: &str, shape| Tap { name: name.into(), shape, answer: name == "logits" };
     vec![tap("early", [32, 32, 12]), tap("middle", [8, 8, 24]), tap("late", [4, 4, 20]), tap("logits", [1, 1, CLASSES])]
 }
 
@@ -54,7 +56,7 @@ fn lesson(network: &Network, taps: &[Tap], step: usize) -> Lesson {
     Lesson {
         labels,
         pictures: floats(BATCH * shape.len()),
-        teacher: (0..BATCH).map(|_| Answer { classes: floats(CLASSES), boxes: Vec::new() }).collect(),
+        teacher: (0..BATCH).map(|_| answer(network, &mut floats)).collect(),
         features: taps
             .iter()
             .map(|tap| {
@@ -66,10 +68,26 @@ fn lesson(network: &Network, taps: &[Tap], step: usize) -> Lesson {
     }
 }
 
+/// What a teacher might say: class by class, and of a detector cell by cell.
+fn answer(network: &Network, floats: &mut impl FnMut(usize) -> Vec<f32>) -> Answer {
+    let points = network.points();
+    let classes = floats(points.max(1) * network.head.classes());
+    Answer { classes, boxes: floats(points * network.box_numbers()) }
+}
+
+/// The heads of a detector that is wider than those of the examples.
+fn heads(classes: usize, reg_max: usize) -> Arc<FixedHeads> {
+    let a =
+        Architecture { widths: vec![8; 5], depths: vec![0; 4], neck: 12, head: 1, reg_max, ..Architecture::default() };
+    let network = a.build(Shape { height: 32, width: 32, channels: 3 }, classes).expect("it fits");
+    Arc::new(FixedHeads::new(&Folded::new(&Weights::random(&network, 8))).expect("a detector"))
+}
+
 /// Trains with this binding alone; the losses step by step.
 fn learn(network: &Network, binding: &Binding, hard: f32, steps: usize) -> Vec<f32> {
-    let known = teacher_taps();
-    let mut tie = Tie::new(0, binding, network, &known).expect("it ties");
+    let (known, heads) = (teacher_taps(), heads(network.head.classes(), 0));
+    let inside = Inside { taps: &known, heads: Some(&heads) };
+    let mut tie = Tie::new(0, binding, network, inside).expect("it ties");
     tie.found_at(0);
     let tapped: Vec<Tap> = tie.tap().cloned().into_iter().collect();
     let mut weights = Weights::random(network, 3);
@@ -94,7 +112,7 @@ fn learn(network: &Network, binding: &Binding, hard: f32, steps: usize) -> Vec<f
 #[test]
 fn every_loss_teaches() {
     let network = classifier();
-    for loss in Loss::ALL {
+    for loss in Loss::ALL.into_iter().filter(|loss| loss.kind() != Kind::Heads) {
         // What the student was and what its average says teach nothing new without labels.
         let hard = f32::from(u8::from(loss.kind() == Kind::Own));
         let binding = Binding { over: 0.0, ..loss.usual() };
@@ -108,7 +126,7 @@ fn every_loss_teaches() {
 #[test]
 fn maps_teach_detectors_too() {
     let network = examples::detector(32, 1);
-    for loss in [Loss::Pkd, Loss::Fgd, Loss::Mgd, Loss::RkdD] {
+    for loss in [Loss::Pkd, Loss::Fgd, Loss::Mgd, Loss::RkdD, Loss::CrossKd] {
         let losses = learn(&network, &loss.usual(), 0.0, 25);
         let [first, last] = [&losses[..3], &losses[22..]].map(|some| some.iter().sum::<f32>());
         assert!(last < first, "{}: {first} to {last}", loss.name());
@@ -118,7 +136,10 @@ fn maps_teach_detectors_too() {
 #[test]
 fn taps_are_found_or_refused_by_name() {
     let (network, known) = (classifier(), teacher_taps());
-    let tie = |binding: &Binding| Tie::new(1, binding, &network, &known);
+    let tied = |place, binding: &Binding, network: &Network, taps: &[Tap]| {
+        Tie::new(place, binding, network, Inside { taps, heads: None })
+    };
+    let tie = |binding: &Binding| tied(1, binding, &network, &known);
     let pkd = Loss::Pkd.usual();
     // The last map of 4×4 in both.
     assert_eq!(tie(&pkd).expect("tied").tap().map(|tap| tap.name.as_str()), Some("late"));
@@ -131,17 +152,38 @@ fn taps_are_found_or_refused_by_name() {
     assert!(unknown.contains("distil.bindings[1] (pkd)") && unknown.contains("stage9"), "{unknown}");
     assert!(unknown.contains("stem, stage1.0.pointwise, stage2.0.pointwise"), "{unknown}");
     assert!(error(&Binding { teacher: "x".into(), ..pkd.clone() }).contains("no tensor `x`"));
-    let shape = Tie::new(0, &pkd, &network, &[Tap { name: "odd".into(), shape: [7, 7, 8] }]).expect_err("refused");
+    let shape =
+        tied(0, &pkd, &network, &[Tap { name: "odd".into(), shape: [7, 7, 8], answer: false }]).expect_err("refused");
     assert!(shape.to_string().contains("no map that fits"), "{shape}");
     let named = Binding { teacher: "odd".into(), ..pkd.clone() };
-    let shape = Tie::new(0, &named, &network, &[Tap { name: "odd".into(), shape: [7, 7, 8] }]).expect_err("refused");
+    let shape =
+        tied(0, &named, &network, &[Tap { name: "odd".into(), shape: [7, 7, 8], answer: false }]).expect_err("refused");
     assert!(shape.to_string().contains("7×7") && shape.to_string().contains("4×4"), "{shape}");
-    let box_ = Tie::new(0, &pkd, &network, &[]).expect_err("refused").to_string();
+    let box_ = tied(0, &pkd, &network, &[]).expect_err("refused").to_string();
     assert!(box_.contains("only answers are known"), "{box_}");
-    let detector = Tie::new(0, &Loss::Kd.usual(), &examples::detector(32, 1), &known).expect_err("refused");
+    let detector = tied(0, &Loss::Kd.usual(), &examples::detector(32, 1), &known).expect_err("refused");
     assert!(detector.to_string().contains("distil.classes"), "{detector}");
     let two = examples::perceptron(2);
-    let two = Tie::new(0, &Loss::Dkd.usual(), &two, &known).expect_err("refused").to_string();
+    let two = tied(0, &Loss::Dkd.usual(), &two, &known).expect_err("refused").to_string();
     assert!(two.contains("use kd"), "{two}");
     assert!(taps::deepest(&network).is_some());
+}
+
+#[test]
+fn maps_go_through_heads_of_the_same_answers_only() {
+    let student = examples::detector(32, 2);
+    let cross = Loss::CrossKd.usual();
+    let tie = |network: &Network, heads: Option<&Arc<FixedHeads>>| {
+        Tie::new(0, &cross, network, Inside { taps: &teacher_taps(), heads })
+    };
+    let (same, distributions, others) = (heads(2, 0), heads(2, 4), heads(3, 0));
+    let tied = tie(&student, Some(&same)).expect("tied");
+    assert_eq!(tied.words(&student), "cross-kd: neck.level8.pointwise, neck.level16.pointwise");
+    // A regressor for each level, from 8 to 12 channels.
+    assert_eq!(tied.aids(1).iter().map(|aid| aid.shape).collect::<Vec<_>>(), [[8, 12], [1, 12], [8, 12], [1, 12]]);
+    let refusal = |network: &Network, heads| tie(network, heads).expect_err("refused").to_string();
+    assert!(refusal(&student, Some(&distributions)).contains("reg_max"));
+    assert!(refusal(&student, Some(&others)).contains("laid out as the student's"));
+    assert!(refusal(&student, None).contains("that the recipe trains only"));
+    assert!(refusal(&classifier(), Some(&same)).contains("is for detectors"));
 }

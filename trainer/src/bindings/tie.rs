@@ -1,8 +1,10 @@
 //! A binding whose ends are known, and the trained layers that it needs beside the student's.
 
+use std::sync::Arc;
+
 use super::{AUTO, Binding, Kind, Loss, taps};
 use crate::data::Rng;
-use crate::nets::{Network, Parameter, Role};
+use crate::nets::{FixedHeads, Network, Parameter, Role, changeovers};
 use crate::teacher::Tap;
 
 /// Why a binding cannot be.
@@ -27,6 +29,15 @@ pub struct Aid {
     start: Option<f32>,
 }
 
+/// What is known of the inside of a teacher.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Inside<'a> {
+    /// Its tensors; none of one that is known by its answers only.
+    pub taps: &'a [Tap],
+    /// Its heads, if it is a detector that the recipe trains.
+    pub heads: Option<&'a Arc<FixedHeads>>,
+}
+
 /// A binding whose ends are known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tie {
@@ -41,16 +52,17 @@ pub struct Tie {
     pub(super) picture: [usize; 2],
     /// The teacher's tap and which of a lesson's features it is.
     pub(super) teacher: Option<(Tap, usize)>,
+    /// The teacher's heads, if the student's maps go through them.
+    pub(super) heads: Option<Arc<FixedHeads>>,
     pub(super) aids: Vec<Aid>,
 }
 
 impl Tie {
-    /// Ties a binding of a recipe, `place` in its list, to a student and to a teacher with these taps (none for a teacher that
-    /// is known by its answers only, or where there is none).
+    /// Ties a binding of a recipe, `place` in its list, to a student and to a teacher of whom this is known.
     ///
     /// # Errors
     /// A [`TieError`] with what would do.
-    pub fn new(place: usize, binding: &Binding, student: &Network, teacher: &[Tap]) -> Result<Tie, TieError> {
+    pub fn new(place: usize, binding: &Binding, student: &Network, teacher: Inside<'_>) -> Result<Tie, TieError> {
         let loss = binding.loss;
         let refuse = |problem: String| TieError { place, loss, problem };
         let classifies = student.levels().is_empty();
@@ -67,6 +79,7 @@ impl Tie {
             last: taps::embedding(student),
             picture: [shape.height, shape.width],
             teacher: None,
+            heads: None,
             aids: Vec::new(),
         };
         match loss.kind() {
@@ -79,12 +92,14 @@ impl Tie {
             }
             Kind::Own if loss == Loss::Exits => tie.exits(student).map_err(refuse)?,
             Kind::Own => {}
+            Kind::Heads => tie.cross(student, teacher.heads).map_err(refuse)?,
             Kind::Maps | Kind::Relations => {
                 let tap = student_tap(&binding.student, student).map_err(refuse)?;
-                let partner = teacher_tap(&binding.teacher, student, tap, teacher).map_err(refuse)?;
-                tie.check(student, tap, &teacher[partner]).map_err(refuse)?;
+                let partner = teacher_tap(&binding.teacher, student, tap, teacher.taps).map_err(refuse)?;
+                let partner = &teacher.taps[partner];
+                tie.check(student, tap, partner).map_err(refuse)?;
                 tie.students.push(tap);
-                tie.teacher = Some((teacher[partner].clone(), usize::MAX));
+                tie.teacher = Some((partner.clone(), usize::MAX));
                 tie.help(student, tap);
             }
         }
@@ -173,13 +188,42 @@ impl Tie {
         Ok(())
     }
 
+    /// The student's maps, through layers that bring them to the teacher's channels where those differ, into the teacher's heads.
+    fn cross(&mut self, student: &Network, heads: Option<&Arc<FixedHeads>>) -> Result<(), String> {
+        if student.levels().is_empty() {
+            return Err("is for detectors: it sends the student's maps through the teacher's heads".into());
+        }
+        let heads = heads.ok_or(
+            "sends the student's maps through the teacher's heads, which are known of a detector that the recipe trains only",
+        )?;
+        let alike = |network: &Network| {
+            let strides: Vec<usize> = network.levels().iter().map(|level| level.stride).collect();
+            (strides, network.bins(), network.head.classes(), network.input().height, network.input().width)
+        };
+        if alike(student) != alike(heads.network()) {
+            return Err(
+                "wants answers of the teacher that are laid out as the student's: give both the same reg_max".into()
+            );
+        }
+        self.students = changeovers(student);
+        let pairs: Vec<_> = self.students.iter().copied().zip(heads.channels()).collect();
+        for (level, (tap, channels)) in pairs.into_iter().enumerate() {
+            let own = student.nodes[tap].shape.channels;
+            if own != channels {
+                self.dense(&regressor(level), own, channels, None);
+            }
+        }
+        self.heads = Some(heads.clone());
+        Ok(())
+    }
+
     /// The layers that bring the student's map to the teacher's channels, and what else the loss trains.
     fn help(&mut self, student: &Network, tap: usize) {
         let Some((teacher, _)) = &self.teacher else { return };
         let (own, channels) = (student.nodes[tap].shape.channels, teacher.shape[2]);
         let loss = self.binding.loss;
         if self.binding.loss.kind() == Kind::Maps && loss != Loss::At && (own != channels || loss == Loss::Fitnet) {
-            self.dense("regressor", own, channels, None);
+            self.dense(&regressor(0), own, channels, None);
         }
         match loss {
             Loss::Mgd => {
@@ -214,6 +258,11 @@ impl Tie {
         };
         self.aids.iter().map(fresh).collect()
     }
+}
+
+/// What the layer is called that brings the student's map, one of several, to the teacher's channels.
+pub(super) fn regressor(place: usize) -> String {
+    if place == 0 { "regressor".into() } else { format!("regressor{place}") }
 }
 
 fn student_tap(name: &str, student: &Network) -> Result<usize, String> {

@@ -3,12 +3,12 @@
 use anyhow::{Result, bail};
 
 use super::recipe::RunArguments;
-use crate::bindings::Loss;
-use crate::distil::compare;
+use crate::distil::{Contender, compare};
 use crate::report::{Bars, Look};
 
 pub(super) const EXAMPLES: &str = "Examples:
   retort-train compare models/recipes/fashion-losses.toml --set data.source=DIR
+  retort-train compare models/recipes/shapes-losses.toml
   retort-train compare RECIPE.toml --losses kd,dist,pkd --run runs/losses";
 
 #[derive(clap::Args)]
@@ -25,13 +25,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let folder = arguments.run.recipe.folder(&recipe)?;
     let mut losses = Vec::new();
     for name in &arguments.losses {
-        let Some(loss) = Loss::ALL.into_iter().find(|loss| loss.name() == name) else {
-            bail!("there is no loss `{name}`; there are {}", Loss::ALL.map(Loss::name).join(", "));
+        let Some(loss) = Contender::all().find(|loss| loss.name() == name) else {
+            let all: Vec<_> = Contender::all().map(Contender::name).collect();
+            bail!("there is no loss `{name}`; there are {}", all.join(", "));
         };
         losses.push(loss);
     }
     if losses.is_empty() {
-        losses.extend(Loss::ALL);
+        losses.extend(Contender::all());
     }
     let options = arguments.run.options(false);
     let bars = Bars::default();

@@ -52,7 +52,8 @@ fn list_taps(recipe: &Recipe, classes: usize) -> Result<()> {
         println!("{path}");
         for tap in taps_of(&read_model(Path::new(path)).with_context(|| format!("cannot read {path}"))?) {
             let [rows, columns, channels] = tap.shape;
-            println!("  {:32}{:>14}", tap.name, format!("{rows}×{columns}×{channels}"));
+            let answer = if tap.answer { "an answer" } else { "" };
+            println!("  {:32}{:>14} {answer}", tap.name, format!("{rows}×{columns}×{channels}"));
         }
     }
     Ok(())

@@ -25,6 +25,8 @@ const NARROW: f64 = 4.0;
 /// Widths that an assistant may have, as multiples of the student's, in steps of this.
 const STEP: f32 = 0.125;
 const WIDEST: f32 = 16.0;
+/// The width to try between the student and a teacher of unknown size, of whom only answers are known.
+const BEFORE_THE_UNKNOWN: f32 = 3.0;
 
 /// One assistant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,7 +42,7 @@ pub struct Assisting {
 /// What trying an assistant out showed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Probe {
-    /// Multiply-accumulates of the teacher and of the student.
+    /// Multiply-accumulates of the teacher, 0 where nobody knows, and of the student.
     pub macs: [u64; 2],
     /// The assistant's width as a multiple of the student's.
     pub scale: f32,
@@ -120,10 +122,11 @@ fn train(
         };
         let weights = bench.train(&task)?;
         let path = bench.folder.file(&format!("{name}.onnx"));
-        bench.write(float_model(&Folded::new(&weights), &name), &network, Description::default(), &path)?;
+        let folded = Folded::new(&weights);
+        bench.write(float_model(&folded, &name), &network, Description::default(), &path)?;
         let figures = bench.measured(&name, task.seed, "f32", &path)?;
         chain.push(Assisting { scale, macs: network.macs(), figures });
-        above = Arc::new(Teacher::Own(Box::new(OwnTeacher::open(&path)?)));
+        above = Arc::new(Teacher::Own(Box::new(OwnTeacher::open(&path, &folded)?)));
     }
     Ok((chain, hear(bench, above, student)?))
 }
@@ -156,17 +159,12 @@ fn probe(bench: &Bench<'_>, teacher: &Arc<Teacher>, student: &Network, resume: b
     let recipe = bench.recipe;
     let macs = [teacher.macs(), student.macs() as u64];
     let share = recipe.distil.probe;
-    let gap = macs[0] as f64 / macs[1].max(1) as f64;
+    let gap = (macs[0] > 0).then(|| macs[0] as f64 / macs[1].max(1) as f64);
     let mut probe =
         Probe { macs, scale: 1.0, share, direct: Vec::new(), assisted: Vec::new(), helps: false, words: String::new() };
-    if gap < NARROW {
-        probe.words = match macs[0] {
-            0 => {
-                "No assistant: nobody knows how large the teacher is; name assistants with distil.assistant = \"chain\""
-                    .into()
-            }
-            _ => format!("No assistant: the teacher computes {gap:.1} times as much as the student, which is no gap"),
-        };
+    if let Some(gap) = gap.filter(|&gap| gap < NARROW) {
+        probe.words =
+            format!("No assistant: the teacher computes {gap:.1} times as much as the student, which is no gap");
         return Ok(probe);
     }
     if bench.pictures.validation.is_empty() {
@@ -176,7 +174,10 @@ fn probe(bench: &Bench<'_>, teacher: &Arc<Teacher>, student: &Network, resume: b
         }
         .into());
     }
-    probe.scale = middle(recipe, student, macs[0])?;
+    probe.scale = match gap {
+        Some(_) => middle(recipe, student, macs[0])?,
+        None => BEFORE_THE_UNKNOWN,
+    };
     let short = |o: &Optimisation| Optimisation {
         epochs: (o.epochs as f32 * share).ceil() as usize,
         steps: (o.steps as f32 * share).ceil() as usize,

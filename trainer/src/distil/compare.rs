@@ -1,11 +1,11 @@
 //! Every loss by itself against the same control: which of them earns its place here.
 //!
-//! One teacher, one student, the same seeds, schedule and labels. Each arm has the labels and one binding, with what is usual for
-//! its loss, and nothing else.
+//! One teacher, one student, the same seeds, schedule and labels. Each arm has the labels and one loss, and nothing else: a binding
+//! with what is usual for it, or one of the losses on answers that a recipe has keys for, with the recipe's weight.
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::error::ExperimentError;
 use super::experiment::{Options, learn, network, prepare};
@@ -19,11 +19,74 @@ use crate::evaluate::statistics::{mean_interval, standard_deviation};
 use crate::recipe::Recipe;
 use crate::report::{Bars, RunFolder, Table};
 
+/// A loss that is tried by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contender {
+    /// A binding.
+    Binding(Loss),
+    /// Softened classes, of a detector in every cell: `distil.classes`.
+    Classes,
+    /// A detector's boxes, weighted by how sure it is: `distil.boxes`.
+    Boxes,
+    /// Where a detector sees the sides of boxes, as distributions: `distil.sides`.
+    Sides,
+}
+
+impl Contender {
+    /// All of them: the losses on answers, then the bindings.
+    pub fn all() -> impl Iterator<Item = Contender> {
+        let answers = [Contender::Classes, Contender::Boxes, Contender::Sides];
+        answers.into_iter().chain(Loss::ALL.into_iter().map(Contender::Binding))
+    }
+
+    /// Its name: the binding's, or the key's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Contender::Binding(loss) => loss.name(),
+            Contender::Classes => "classes",
+            Contender::Boxes => "boxes",
+            Contender::Sides => "sides",
+        }
+    }
+
+    /// The recipe with this loss and no other on what the teacher says.
+    ///
+    /// # Errors
+    /// Why the recipe has none of it.
+    fn alone(self, recipe: &Recipe) -> Result<Recipe, String> {
+        let mut alone = Recipe::clone(recipe);
+        let distil = &mut alone.distil;
+        distil.bindings.clear();
+        (distil.classes, distil.boxes, distil.sides) = (0.0, 0.0, 0.0);
+        let (weight, usual) = match self {
+            Contender::Binding(loss) => {
+                distil.bindings.push(loss.usual());
+                return Ok(alone);
+            }
+            Contender::Classes => (&mut distil.classes, recipe.distil.classes),
+            Contender::Boxes => (&mut distil.boxes, recipe.distil.boxes),
+            Contender::Sides => (&mut distil.sides, recipe.distil.sides),
+        };
+        *weight = usual;
+        match self {
+            Contender::Boxes | Contender::Sides if !recipe.detects() => Err("a classifier has no boxes".into()),
+            _ if usual == 0.0 => Err(format!("distil.{} is 0 in the recipe", self.name())),
+            _ => Ok(alone),
+        }
+    }
+}
+
+impl Serialize for Contender {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 /// One loss against the control.
 #[derive(Clone, Debug, Serialize)]
 pub struct Compared {
     /// The loss.
-    pub loss: Loss,
+    pub loss: Contender,
     /// The students it taught, seed by seed; empty where it does not fit.
     pub students: Vec<Student>,
     /// What the int8 files say.
@@ -52,7 +115,7 @@ const FACTS: &str = "losses.json";
 /// As [`experiment`](super::experiment()). A loss that does not fit is no error: the comparison says why.
 pub fn compare(
     recipe: &Recipe,
-    losses: &[Loss],
+    losses: &[Contender],
     folder: &RunFolder,
     bars: &Bars,
     options: Options,
@@ -67,16 +130,20 @@ pub fn compare(
     let control = learn(&Bench { folder: &control, ..bench }, &student, &[(Arm::Control, None)])?;
     let mut all = Comparison { teacher: figures, control, losses: Vec::new() };
     for &loss in losses {
-        let mut arm = Recipe::clone(&recipe);
-        arm.distil.bindings = vec![loss.usual()];
-        (arm.distil.classes, arm.distil.boxes) = (0.0, 0.0);
-        let arm = Arc::new(arm);
+        let refused = |problem| Compared { loss, students: Vec::new(), verdict: None, refused: Some(problem) };
+        let arm = match loss.alone(&recipe) {
+            Ok(arm) => Arc::new(arm),
+            Err(problem) => {
+                all.losses.push(refused(problem));
+                continue;
+            }
+        };
         let folder = within(loss.name())?;
         let bench = Bench { recipe: &arm, folder: &folder, ..bench };
         let signals = match hear(&bench, teacher.clone(), &student) {
             Ok(signals) => signals,
             Err(ExperimentError::Tie(error)) => {
-                all.losses.push(Compared { loss, students: Vec::new(), verdict: None, refused: Some(error.problem) });
+                all.losses.push(refused(error.problem));
                 continue;
             }
             Err(error) => return Err(error),
@@ -128,5 +195,30 @@ impl Comparison {
             table.row([name, float, int8, format!("{:+.2}{margin}", verdict.gain), words.to_owned()]);
         }
         table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_alone_or_says_why_it_is_not_there() {
+        let recipe = Recipe::resolve(None, &["distil.bindings=[{loss=\"pkd\"}]".into()]).expect("valid");
+        let weights = |contender: Contender| {
+            let distil = contender.alone(&recipe).expect("there").distil;
+            (distil.classes, distil.boxes, distil.bindings.iter().map(|binding| binding.loss).collect::<Vec<_>>())
+        };
+        assert_eq!(weights(Contender::Classes), (recipe.distil.classes, 0.0, vec![]));
+        assert_eq!(weights(Contender::Boxes), (0.0, recipe.distil.boxes, vec![]));
+        assert_eq!(weights(Contender::Binding(Loss::At)), (0.0, 0.0, vec![Loss::At]));
+        let refusal = |contender: Contender, recipe: &Recipe| contender.alone(recipe).expect_err("refused");
+        assert_eq!(refusal(Contender::Sides, &recipe), "distil.sides is 0 in the recipe");
+        let changes = ["student.family=classifier", "teacher.family=classifier", "data.source=photos"];
+        let classifier = Recipe::resolve(None, &changes.map(str::to_owned)).expect("valid");
+        assert_eq!(refusal(Contender::Boxes, &classifier), "a classifier has no boxes");
+        assert!(Contender::Classes.alone(&classifier).is_ok());
+        let names: Vec<_> = Contender::all().map(Contender::name).collect();
+        assert_eq!((names.len(), names[0], names[3]), (3 + Loss::ALL.len(), "classes", Loss::ALL[0].name()));
     }
 }

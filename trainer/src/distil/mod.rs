@@ -24,7 +24,7 @@ mod verdict;
 
 pub use again::{Change, table as changes_table};
 pub use assistants::{Assistants, Assisting, Probe};
-pub use compare::{Compared, Comparison, compare};
+pub use compare::{Compared, Comparison, Contender, compare};
 pub use cost::cost;
 pub use error::ExperimentError;
 pub use experiment::{Options, experiment, network};

@@ -10,7 +10,7 @@ use super::live::Live;
 use super::measure::{Figures, truths};
 use super::pictures::{Set, kept};
 use super::trainings::{Bench, Task};
-use crate::bindings::{Binding, Kind, Loss, Tie};
+use crate::bindings::{Binding, Inside, Kind, Loss, Tie};
 use crate::data::Label;
 use crate::evaluate::coco::from_edges;
 use crate::evaluate::{Found, Judged, summarise};
@@ -76,14 +76,15 @@ fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<Path
         None => bench.train(&task)?,
     };
     let path = bench.folder.file("teacher.onnx");
-    let model = float_model(&Folded::new(&weights), "teacher");
+    let folded = Folded::new(&weights);
+    let model = float_model(&folded, "teacher");
     bench.write(
         model,
         &network,
         Description { provenance: provenance(bench, None), ..Description::default() },
         &path,
     )?;
-    Ok((Teacher::Own(Box::new(OwnTeacher::open(&path)?)), Some(path)))
+    Ok((Teacher::Own(Box::new(OwnTeacher::open(&path, &folded)?)), Some(path)))
 }
 
 /// The teacher, to be shared, and its figures, if it is one that was trained.
@@ -195,7 +196,8 @@ pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) 
         known = taps_of(&file);
     }
     let bound: Vec<Binding> = distil.bindings.iter().flat_map(|binding| binding.spread(student)).collect();
-    let tie = |(place, binding)| Tie::new(place, binding, student, &known);
+    let inner = Inside { taps: &known, heads: teacher.heads() };
+    let tie = |(place, binding)| Tie::new(place, binding, student, inner);
     let mut ties: Vec<Tie> = bound.iter().enumerate().map(tie).collect::<Result<_, _>>()?;
     let mut names: Vec<String> = Vec::new();
     for tie in &mut ties {
@@ -225,7 +227,8 @@ pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) 
     let speaks_live = matches!(*teacher, Teacher::Own(_)) || student.levels().is_empty();
     let wanted = distil.classes > 0.0
         || distil.boxes > 0.0
-        || distil.bindings.iter().any(|binding| binding.loss.kind() == Kind::Answers);
+        || distil.sides > 0.0
+        || distil.bindings.iter().any(|binding| matches!(binding.loss.kind(), Kind::Answers | Kind::Heads));
     let asked = wanted && (distil.live || tapped.is_some()) && speaks_live;
     let mut signals = Signals { ties, ..Signals::default() };
     if wanted && !asked {

@@ -36,15 +36,15 @@ impl Recipe {
         if let Err(problem) = self.augment.check() {
             return Err(KeyError::Invalid { key: "augment".into(), reason: problem });
         }
-        for (key, count) in [
-            ("scenes.teacher", self.scenes.teacher),
-            ("scenes.labelled", self.scenes.labelled),
-            ("scenes.transfer", self.scenes.transfer),
-            ("scenes.test", self.scenes.test),
-            ("quantise.pictures", self.quantise.pictures),
+        for (key, least, count) in [
+            ("scenes.teacher", 1, self.scenes.teacher),
+            ("scenes.labelled", 1, self.scenes.labelled),
+            ("scenes.transfer", 0, self.scenes.transfer),
+            ("scenes.test", 1, self.scenes.test),
+            ("quantise.pictures", 1, self.quantise.pictures),
         ] {
-            if !(1..=1_000_000).contains(&count) {
-                return refuse(key, "must be from 1 to 1000000");
+            if !(least..=1_000_000).contains(&count) {
+                return Err(KeyError::Invalid { key: key.into(), reason: format!("must be from {least} to 1000000") });
             }
         }
         for (key, network) in [("teacher", &self.teacher.network), ("student", &self.student)] {

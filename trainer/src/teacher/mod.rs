@@ -13,6 +13,7 @@ mod taps;
 mod told;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use retort::contract::ImageSpec;
 use retort::model::{Fit, LoadOptions};
@@ -20,7 +21,7 @@ use retort::model::{Fit, LoadOptions};
 use crate::data::{Label, Sample};
 use crate::evaluate::exchange::ExchangeError;
 use crate::limits::{load_options, read_model};
-use crate::nets::{Answer, Network};
+use crate::nets::{Answer, FixedHeads, Network};
 
 pub use cache::{Cache, CacheError, Progress};
 pub use fusion::{fuse_boxes, mean_logits};
@@ -178,6 +179,11 @@ impl Teacher {
             },
             Teacher::Told(_) => None,
         }
+    }
+
+    /// The heads of a detector that the recipe trains.
+    pub fn heads(&self) -> Option<&Arc<FixedHeads>> {
+        if let Teacher::Own(own) = self { own.heads() } else { None }
     }
 
     /// Multiply-accumulates for one picture, of all together; 0 where nobody knows.

@@ -1,6 +1,7 @@
 //! A teacher of our own making, asked through its exported file: raw answers, cell by cell, in the order of the student's.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use retort::contract::{Contract, ImageSpec};
 use retort::model::Model;
@@ -11,7 +12,7 @@ use super::taps::cells_first;
 use super::{Opinion, TeacherError, crc32_of};
 use crate::data::Sample;
 use crate::limits::load_options;
-use crate::nets::Answer;
+use crate::nets::{Answer, FixedHeads, Folded};
 
 /// A file that [`crate::export`] wrote in f32, for pictures of the student's size.
 pub struct OwnTeacher {
@@ -19,6 +20,7 @@ pub struct OwnTeacher {
     model: Model,
     contract: Contract,
     crc32: u32,
+    heads: Option<Arc<FixedHeads>>,
 }
 
 impl std::fmt::Debug for OwnTeacher {
@@ -28,12 +30,13 @@ impl std::fmt::Debug for OwnTeacher {
 }
 
 impl OwnTeacher {
-    /// Opens the file.
-    pub fn open(path: &Path) -> Result<OwnTeacher, TeacherError> {
+    /// Opens the file that was made of this network.
+    pub fn open(path: &Path, folded: &Folded) -> Result<OwnTeacher, TeacherError> {
         let fail = |source| TeacherError::Model { path: path.to_owned(), source: Box::new(source) };
         let model = Model::open(path, &load_options()).map_err(fail)?;
         let contract = model.find_contract(None).map_err(fail)?;
-        Ok(OwnTeacher { path: path.to_owned(), model, contract, crc32: crc32_of(path)? })
+        let heads = FixedHeads::new(folded).map(Arc::new);
+        Ok(OwnTeacher { path: path.to_owned(), model, contract, crc32: crc32_of(path)?, heads })
     }
 
     /// The CRC-32 of the file.
@@ -49,6 +52,11 @@ impl OwnTeacher {
     /// The file, and how it takes pictures.
     pub fn inside(&self) -> (&Path, &ImageSpec) {
         (&self.path, &self.contract.image)
+    }
+
+    /// Its heads, if it finds objects.
+    pub fn heads(&self) -> Option<&Arc<FixedHeads>> {
+        self.heads.as_ref()
     }
 
     /// Whether it finds objects.

@@ -1,5 +1,6 @@
 //! Looking inside a teacher: any tensor of an ONNX file becomes an output by being declared one.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
@@ -8,7 +9,7 @@ use retort::import::{guarded, import};
 use retort::model::Model;
 use retort::tensor::{ElementType, Port, TensorRef};
 use retort::vision::preprocess::Preprocessor;
-use tract_onnx::pb::{ModelProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
 
 use super::{TeacherError, options};
 use crate::data::Sample;
@@ -20,6 +21,8 @@ pub struct Tap {
     pub name: String,
     /// Rows, columns and channels.
     pub shape: [usize; 3],
+    /// Whether no weights come after it: it is what the file says, and no longer what that is read off.
+    pub answer: bool,
 }
 
 /// What a teacher computes about one picture at one tap.
@@ -66,7 +69,25 @@ pub fn list(bytes: &[u8]) -> Vec<Tap> {
     };
     let ports = imported.graph.outputs.iter().map(|border| &border.port);
     let floats = ports.filter(|port| port.element == ElementType::F32);
-    floats.filter_map(|port| Some(Tap { name: port.name.clone(), shape: map_shape(&port.shape)? })).collect()
+    let read = weighed_later(&graph);
+    let tap = |port: &Port| {
+        let answer = !read.contains(port.name.as_str());
+        Some(Tap { name: port.name.clone(), shape: map_shape(&port.shape)?, answer })
+    };
+    floats.filter_map(tap).collect()
+}
+
+/// The tensors that some layer with weights, or a product of two tensors, sees in the end.
+fn weighed_later(graph: &GraphProto) -> HashSet<&str> {
+    let mut seen = HashSet::new();
+    // Nodes are sorted: whoever takes a tensor comes after who makes it.
+    for node in graph.node.iter().rev() {
+        let weighs = ["Conv", "ConvTranspose", "Gemm", "MatMul"].contains(&node.op_type.as_str());
+        if weighs || node.output.iter().any(|output| seen.contains(output.as_str())) {
+            seen.extend(node.input.iter().map(String::as_str));
+        }
+    }
+    seen
 }
 
 /// A model that answers with what is computed at its taps.
@@ -97,7 +118,7 @@ impl Tapped {
         let tap = |port: &Port| {
             let shape = map_shape(&port.shape).filter(|_| port.element == ElementType::F32);
             let shape = shape.ok_or_else(|| wrong(format!("has `{}`, which is no map of features", port.name)))?;
-            Ok(Tap { name: port.name.clone(), shape })
+            Ok(Tap { name: port.name.clone(), shape, answer: false })
         };
         let taps = model.outputs().iter().map(tap).collect::<Result<_, retort::Error>>()?;
         Ok((model, taps))
@@ -160,7 +181,30 @@ pub(super) fn cells_first(port: &Port, values: &[f32], target: &mut Vec<f32>) {
 
 #[cfg(test)]
 mod tests {
+    use tract_onnx::pb::NodeProto;
+
     use super::*;
+
+    #[test]
+    fn what_no_weights_come_after_is_an_answer() {
+        let node = |op: &str, inputs: &[&str], output: &str| NodeProto {
+            op_type: op.into(),
+            input: inputs.iter().map(|&input| input.into()).collect(),
+            output: vec![output.into()],
+            ..NodeProto::default()
+        };
+        let nodes = vec![
+            node("Conv", &["picture", "w0"], "stem"),
+            node("Relu", &["stem"], "map"),
+            node("Conv", &["map", "w1"], "raw"),
+            node("Sigmoid", &["raw"], "scores"),
+            node("Concat", &["scores", "map"], "both"),
+        ];
+        let graph = GraphProto { node: nodes, ..GraphProto::default() };
+        let seen = weighed_later(&graph);
+        let maps = ["stem", "map", "raw", "scores", "both"].map(|name| seen.contains(name));
+        assert_eq!(maps, [true, true, false, false, false]);
+    }
 
     #[test]
     fn shapes_that_are_maps() {

@@ -199,6 +199,7 @@ impl Lesson {
             let scene = Scene {
                 values: &values,
                 teacher: spoken.then(|| constant(said, [self.labels.len(), classes])),
+                answers: &self.teacher,
                 features: &features,
                 targets: (&targets, &known),
                 boxes: &boxes,
@@ -319,7 +320,7 @@ fn detector_loss(
         let hard = detection_loss(&outputs, &targets, 1.0);
         terms.push(hard.classes * parts.hard_classes + hard.boxes * parts.hard_boxes);
     }
-    if !teacher.is_empty() && (parts.soft_classes != 0.0 || parts.soft_boxes != 0.0) {
+    if !teacher.is_empty() && [parts.soft_classes, parts.soft_boxes, parts.sides].iter().any(|&weight| weight != 0.0) {
         let targets = soft_targets(network, teacher, parts.temperature);
         let soft = detection_loss(&outputs, &targets, parts.temperature);
         terms.push(soft.classes * parts.soft_classes + soft.boxes * parts.soft_boxes);

@@ -236,7 +236,7 @@ fn advance(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::Loss as BoundLoss;
+    use crate::bindings::{Inside, Loss as BoundLoss};
     use crate::data::Rng;
     use crate::nets::examples::perceptron;
     use crate::train::{Decline, Labels, Rule};
@@ -327,7 +327,11 @@ mod tests {
     fn what_helps_the_losses_goes_on_too_and_stays_behind() {
         let start = Weights::random(&perceptron(3), 1);
         let ties = [BoundLoss::Past, BoundLoss::MeanTeacher, BoundLoss::Exits].map(BoundLoss::usual);
-        let ties = ties.iter().enumerate().filter_map(|(i, b)| Tie::new(i, b, &start.network, &[]).ok()).collect();
+        let ties = ties
+            .iter()
+            .enumerate()
+            .filter_map(|(i, b)| Tie::new(i, b, &start.network, Inside::default()).ok())
+            .collect();
         let training = Training { ties, pictures: 4, ..training(Rule::AdamW) };
         assert!(training.ties.len() >= 2);
         let places = |step| Lesson { places: (0..4).map(|i| (i + step) % 4).collect(), ..lesson(step) };

@@ -23,6 +23,12 @@ pub struct Outputs {
 impl Outputs {
     /// Joins the levels of a detector. `values` are those of all nodes.
     pub fn new(network: &Network, values: &[Tensor<4>]) -> Outputs {
+        let levels = network.levels().iter();
+        Outputs::joined(network, levels.map(|level| [level.classes, level.boxes].map(|place| values[place].clone())))
+    }
+
+    /// Joins maps of classes and of boxes, level by level, which are laid out as a detector's.
+    pub fn joined(network: &Network, maps: impl Iterator<Item = [Tensor<4>; 2]>) -> Outputs {
         let join = |maps: Vec<Tensor<4>>| {
             let flat = maps.into_iter().map(|map| {
                 let [batch, height, width, channels] = map.dims();
@@ -30,9 +36,7 @@ impl Outputs {
             });
             Tensor::cat(flat.collect(), 1)
         };
-        let levels = network.levels().iter();
-        let maps = levels.map(|level| (values[level.classes].clone(), values[level.boxes].clone()));
-        let (classes, boxes) = maps.unzip();
+        let (classes, boxes) = maps.map(|[classes, boxes]| (classes, boxes)).unzip();
         Outputs { logits: join(classes), sides: join(boxes), cells: cells(network), bins: network.bins() }
     }
 
