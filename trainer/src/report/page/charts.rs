@@ -46,6 +46,8 @@ fn colour(network: &str) -> [u8; 3] {
     match network {
         name if name.starts_with("teacher") => [110, 116, 126],
         name if name.starts_with("control") => PALETTE[1],
+        name if name.starts_with("direct") => PALETTE[2],
+        name if name.starts_with("assistant") => PALETTE[3],
         name if name.ends_with("f32") => PALETTE[5],
         _ => PALETTE[0],
     }

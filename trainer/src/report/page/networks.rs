@@ -11,7 +11,7 @@ use crate::evaluate::statistics::{Interval, mean_interval};
 
 /// One line of the table.
 struct Row<'a> {
-    name: &'static str,
+    name: String,
     kind: &'static str,
     /// One a seed.
     figures: Vec<&'a Figures>,
@@ -19,14 +19,14 @@ struct Row<'a> {
     interval: Option<(Interval, String)>,
 }
 
-fn of_seeds<'a>(name: &'static str, kind: &'static str, figures: Vec<&'a Figures>) -> Row<'a> {
+fn of_seeds<'a>(name: &str, kind: &'static str, figures: Vec<&'a Figures>) -> Row<'a> {
     let values: Vec<f64> = figures.iter().map(|figures| figures.main()).collect();
     let over = match values.len() {
         1 => "one seed".to_owned(),
         count => format!("{count} seeds"),
     };
     let interval = mean_interval(&values).map(|interval| (interval, over));
-    Row { name, kind, figures, interval }
+    Row { name: name.to_owned(), kind, figures, interval }
 }
 
 fn rows<'a>(run: &'a Run, results: &'a Results) -> Vec<Row<'a>> {
@@ -45,11 +45,24 @@ fn rows<'a>(run: &'a Run, results: &'a Results) -> Vec<Row<'a>> {
         let interval = interval.or_else(|| mean_interval(&[results.teacher.as_ref()?.main()]));
         let over = if whole.is_some() { "pictures" } else { "–" };
         let interval = interval.map(|interval| (interval, over.to_owned()));
-        rows.push(Row { name: "teacher, f32", kind: "teacher", figures: results.teacher.iter().collect(), interval });
+        rows.push(Row {
+            name: "teacher, f32".to_owned(),
+            kind: "teacher",
+            figures: results.teacher.iter().collect(),
+            interval,
+        });
+    }
+    for assisting in &results.assistants.chain {
+        let name = format!("assistant of {} times the width, f32", assisting.scale);
+        rows.push(of_seeds(&name, "assistant", vec![&assisting.figures]));
     }
     let kept = run.kept();
     rows.push(of_seeds("student, f32", "student", of(kept, true)));
     rows.push(of_seeds("student, int8", "student", of(kept, false)));
+    if !of(Arm::Direct, true).is_empty() {
+        rows.push(of_seeds("without assistant, f32", "direct", of(Arm::Direct, true)));
+        rows.push(of_seeds("without assistant, int8", "direct", of(Arm::Direct, false)));
+    }
     if run.controlled() {
         rows.push(of_seeds("control, f32", "control", of(Arm::Control, true)));
         rows.push(of_seeds("control, int8", "control", of(Arm::Control, false)));
@@ -119,7 +132,7 @@ pub fn figures(run: &Run, m: &mut Markup) {
             for row in &rows {
                 let main = if row.name == "student, int8" { "main" } else { "" };
                 m.with("tr", &[("class", main)], |m| {
-                    m.element("td", &[("class", "nowrap")], row.name);
+                    m.element("td", &[("class", "nowrap")], &row.name);
                     let interval = row.interval.as_ref().map(|(interval, _)| *interval);
                     let singles = singles(row);
                     let singles = if row.kind == "teacher" { &[] } else { &singles[..] };

@@ -2,7 +2,7 @@ use roxmltree::{Document, ParsingOptions};
 
 use super::*;
 use crate::audit::{Audit, Inheritance, Mistake, Pair, Quality};
-use crate::distil::{Arm, Figures, Results, Student, Verdict};
+use crate::distil::{Arm, Assisting, Figures, Results, Student, Verdict};
 use crate::evaluate::{Classification, Cost, Found, Judged, Probabilities, Truth, summarise};
 use crate::report::{COMPARISON, Compared, Comparison, Fate, Hard, Marked, PrecisionCurve};
 
@@ -129,6 +129,27 @@ fn a_page_is_well_formed_and_needs_nothing_else_whatever_classes_are_called() {
         folder.write("coverage.json", "{}").expect("written");
         write_page(&folder).expect("a page");
         assert!(check(&folder.read(PAGE).expect("written")).iter().any(|id| id == "coverage"));
+    }
+}
+
+#[test]
+fn an_assistant_has_a_line_and_so_have_students_without_it() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = RunFolder::create(place.path()).expect("made");
+    run(&folder, true);
+    write_page(&folder).expect("a page");
+    assert!(!folder.read(PAGE).expect("written").contains("without assistant"));
+    let mut results: Results = serde_json::from_str(&folder.read("results.json").expect("there")).expect("results");
+    results.students.push(Student { arm: Arm::Direct, ..results.students[0].clone() });
+    let figures = results.students[0].float.clone();
+    results.assistants.chain.push(Assisting { scale: 2.5, macs: 70, figures });
+    results.assistance = Some(Verdict::of("The assistant", "AP", &[40.0, 41.0], &[36.0, 37.0]));
+    json(&folder, "results.json", &results);
+    write_page(&folder).expect("a page");
+    let page = folder.read(PAGE).expect("written");
+    check(&page);
+    for expected in ["assistant of 2.5 times the width, f32", "without assistant, int8", "The assistant gains 4.0"] {
+        assert!(page.contains(expected), "{expected}");
     }
 }
 
