@@ -53,13 +53,6 @@ fn verdict(run: &Run, m: &mut Markup) {
     let Some(words) = words else { return };
     let class = if verdict.is_some_and(|verdict| verdict.gained) { "verdict gained" } else { "verdict" };
     m.with("div", &[("class", class)], |m| m.element("p", &[], &words));
-    let Some(results) = &run.results else { return };
-    let probe = results.assistants.probe.as_ref().map(|probe| &probe.words);
-    let helped = results.assistance.as_ref();
-    for (words, gained) in probe.map(|words| (words, false)).into_iter().chain(helped.map(|v| (&v.words, v.gained))) {
-        let class = if gained { "verdict gained" } else { "verdict" };
-        m.with("div", &[("class", class)], |m| m.element("p", &[], words));
-    }
 }
 
 /// Of the int8 files of an arm, seed by seed, 0 to 100.
