@@ -124,6 +124,25 @@ fn every_loss_teaches() {
 }
 
 #[test]
+fn a_step_in_which_nothing_is_said_moves_nothing() {
+    let network = examples::detector(32, 1);
+    let mut weights = Weights::random(&network, 3);
+    let mut average = weights.clone();
+    for sides in [0.0, 1.0] {
+        let parts = LossWeights { sides, ..parts(0.0) };
+        let teaching = Teaching { assigner: Assigner::new(&network, 9), parts, ties: Vec::new(), scales: None };
+        let moment = Moment { done: 1.0, seed: &[1], device: &Device::flex() };
+        let mut lesson = lesson(&network, &[], 0);
+        // A teacher that sees no object anywhere has nothing to say of sides.
+        lesson.teacher.iter_mut().for_each(|answer| answer.classes.fill(-50.0));
+        let taught = lesson.teach(&mut weights, &mut average, &mut Past::new(0), &teaching, moment);
+        let outcome = taught.expect("taught");
+        assert_eq!(outcome.loss, 0.0);
+        assert!(outcome.gradients.iter().flatten().all(|&gradient| gradient == 0.0));
+    }
+}
+
+#[test]
 fn maps_teach_detectors_too() {
     let network = examples::detector(32, 1);
     for loss in [Loss::Pkd, Loss::Fgd, Loss::Mgd, Loss::RkdD, Loss::CrossKd] {

@@ -225,9 +225,7 @@ pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) 
     };
     // A file's boxes stand in for labels, which must be there before the first step.
     let speaks_live = matches!(*teacher, Teacher::Own(_)) || student.levels().is_empty();
-    let wanted = distil.classes > 0.0
-        || distil.boxes > 0.0
-        || distil.sides > 0.0
+    let wanted = distil.weighs_answers()
         || distil.bindings.iter().any(|binding| matches!(binding.loss.kind(), Kind::Answers | Kind::Heads));
     let asked = wanted && (distil.live || tapped.is_some()) && speaks_live;
     let mut signals = Signals { ties, ..Signals::default() };

@@ -257,6 +257,11 @@ impl Distil {
     pub fn band(&self) -> ScoreBand {
         ScoreBand { low: self.ignore, high: self.score }
     }
+
+    /// Whether what the teacher answers counts by itself, without a binding.
+    pub fn weighs_answers(&self) -> bool {
+        [self.classes, self.boxes, self.sides].iter().any(|&weight| weight > 0.0)
+    }
 }
 
 impl Optimisation {

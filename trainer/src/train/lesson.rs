@@ -231,7 +231,9 @@ impl Lesson {
             }
         }
         drop(values);
-        let loss = terms.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| Tensor::zeros([1], &device));
+        // A step in which nothing is said has a loss that hangs on no weight, but can be differentiated.
+        let nothing = || Tensor::zeros([1], &device).require_grad();
+        let loss = terms.into_iter().reduce(|a, b| a + b).unwrap_or_else(nothing);
         let value = loss.clone().into_scalar::<f32>();
         let (gradients, moments) = pass.gradients(loss, weights);
         Ok(Outcome { gradients, moments, loss: value })
@@ -310,7 +312,8 @@ fn detector_loss(
     let parts = &teaching.parts;
     let outputs = Outputs::new(network, values);
     let mut terms = Vec::new();
-    if labels.iter().any(|labels| *labels != Labels::Hidden) {
+    let hard = parts.hard_classes != 0.0 || parts.hard_boxes != 0.0;
+    if hard && labels.iter().any(|labels| *labels != Labels::Hidden) {
         let boxes = labels.iter().map(|labels| match labels {
             Labels::Boxes(boxes) => Some(boxes.as_slice()),
             _ => None,
@@ -320,12 +323,15 @@ fn detector_loss(
         let hard = detection_loss(&outputs, &targets, 1.0);
         terms.push(hard.classes * parts.hard_classes + hard.boxes * parts.hard_boxes);
     }
-    if !teacher.is_empty() && [parts.soft_classes, parts.soft_boxes, parts.sides].iter().any(|&weight| weight != 0.0) {
+    let (answers, sides) = (parts.soft_classes != 0.0 || parts.soft_boxes != 0.0, parts.sides != 0.0);
+    if !teacher.is_empty() && (answers || sides) {
         let targets = soft_targets(network, teacher, parts.temperature);
-        let soft = detection_loss(&outputs, &targets, parts.temperature);
-        terms.push(soft.classes * parts.soft_classes + soft.boxes * parts.soft_boxes);
+        if answers {
+            let soft = detection_loss(&outputs, &targets, parts.temperature);
+            terms.push(soft.classes * parts.soft_classes + soft.boxes * parts.soft_boxes);
+        }
         let chosen = targets.chosen();
-        if parts.sides != 0.0 && !chosen.is_empty() {
+        if sides && !chosen.is_empty() {
             terms.push(sides_loss(&outputs, teacher, &chosen, &targets.box_weights)? * parts.sides);
         }
     }
