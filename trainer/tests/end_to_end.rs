@@ -209,3 +209,18 @@ fn labels_alone_make_a_student_too() {
     assert!(folder.file("report.html").is_file() && !folder.file("audit.json").exists());
     assert!(folder.file("student.onnx").is_file() && !folder.file("teacher.onnx").exists());
 }
+
+/// A control that counted only its few labelled pictures would be taught far less than the student that it is compared with.
+#[test]
+fn an_epoch_is_as_long_for_the_control() {
+    let recipe = recipe(&["seeds=[1]", "learning.epochs=1", "learning.batch=4", "scenes.transfer=120"]);
+    let place = tempfile::tempdir().expect("a folder");
+    let (_, folder) = run(&recipe, place.path(), Options::default());
+    let table = folder.read("training.csv").expect("written");
+    let steps = |arm: &str| -> Vec<String> {
+        let cells = |row: &str| row.split(',').map(str::to_owned).collect::<Vec<_>>();
+        table.lines().map(cells).filter(|cells| cells[0] == arm).map(|cells| cells[2].clone()).collect()
+    };
+    assert!(steps("distilled").len() > 1);
+    assert_eq!(steps("control"), steps("distilled"));
+}

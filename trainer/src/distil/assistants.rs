@@ -14,7 +14,7 @@ use super::measure::Figures;
 use super::pictures::{PictureError, Pictures};
 use super::results::Arm;
 use super::teaching::hear;
-use super::trainings::{Bench, Task};
+use super::trainings::Bench;
 use crate::export::{Description, float_model};
 use crate::nets::{Folded, Network, Shape};
 use crate::recipe::{Assistant, Optimisation, Recipe};
@@ -112,14 +112,7 @@ fn train(
         let network = wider(bench.recipe, student, scale)?;
         let signals = hear(bench, above, &network)?;
         let name = format!("assistant{}", place + 1);
-        let task = Task {
-            name: &name,
-            seed: bench.recipe.data.seed,
-            network: &network,
-            optimisation: &bench.recipe.learning,
-            labelled: &bench.pictures.labelled,
-            signals: Some(&signals),
-        };
+        let task = bench.student_task(&name, bench.recipe.data.seed, &network, Some(&signals));
         let weights = bench.train(&task)?;
         let path = bench.folder.file(&format!("{name}.onnx"));
         let folded = Folded::new(&weights);

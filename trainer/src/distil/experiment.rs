@@ -17,7 +17,7 @@ use super::pictures::Pictures;
 use super::refine::Finished;
 use super::results::{Arm, Results, Student};
 use super::teaching::{hear, judged, measured_teacher};
-use super::trainings::{Bench, HEADINGS, TRAINING, Task};
+use super::trainings::{Bench, HEADINGS, TRAINING};
 use super::verdict::{Verdict, standing};
 use crate::data::{Label, Sample};
 use crate::evaluate::{Found, Respondent};
@@ -163,14 +163,7 @@ pub(super) fn learn(
     let work = |share: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(share).build();
         while let Some(&(arm, seed, signals)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let task = Task {
-                name: arm.name(),
-                seed,
-                network,
-                optimisation: &recipe.learning,
-                labelled: &bench.pictures.labelled,
-                signals,
-            };
+            let task = bench.student_task(arm.name(), seed, network, signals);
             let weights = match &pool {
                 Ok(pool) => pool.install(|| bench.learned(&task)),
                 Err(_) => bench.learned(&task),

@@ -224,15 +224,7 @@ impl Bench<'_> {
                 Some(hear(self, teacher, &weights.network)?)
             }
         };
-        let recipe = self.recipe;
-        let task = Task {
-            name: arm.name(),
-            seed: recipe.seeds[0],
-            network: &weights.network,
-            optimisation: &recipe.learning,
-            labelled: &self.pictures.labelled,
-            signals: signals.as_ref(),
-        };
+        let task = self.student_task(arm.name(), self.recipe.seeds[0], &weights.network, signals.as_ref());
         self.looked_at(&task, weights, LESSONS)
     }
 }

@@ -69,6 +69,7 @@ fn teacher(bench: &Bench<'_>, student: &Network) -> Result<(Teacher, Option<Path
         network: &network,
         optimisation: &recipe.teaching,
         labelled: &bench.pictures.teacher,
+        epoch: bench.pictures.teacher.len(),
         signals: None,
     };
     let weights = match bench.known_teacher(&network)? {

@@ -65,6 +65,8 @@ pub struct Task<'a> {
     pub optimisation: &'a Optimisation,
     /// Labelled pictures.
     pub labelled: &'a Set,
+    /// Pictures that an epoch counts.
+    pub epoch: usize,
     /// What the teacher says; none without one.
     pub signals: Option<&'a Signals>,
 }
@@ -111,6 +113,19 @@ impl Task<'_> {
 }
 
 impl Bench<'_> {
+    /// A student's training on the recipe's pictures.
+    pub fn student_task<'t>(
+        &'t self,
+        name: &'t str,
+        seed: u64,
+        network: &'t Network,
+        signals: Option<&'t Signals>,
+    ) -> Task<'t> {
+        let Pictures { labelled, .. } = self.pictures;
+        let (optimisation, epoch) = (&self.recipe.learning, self.pictures.epoch());
+        Task { name, seed, network, optimisation, labelled, epoch, signals }
+    }
+
     /// A folder within the run's for a training of its own, with its tables begun; what lies there is kept where a run is
     /// resumed.
     pub fn within(&self, name: &str, resume: bool) -> Result<RunFolder, ExperimentError> {
@@ -188,7 +203,7 @@ impl Bench<'_> {
         let empty = Set::default();
         let transfer = if task.signals.is_some() { &self.pictures.transfer } else { &empty };
         let o = task.optimisation;
-        let steps = o.steps(if transfer.is_empty() { task.labelled.len() } else { transfer.len() });
+        let steps = o.steps(task.epoch);
         let course = Course::new(self.recipe, task.network, o, steps, seed, task.labelled, transfer, task.signals);
         let state = self.folder.file(&format!("{file}.state"));
         let saving = Saving { path: state.clone(), every: Duration::from_secs(o.save) };

@@ -122,7 +122,8 @@ pub struct Teacher {
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Optimisation {
-    /// Times that every picture is seen; if 0, `steps` counts.
+    /// Times that every picture is seen; if 0, `steps` counts. For students with pictures without labels those are counted, and the
+    /// control takes as many steps.
     pub epochs: usize,
     /// Steps.
     pub steps: usize,

@@ -45,6 +45,12 @@ impl Pictures {
     pub fn open(recipe: &Recipe, bars: &Bars) -> Result<Pictures, PictureError> {
         if recipe.data.source == SHAPES { Ok(draw(recipe, bars)) } else { open::open(recipe, bars) }
     }
+
+    /// How many pictures a student's epoch counts, in every arm alike: those without labels, of which there are many, or else the
+    /// labelled ones. A control that counted only what it sees would be taught for fewer steps than who it is compared with.
+    pub fn epoch(&self) -> usize {
+        if self.transfer.is_empty() { self.labelled.len() } else { self.transfer.len() }
+    }
 }
 
 fn draw(recipe: &Recipe, bars: &Bars) -> Pictures {
