@@ -99,7 +99,8 @@ pub(super) fn assist(
     Ok((assistants, Some(signals)))
 }
 
-/// Trains one after another.
+/// Trains one after another. Boxes of a teacher who gives nothing else remain what labels would be, all the way down: what an
+/// assistant says of every cell comes beside them (Son et al. 2021, who let all those above teach).
 fn train(
     bench: &Bench<'_>,
     teacher: &Arc<Teacher>,
@@ -108,9 +109,15 @@ fn train(
 ) -> Result<(Vec<Assisting>, Signals), ExperimentError> {
     let mut above = teacher.clone();
     let mut chain = Vec::new();
+    let mut boxes = Vec::new();
     for (place, &scale) in scales.iter().enumerate() {
         let network = wider(bench.recipe, student, scale)?;
-        let signals = hear(bench, above, &network)?;
+        let mut signals = hear(bench, above, &network)?;
+        if place == 0 {
+            boxes.clone_from(&signals.boxes);
+        } else {
+            signals.boxes.clone_from(&boxes);
+        }
         let name = format!("assistant{}", place + 1);
         let task = bench.student_task(&name, bench.recipe.data.seed, &network, Some(&signals));
         let weights = bench.train(&task)?;
@@ -121,7 +128,7 @@ fn train(
         chain.push(Assisting { scale, macs: network.macs(), figures });
         above = Arc::new(Teacher::Own(Box::new(OwnTeacher::open(&path, &folded)?)));
     }
-    Ok((chain, hear(bench, above, student)?))
+    Ok((chain, Signals { boxes, ..hear(bench, above, student)? }))
 }
 
 /// The student's network with other widths.

@@ -9,21 +9,21 @@ use std::sync::Arc;
 
 use super::live::Live;
 use super::pictures::Set;
-use super::teaching::sure;
 use crate::bindings::Tie;
 use crate::data::{Augmentation, DataError, Label, Rng, Sample, Turn, Walk};
 use crate::nets::{Answer, Network};
 use crate::recipe::{Optimisation, Recipe};
-use crate::teacher::Opinion;
 use crate::train::{Labels, Lesson};
 
-/// What the teacher says about two sets, picture by picture, view by view.
+/// What the teacher says about two sets.
 #[derive(Clone, Debug, Default)]
 pub struct Signals {
-    /// About the labelled pictures.
-    pub labelled: Vec<Opinion>,
+    /// Raw answers about the labelled pictures, picture by picture, view by view; empty without any.
+    pub labelled: Vec<Answer>,
     /// About the others.
-    pub transfer: Vec<Opinion>,
+    pub transfer: Vec<Answer>,
+    /// Boxes that stand in for labels of the others, picture by picture, from a teacher who gives nothing but boxes; empty without any.
+    pub boxes: Vec<Vec<Label>>,
     /// A teacher who looks at every picture as the student sees it, if one does.
     pub live: Option<Arc<Live>>,
     /// What else ties the student to its teacher or to itself.
@@ -76,18 +76,17 @@ impl Course {
             }
             _ => (batch, 0),
         };
-        let subject = |set: &Set, known: bool, opinions: Option<&Vec<Opinion>>, places: usize, salt: u64, first| {
+        let subject = |set: Set, known: bool, answers: Option<&Vec<Answer>>, places: usize, salt: u64, first| {
             let mut walk = Walk::new(set.len(), Rng::new(&[seed, salt]));
             let order = (0..steps * places).map(|_| walk.step() as u32).collect();
-            let (answers, boxes) = sorted(opinions, recipe);
-            // A teacher's boxes stand in for labels where there are none.
-            let (set, known) =
-                if !known && !boxes.is_empty() { (set.relabelled(boxes), true) } else { (set.clone(), known) };
-            Subject { set, known, answers, places, order, first }
+            Subject { set, known, answers: answers.cloned().unwrap_or_default(), places, order, first }
         };
+        let boxes = signals.map(|signals| &signals.boxes).filter(|boxes| !boxes.is_empty());
+        let judged = boxes.map_or_else(|| transfer.clone(), |boxes| transfer.relabelled(boxes.clone()));
+        let first = labelled.len();
         let subjects = [
-            subject(labelled, true, signals.map(|signals| &signals.labelled), places, 0x1ab, 0),
-            subject(transfer, false, signals.map(|signals| &signals.transfer), others, 0x7a5, labelled.len()),
+            subject(labelled.clone(), true, signals.map(|signals| &signals.labelled), places, 0x1ab, 0),
+            subject(judged, boxes.is_some(), signals.map(|signals| &signals.transfer), others, 0x7a5, first),
         ];
         let live = signals.and_then(|signals| signals.live.clone());
         let settled = (recipe.augment.settled(), steps - (recipe.augment.settle * steps as f32).round() as usize);
@@ -195,15 +194,34 @@ impl std::fmt::Display for Chain<'_> {
     }
 }
 
-/// Opinions by kind: answers, or boxes that the teacher is sure of, with those that are to be ignored. A teacher has one kind
-/// only.
-fn sorted(opinions: Option<&Vec<Opinion>>, recipe: &Recipe) -> (Vec<Answer>, Vec<Vec<Label>>) {
-    let (mut answers, mut boxes) = (Vec::new(), Vec::new());
-    for opinion in opinions.into_iter().flatten() {
-        match opinion {
-            Opinion::Answer(answer) => answers.push(answer.clone()),
-            Opinion::Boxes(_) => boxes.push(sure(opinion, recipe)),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nets::examples;
+
+    #[test]
+    fn boxes_stand_in_for_labels_beside_what_is_said_of_every_cell() {
+        let network = examples::detector(64, 2);
+        let recipe = Recipe::resolve(None, &["data.width=64".into(), "data.height=64".into()]).expect("a recipe");
+        let picture = Set::drawn(vec![Sample::rgb(64, 64, vec![0; 3 * 64 * 64])]);
+        let points = network.points();
+        let said = vec![Answer { classes: vec![-3.0; 2 * points], boxes: vec![1.0; points * network.box_numbers()] }];
+        let boxes = vec![vec![Label::new(1, [8.0, 8.0, 40.0, 40.0])]];
+        let lesson = |transfer: &[Answer], boxes: &[Vec<Label>]| {
+            let signals = Signals { transfer: transfer.to_vec(), boxes: boxes.to_vec(), ..Signals::default() };
+            let none = Set::default();
+            let recipe = Arc::new(recipe.clone());
+            Course::new(&recipe, &network, &recipe.learning, 1, 7, &none, &picture, Some(&signals)).lesson(0)
+        };
+        let seen = |lesson: &Lesson| {
+            let known = lesson.labels.iter().all(|labels| matches!(labels, Labels::Boxes(boxes) if boxes.len() == 1));
+            (known, lesson.teacher.len())
+        };
+        let batch = recipe.learning.batch;
+        assert_eq!(seen(&lesson(&said, &boxes)), (true, batch));
+        assert_eq!(seen(&lesson(&[], &boxes)), (true, 0));
+        let hidden = lesson(&said, &[]);
+        assert!(hidden.labels.iter().all(|labels| *labels == Labels::Hidden));
+        assert_eq!(hidden.teacher.len(), batch);
     }
-    if answers.is_empty() { (answers, boxes) } else { (answers, Vec::new()) }
 }

@@ -17,7 +17,7 @@ use crate::evaluate::{Found, Judged, summarise};
 use crate::export::{Description, float_model};
 use crate::limits::read_model;
 use crate::losses::pseudo_labels;
-use crate::nets::{Folded, Network};
+use crate::nets::{Answer, Folded, Network};
 use crate::recipe::Recipe;
 use crate::report::{Bars, RunFolder};
 use crate::teacher::{
@@ -172,8 +172,13 @@ fn check_voice(opinions: &[Opinion], bench: &Bench<'_>) -> Result<(), Experiment
     Err(ExperimentError::Mute { pictures: opinions.len(), classes, surest, least })
 }
 
+/// The raw answers among opinions; a teacher who gives boxes has none.
+fn answers(opinions: Vec<Opinion>) -> Vec<Answer> {
+    opinions.into_iter().filter_map(Opinion::answer).collect()
+}
+
 /// The boxes that a teacher is sure of, and those to be ignored.
-pub(super) fn sure(opinion: &Opinion, recipe: &Recipe) -> Vec<Label> {
+fn sure(opinion: &Opinion, recipe: &Recipe) -> Vec<Label> {
     let Opinion::Boxes(found) = opinion else { return Vec::new() };
     // The recipe was checked, so the band is one.
     let labels = pseudo_labels(found, recipe.distil.band()).unwrap_or_default();
@@ -237,10 +242,10 @@ pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) 
             }
             Ok(fill(bench, &teacher, name, set, [0, 1])?.load().unwrap_or_default())
         };
-        signals.labelled = load("labelled", &pictures.labelled)?;
-        signals.transfer = load("transfer", &pictures.transfer)?;
-        check_voice(&signals.transfer, bench)?;
-        let calibration = persist(&mut signals.transfer, &pictures.transfer, bench.recipe);
+        signals.labelled = answers(load("labelled", &pictures.labelled)?);
+        let mut opinions = load("transfer", &pictures.transfer)?;
+        check_voice(&opinions, bench)?;
+        let calibration = persist(&mut opinions, &pictures.transfer, bench.recipe);
         if let Some(calibration) = calibration {
             bench.bars.say(&format!(
                 "What persists: {} tracks; boxes are taken for objects from score {:.2} on.",
@@ -249,6 +254,10 @@ pub(super) fn hear(bench: &Bench<'_>, teacher: Arc<Teacher>, student: &Network) 
             bench.folder.write("calibration.txt", calibration.table())?;
             bench.folder.write("calibration.json", serde_json::to_string_pretty(&calibration).unwrap_or_default())?;
         }
+        if opinions.iter().any(|opinion| matches!(opinion, Opinion::Boxes(_))) {
+            signals.boxes = opinions.iter().map(|opinion| sure(opinion, bench.recipe)).collect();
+        }
+        signals.transfer = answers(opinions);
     }
     if asked || tapped.is_some() {
         signals.live = Some(Arc::new(Live { teacher: asked.then_some(teacher), tapped }));

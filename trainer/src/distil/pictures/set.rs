@@ -37,7 +37,7 @@ impl Default for Set {
 
 impl Set {
     /// Pictures in memory.
-    pub(super) fn drawn(samples: Vec<Sample>) -> Set {
+    pub(in crate::distil) fn drawn(samples: Vec<Sample>) -> Set {
         let mut hasher = crc32fast::Hasher::new();
         samples.iter().for_each(|sample| hasher.update(&sample.pixels));
         let samples: Vec<Arc<Sample>> = samples.into_iter().map(Arc::new).collect();
