@@ -276,9 +276,12 @@ fn a_file_of_answers_teaches_as_its_author_would() {
     assert!(agreed > dull(&truth) + 0.1, "{agreed} against {}", dull(&truth));
 
     // How large it is nobody knows, so that a gap is taken for granted and an assistant tried.
-    let brief = [change.clone(), "distil.assistant=auto".into(), "learning.steps=12".into()];
+    let mut brief = vec![change.clone(), "distil.assistant=auto".into(), "learning.steps=12".into()];
+    let alone = run(&recipe(&data, &brief), &place.path().join("alone")).0.assistants.probe.expect("it was decided");
+    assert!(!alone.helps && alone.direct.is_empty() && alone.words.contains("one seed"), "{}", alone.words);
+    brief.push("seeds=[1, 2]".into());
     let probe = run(&recipe(&data, &brief), &place.path().join("auto")).0.assistants.probe.expect("it was tried");
-    assert_eq!((probe.macs[0], probe.direct.len(), probe.assisted.len()), (0, 1, 1), "{}", probe.words);
+    assert_eq!((probe.macs[0], probe.direct.len(), probe.assisted.len()), (0, 2, 2), "{}", probe.words);
     assert!(probe.scale > 1.0 && probe.words.contains("validation"), "{}", probe.words);
 
     // What it does not know it does not teach, and nobody can look inside.

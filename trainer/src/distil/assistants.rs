@@ -1,7 +1,8 @@
 //! Assistants: networks between a teacher and a student too small for it (Mirzadeh et al. 2020).
 //!
 //! Each learns from the one above it. Whether one helps depends on the gap and on the data, and it costs a training, so
-//! `distil.assistant = "auto"` tries it out first: briefly, with the same seeds both ways, judged by validation pictures.
+//! `distil.assistant = "auto"` tries it out first: briefly, with the same seeds both ways, judged by validation pictures, and keeps it
+//! only where the 95 % interval of the seeds' differences lies above zero.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use super::pictures::{PictureError, Pictures};
 use super::results::Arm;
 use super::teaching::hear;
 use super::trainings::Bench;
+use crate::evaluate::statistics::paired_difference;
 use crate::export::{Description, float_model};
 use crate::nets::{Folded, Network, Shape};
 use crate::recipe::{Assistant, Optimisation, Recipe};
@@ -56,6 +58,27 @@ pub struct Probe {
     pub helps: bool,
     /// The same in words.
     pub words: String,
+}
+
+impl Probe {
+    /// Whether the assistant helps, by the students' figures: the differences of the same seeds must lie above zero.
+    fn judge(&mut self) {
+        let gain = paired_difference(&self.assisted, &self.direct);
+        self.helps = gain.is_some_and(|gain| gain.low > 0.0);
+        let (gain, margin) = gain.map_or((0.0, 0.0), |gain| (gain.value, gain.high - gain.value));
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        self.words = format!(
+            "{} assistant of {:.2} times the student's width: after {:.0} % of the training, students taught through it reach \
+             {:.2}, directly {:.2} on the validation pictures ({} seeds); {gain:+.2} ± {margin:.2} (95 %) is {} the noise",
+            if self.helps { "An" } else { "No" },
+            self.scale,
+            100.0 * self.share,
+            mean(&self.assisted),
+            mean(&self.direct),
+            self.direct.len(),
+            if self.helps { "beyond" } else { "inside" }
+        );
+    }
 }
 
 /// Who stands between teacher and student.
@@ -167,6 +190,10 @@ fn probe(bench: &Bench<'_>, teacher: &Arc<Teacher>, student: &Network, resume: b
             format!("No assistant: the teacher computes {gap:.1} times as much as the student, which is no gap");
         return Ok(probe);
     }
+    if recipe.seeds.len() < 2 {
+        probe.words = "No assistant: one seed shows no spread, so that no trial could tell whether it helps".to_owned();
+        return Ok(probe);
+    }
     if bench.pictures.validation.is_empty() {
         return Err(PictureError::Nothing {
             purpose: "to try an assistant out on",
@@ -199,20 +226,32 @@ fn probe(bench: &Bench<'_>, teacher: &Arc<Teacher>, student: &Network, resume: b
     let of = |arm: Arm| students.iter().filter(move |student| student.arm == arm).map(|student| student.float.main());
     probe.direct = of(Arm::Direct).collect();
     probe.assisted = of(Arm::Distilled).collect();
-    let least = probe.assisted.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = probe.direct.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    probe.helps = least > most;
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-    probe.words = format!(
-        "{} assistant of {:.2} times the student's width: after {:.0} % of the training, students taught through it reach \
-         {:.2}, directly {:.2} on the validation pictures ({} seeds); {}",
-        if probe.helps { "An" } else { "No" },
-        probe.scale,
-        100.0 * share,
-        mean(&probe.assisted),
-        mean(&probe.direct),
-        probe.direct.len(),
-        if probe.helps { "each of the former is ahead of every one of the latter" } else { "they do not lie apart" }
-    );
+    probe.judge();
     Ok(probe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_is_judged_by_the_differences_of_the_same_seeds() {
+        let words = String::new();
+        let judged = |direct: &[f64], assisted: &[f64]| {
+            let (direct, assisted) = (direct.to_vec(), assisted.to_vec());
+            let mut probe =
+                Probe { macs: [0, 1], scale: 2.0, share: 0.5, direct, assisted, helps: false, words: words.clone() };
+            probe.judge();
+            (probe.helps, probe.words)
+        };
+        // Seeds that differ more than the arms do.
+        let (helps, words) = judged(&[20.0, 24.0, 28.0], &[22.0, 26.5, 30.0]);
+        assert!(
+            helps && words.starts_with("An assistant") && words.contains("+2.17 ± 0.72 (95 %) is beyond"),
+            "{words}"
+        );
+        let (helps, words) = judged(&[20.0, 24.0, 28.0], &[22.0, 23.0, 30.0]);
+        assert!(!helps && words.starts_with("No assistant") && words.contains("inside the noise"), "{words}");
+        assert!(!judged(&[28.0, 26.5, 30.0], &[20.0, 19.0, 22.0]).0);
+    }
 }
