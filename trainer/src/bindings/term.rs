@@ -245,3 +245,25 @@ fn target_classes(teacher: &Tensor<2>, (targets, known): (&[f32], &[f32])) -> Ve
     };
     rows.map(row).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn what_was_said_before_is_a_target_where_something_was() {
+        let device = Device::flex().autodiff();
+        let tensor = |values: [f32; 4]| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [2, 2]), &device);
+        // softmax(0, ln 3) = (1/4, 3/4); nothing is known of the second picture.
+        let z = tensor([0.0, 3f32.ln(), 4.0, 1.0]).require_grad();
+        let loss = past(z.clone(), tensor([0.5, 0.5, 0.9, 0.1]), &[1.0, 0.0]);
+        let expected = 0.5 * (4f32.ln() + (4.0f32 / 3.0).ln());
+        assert!((loss.clone().into_scalar::<f32>() - expected).abs() < 1e-6);
+        let slope = z.grad(&loss.backward()).expect("a leaf").into_data();
+        let slope = slope.as_slice::<f32>().expect("floats").to_vec();
+        // softmax − target.
+        assert!(slope.iter().zip([-0.25, 0.25, 0.0, 0.0]).all(|(got, right)| (got - right).abs() < 1e-6), "{slope:?}");
+    }
+}

@@ -244,6 +244,42 @@ mod tests {
         assert_eq!(shares, [0.0, 0.75, 0.25, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
     }
 
+    /// Central differences in f32, as exact as those are.
+    #[test]
+    fn gradients_are_right() {
+        for (sides, bins) in [(vec![0.2, -0.3, 0.4, 0.1], 0), ((0..12).map(|i| (i as f32 * 1.7).sin()).collect(), 3)] {
+            let numbers: Vec<f32> = [0.3, 1.5].into_iter().chain(sides).collect();
+            let outputs = |numbers: &[f32], device: &Device| {
+                let (outputs, targets) = example(&numbers[2..], bins);
+                let tensor = |numbers: &[f32]| {
+                    Tensor::<3>::from_data(TensorData::new(numbers.to_vec(), [1, 1, numbers.len()]), device)
+                };
+                (Outputs { logits: tensor(&numbers[..2]), sides: tensor(&numbers[2..]), ..outputs }, targets)
+            };
+            let sum = |(outputs, targets): &(Outputs, Targets)| {
+                let loss = detection_loss(outputs, targets, 2.0);
+                loss.classes + loss.boxes
+            };
+            let mut taught = outputs(&numbers, &Device::flex().autodiff());
+            taught.0.logits = taught.0.logits.require_grad();
+            taught.0.sides = taught.0.sides.require_grad();
+            let gradients = sum(&taught).backward();
+            let slopes =
+                [&taught.0.logits, &taught.0.sides].map(|leaf| leaf.grad(&gradients).expect("a leaf").into_data());
+            let slopes = slopes.iter().flat_map(|slopes| slopes.as_slice::<f32>().expect("floats").to_vec());
+            for (place, slope) in slopes.enumerate() {
+                let at = |change: f32| {
+                    let mut numbers = numbers.clone();
+                    numbers[place] += change;
+                    sum(&outputs(&numbers, &Device::flex())).into_scalar::<f32>()
+                };
+                let expected = (at(5e-3) - at(-5e-3)) / 1e-2;
+                assert!((slope - expected).abs() < 2e-3, "{bins} bins, number {place}: {slope} {expected}");
+                assert!(slope != 0.0, "{bins} bins, number {place}");
+            }
+        }
+    }
+
     #[test]
     fn a_batch_without_an_object_has_a_loss_on_classes_only() {
         let (outputs, targets) = example(&[0.0; 12], 3);
