@@ -74,6 +74,9 @@ fn assistants_stand_in_between_and_are_judged() {
     assert_eq!((probe.direct.len(), probe.assisted.len()), (2, 2));
     assert_eq!(probe.helps, !wide.assistants.chain.is_empty());
     assert!(probe.scale > 1.0 && probe.words.contains("validation"), "{}", probe.words);
+    let named =
+        run("named", &["distil.assistant=auto", "distil.assistants=[1.5]", "teacher.widths=[32, 32, 64, 64, 64]"]);
+    assert_eq!(named.assistants.probe.expect("it was tried").scale, 1.5);
 }
 
 #[test]

@@ -201,9 +201,10 @@ fn probe(bench: &Bench<'_>, teacher: &Arc<Teacher>, student: &Network, resume: b
         }
         .into());
     }
-    probe.scale = match gap {
-        Some(_) => middle(recipe, student, macs[0])?,
-        None => BEFORE_THE_UNKNOWN,
+    probe.scale = match (recipe.distil.assistants.first(), gap) {
+        (Some(&scale), _) => scale,
+        (None, Some(_)) => middle(recipe, student, macs[0])?,
+        (None, None) => BEFORE_THE_UNKNOWN,
     };
     let short = |o: &Optimisation| Optimisation {
         epochs: (o.epochs as f32 * share).ceil() as usize,

@@ -73,8 +73,17 @@ impl Recipe {
         if self.distil.assistants.iter().any(|scale| !(0.1..=32.0).contains(scale)) {
             return refuse("distil.assistants", "are multiples of the student's width, from 0.1 to 32");
         }
-        if (self.distil.assistant == Assistant::Chain) == self.distil.assistants.is_empty() {
-            return refuse("distil.assistants", "go with distil.assistant = \"chain\", which wants at least one");
+        let listed = self.distil.assistants.len();
+        let fits = match self.distil.assistant {
+            Assistant::None => listed == 0,
+            Assistant::Chain => listed > 0,
+            Assistant::Auto => listed <= 1,
+        };
+        if !fits {
+            return refuse(
+                "distil.assistants",
+                "are at least one with distil.assistant = \"chain\", at most one, to try, with \"auto\", and none without",
+            );
         }
         if !(0.01..=1.0).contains(&self.distil.probe) {
             return refuse("distil.probe", "is a share of the training, from 0.01 to 1");

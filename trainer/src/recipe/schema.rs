@@ -205,7 +205,7 @@ pub struct Distil {
     /// Whether networks stand between teacher and student, each learning from the one above: `none`; `chain`, those of
     /// `assistants`; or `auto`, one in the middle if a brief trial shows that it helps.
     pub assistant: Assistant,
-    /// Their widths as multiples of the student's, from the teacher down.
+    /// Their widths as multiples of the student's, from the teacher down; with `auto` the one to try, instead of one in the middle.
     pub assistants: Vec<f32>,
     /// Share of the training that the trial takes.
     pub probe: f32,
