@@ -7,7 +7,7 @@ use std::path::Path;
 use retort_trainer::bindings::Loss;
 use retort_trainer::distil::{Arm, Budget, Contender, Options, compare, experiment, family};
 use retort_trainer::recipe::Recipe;
-use retort_trainer::report::{Bars, RunFolder};
+use retort_trainer::report::{Bars, PAGE, RunFolder, write_page};
 use tiny::recipe;
 
 fn folder(path: &Path) -> RunFolder {
@@ -35,6 +35,11 @@ fn losses_are_compared_and_those_that_do_not_fit_say_why() {
     assert!(sides.refused.as_ref().is_some_and(|reason| reason.contains("distil.sides is 0")));
     let table = folder.read("losses.md").expect("written");
     assert!(table.contains("| pkd |") && table.contains("| kd |") && table.contains("labels alone"), "{table}");
+    let page = folder.read(PAGE).expect("written");
+    assert!(page.contains("What each loss gains") && page.contains("distil.sides is 0"), "{page}");
+    folder.remove(PAGE).expect("removed");
+    assert_eq!(write_page(&folder).expect("made again"), Vec::<String>::new());
+    assert_eq!(folder.read(PAGE), Some(page));
 }
 
 #[test]
@@ -50,6 +55,11 @@ fn a_family_has_a_student_for_each_budget() {
     }
     assert!(family.members.iter().any(|member| member.on_front));
     assert!(folder.file("family.png").is_file() && folder.read("family.md").is_some());
+    let page = folder.read(PAGE).expect("written");
+    assert!(page.contains("What each budget buys") && page.contains("Raspberry Pi 4"), "{page}");
+    folder.remove(PAGE).expect("removed");
+    write_page(&folder).expect("made again");
+    assert_eq!(folder.read(PAGE), Some(page));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::recipe::RunArguments;
 use crate::distil::{Contender, compare};
-use crate::report::{Bars, Look};
+use crate::report::{Bars, Look, PAGE};
 
 pub(super) const EXAMPLES: &str = "Examples:
   retort-train compare models/recipes/fashion-losses.toml --set data.source=DIR
@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let folder = arguments.run.recipe.folder(&recipe)?;
     let mut losses = Vec::new();
     for name in &arguments.losses {
-        let Some(loss) = Contender::all().find(|loss| loss.name() == name) else {
+        let Some(loss) = Contender::of(name) else {
             let all: Vec<_> = Contender::all().map(Contender::name).collect();
             bail!("there is no loss `{name}`; there are {}", all.join(", "));
         };
@@ -42,6 +42,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     print!("{}", comparison.table().render(Look::of_stdout()));
-    bars.say(&format!("The table also lies in {}.", folder.file("losses.md").display()));
+    bars.say(&format!("{} tells everything about it.", folder.file(PAGE).display()));
     Ok(())
 }

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use super::budget::{count, known_board};
 use super::recipe::RunArguments;
 use crate::distil::{Budget, family};
-use crate::report::{Bars, Look};
+use crate::report::{Bars, Look, PAGE};
 
 pub(super) const EXAMPLES: &str = "Examples:
   retort-train family models/recipes/shapes.toml --macs 20M,10M,5M
@@ -50,6 +50,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     print!("{}", family.table().render(Look::of_stdout()));
-    bars.say(&format!("The family is drawn in {}.", folder.file("family.png").display()));
+    bars.say(&format!("{} tells everything about it.", folder.file(PAGE).display()));
     Ok(())
 }

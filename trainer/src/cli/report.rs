@@ -11,7 +11,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The folder that `distill` or `train` wrote
+    /// The folder that `distill`, `train`, `family` or `compare` wrote
     run: PathBuf,
 }
 

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::ExperimentError;
 use super::experiment::{Options, learn, network, prepare};
@@ -17,7 +18,7 @@ use super::verdict::Verdict;
 use crate::bindings::Loss;
 use crate::evaluate::statistics::{mean_interval, standard_deviation};
 use crate::recipe::Recipe;
-use crate::report::{Bars, RunFolder, Table};
+use crate::report::{Bars, LOSSES, RunFolder, Table, write_page, write_results};
 
 /// A loss that is tried by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,11 @@ impl Contender {
     pub fn all() -> impl Iterator<Item = Contender> {
         let answers = [Contender::Classes, Contender::Boxes, Contender::Sides];
         answers.into_iter().chain(Loss::ALL.into_iter().map(Contender::Binding))
+    }
+
+    /// The one of a name.
+    pub fn of(name: &str) -> Option<Contender> {
+        Contender::all().find(|loss| loss.name() == name)
     }
 
     /// Its name: the binding's, or the key's.
@@ -82,8 +88,15 @@ impl Serialize for Contender {
     }
 }
 
+impl<'de> Deserialize<'de> for Contender {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Contender, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Contender::of(&name).ok_or_else(|| D::Error::custom(format!("there is no loss `{name}`")))
+    }
+}
+
 /// One loss against the control.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Compared {
     /// The loss.
     pub loss: Contender,
@@ -96,7 +109,7 @@ pub struct Compared {
 }
 
 /// All losses against one control.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Comparison {
     /// The teacher, if it is one that was trained.
     pub teacher: Option<Figures>,
@@ -107,9 +120,8 @@ pub struct Comparison {
 }
 
 const TABLE: &str = "losses.md";
-const FACTS: &str = "losses.json";
 
-/// Compares losses; the results also lie in the folder, as JSON and as a table in Markdown.
+/// Compares losses; the results also lie in the folder, as JSON, as a table in Markdown and as a page.
 ///
 /// # Errors
 /// As [`experiment`](super::experiment()). A loss that does not fit is no error: the comparison says why.
@@ -150,20 +162,24 @@ pub fn compare(
         };
         let students = learn(&bench, &student, &[(Arm::Distilled, Some(&signals))])?;
         let figures = |students: &[Student]| students.iter().map(|student| student.int8.main()).collect::<Vec<_>>();
-        let name = all.control.first().map_or("AP", |student| student.int8.name());
-        let verdict = Verdict::new(&format!("{name} (int8)"), &figures(&students), &figures(&all.control));
+        let verdict = Verdict::new(&format!("{} (int8)", all.name()), &figures(&students), &figures(&all.control));
         all.losses.push(Compared { loss, students, verdict: Some(verdict), refused: None });
     }
-    let write = |name: &str, text: String| bench.folder.write(name, text);
-    write(TABLE, all.table().markdown())?;
-    write(FACTS, serde_json::to_string_pretty(&all).unwrap_or_default())?;
+    bench.folder.write(TABLE, all.table().markdown())?;
+    write_results(bench.folder, LOSSES, &all)?;
+    write_page(bench.folder)?;
     Ok(all)
 }
 
 impl Comparison {
+    /// What the figures are called.
+    pub fn name(&self) -> &'static str {
+        self.control.first().map_or("AP", |student| student.int8.name())
+    }
+
     /// A line a loss: the students' mean and deviation over the seeds, and the gain over the control with its 95 % interval.
     pub fn table(&self) -> Table {
-        let name = self.control.first().map_or("AP", |student| student.int8.name());
+        let name = self.name();
         let headings =
             ["loss".to_owned(), format!("{name}, f32"), format!("{name}, int8"), "gain, int8".into(), "".into()];
         let mut table = Table::new(headings);
@@ -187,12 +203,7 @@ impl Comparison {
             };
             let [float, int8] = both(&compared.students);
             let margin = verdict.margin.map(|margin| format!(" ± {margin:.2}")).unwrap_or_default();
-            let words = match verdict {
-                Verdict { gained: true, .. } => "gains",
-                Verdict { gain, margin: Some(margin), .. } if *gain < -margin => "harms",
-                _ => "inside the noise",
-            };
-            table.row([name, float, int8, format!("{:+.2}{margin}", verdict.gain), words.to_owned()]);
+            table.row([name, float, int8, format!("{:+.2}{margin}", verdict.gain), verdict.word().to_owned()]);
         }
         table
     }

@@ -24,7 +24,7 @@ use crate::evaluate::{Found, Respondent};
 use crate::export::{Description, contract, float_model, quantised_model, with_embedding, write};
 use crate::nets::{Network, Shape};
 use crate::recipe::Recipe;
-use crate::report::{Bars, RunFolder, annotated, card, curves, environment, write_page};
+use crate::report::{Bars, RESULTS, RunFolder, annotated, card, curves, environment, write_page, write_results};
 use crate::train::Place;
 
 /// How to run an experiment.
@@ -40,7 +40,7 @@ pub struct Options {
 
 const RECIPE: &str = "recipe.toml";
 const STUDENT: &str = "student.onnx";
-pub(super) const RESULTS: &str = "results.csv";
+pub(super) const RESULTS_TABLE: &str = "results.csv";
 /// Seed of the golden picture in the student's contract.
 const GOLDEN_SEED: u32 = 1;
 /// Test pictures that are drawn with what the student finds in them.
@@ -130,7 +130,7 @@ pub(super) fn prepare(
             folder.start_table(TRAINING, HEADINGS)?;
         }
     }
-    folder.start_table(RESULTS, &results_headings(recipe))?;
+    folder.start_table(RESULTS_TABLE, &results_headings(recipe))?;
     Ok(Pictures::open(recipe, bars)?)
 }
 
@@ -221,7 +221,7 @@ impl Bench<'_> {
         let figures = measure(&respondent, test, |count| bar.advance(count))?;
         bar.finish(&figures.words());
         let cells = figures.row().join(",");
-        self.folder.add_row(RESULTS, &format!("{network},{seed},{file},{cells}"))?;
+        self.folder.add_row(RESULTS_TABLE, &format!("{network},{seed},{file},{cells}"))?;
         Ok(figures)
     }
 }
@@ -278,7 +278,7 @@ fn conclude(bench: &Bench<'_>, arm: Arm, results: &Results) -> Result<(), Experi
             ),
         )?;
     }
-    folder.write("results.json", serde_json::to_string_pretty(results).unwrap_or_default())?;
+    write_results(folder, RESULTS, results)?;
     examine(recipe, folder, bench.bars, bench.pictures, arm, results)?;
     write_page(folder)?;
     Ok(())

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use retort::chart::{Axis, Chart, Drawing, PALETTE, Series, Style};
-use serde::Serialize;
+use retort::chart::{Axis, Chart, PALETTE, Series, Style};
+use serde::{Deserialize, Serialize};
 
 use super::cost::cost;
 use super::error::ExperimentError;
@@ -19,14 +19,14 @@ use super::trainings::Bench;
 use crate::evaluate::Cost;
 use crate::evaluate::statistics::{mean_interval, standard_deviation};
 use crate::recipe::Recipe;
-use crate::report::{Bars, RunFolder, Table};
+use crate::report::{Bars, FAMILY, RunFolder, Table, write_page, write_results};
 
 /// Widths that are tried, as multiples of the recipe's, in steps of this.
 const STEP: f32 = 0.0625;
 const WIDEST: f32 = 8.0;
 
 /// What a student may cost.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
     /// Multiply-accumulates of one inference.
@@ -38,7 +38,7 @@ pub enum Budget {
 }
 
 /// One student size and what came of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Member {
     /// What it was to cost.
     pub budget: Budget,
@@ -55,7 +55,7 @@ pub struct Member {
 }
 
 /// A family and its teacher.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Family {
     /// The teacher, if it is one that was trained.
     pub teacher: Option<Figures>,
@@ -120,7 +120,7 @@ pub fn fit(recipe: &Recipe, budget: &Budget, classes: &[String]) -> Result<(Reci
     Ok((narrower, scale, cost))
 }
 
-/// Teaches a family; the results also lie in the folder, as JSON, as a table in Markdown and as a chart.
+/// Teaches a family; the results also lie in the folder, as JSON, as a table in Markdown, as a chart and as a page.
 ///
 /// # Errors
 /// As [`experiment`](super::experiment()), and where a budget holds no student.
@@ -157,15 +157,16 @@ pub fn family(
     }
     let mut family = Family { teacher: figures, board: board.to_owned(), members };
     family.mark();
-    folder.write("family.json", serde_json::to_string_pretty(&family).unwrap_or_default())?;
     folder.write("family.md", family.table().markdown())?;
-    family.chart(&recipe.name).pixels().save(folder.file("family.png"))?;
+    family.chart(&recipe.name).draw().pixels().save(folder.file("family.png"))?;
+    write_results(folder, FAMILY, &family)?;
+    write_page(folder)?;
     Ok(family)
 }
 
 impl Member {
-    /// The int8 figures of one arm.
-    fn figures(&self, arm: Arm) -> Vec<f64> {
+    /// The int8 figures of one arm, seed by seed, 0 to 100.
+    pub fn figures(&self, arm: Arm) -> Vec<f64> {
         self.students.iter().filter(|student| student.arm == arm).map(|student| student.int8.main()).collect()
     }
 
@@ -175,7 +176,8 @@ impl Member {
 }
 
 impl Family {
-    fn ms(&self, member: &Member) -> f64 {
+    /// Predicted milliseconds of a member on the family's board; not a number where they are not known.
+    pub fn ms(&self, member: &Member) -> f64 {
         member.cost.predicted_ms.get(&self.board).copied().unwrap_or(f64::NAN)
     }
 
@@ -188,7 +190,8 @@ impl Family {
         }
     }
 
-    fn name(&self) -> &'static str {
+    /// What the figures are called.
+    pub fn name(&self) -> &'static str {
         self.members.iter().flat_map(|m| &m.students).next().map_or("AP", |student| student.int8.name())
     }
 
@@ -215,7 +218,7 @@ impl Family {
     }
 
     /// Accuracy over predicted milliseconds.
-    pub fn chart(&self, title: &str) -> Drawing {
+    pub fn chart(&self, title: &str) -> Chart {
         let points = |arm: Arm, front: bool| {
             let members = self.members.iter().filter(|member| !front || member.on_front);
             members.map(|member| [self.ms(member), member.mean(arm)]).collect::<Vec<_>>()
@@ -231,7 +234,7 @@ impl Family {
             series.push(Series::new("teacher", Style::Dashed, ends).coloured(PALETTE[3]));
         }
         let x = Axis::log(format!("predicted ms on {}, int8", self.board));
-        Chart::new(title, x, Axis::new(format!("{} (int8)", self.name())), series).draw()
+        Chart::new(title, x, Axis::new(format!("{} (int8)", self.name())), series)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::ExperimentError;
-use super::experiment::{RESULTS, results_headings};
+use super::experiment::{RESULTS_TABLE, results_headings};
 use super::lessons::{Course, Signals};
 use super::measure::measure;
 use super::pictures::{Pictures, Set};
@@ -136,7 +136,7 @@ impl Bench<'_> {
         if !resume || folder.read(TRAINING).is_none() {
             folder.start_table(TRAINING, HEADINGS)?;
         }
-        folder.start_table(RESULTS, &results_headings(self.recipe))?;
+        folder.start_table(RESULTS_TABLE, &results_headings(self.recipe))?;
         Ok(folder)
     }
 

@@ -67,6 +67,21 @@ impl Verdict {
         };
         Verdict { differences, gain, margin, spread, gained, words }
     }
+
+    /// Whether the interval lies below zero.
+    pub fn harmed(&self) -> bool {
+        self.margin.is_some_and(|margin| self.gain < -margin)
+    }
+
+    /// The same as the words, for a cell of a table.
+    pub fn word(&self) -> &'static str {
+        match self {
+            _ if self.gained => "gains",
+            _ if self.harmed() => "harms",
+            Verdict { margin: None, .. } => "one seed",
+            _ => "inside the noise",
+        }
+    }
 }
 
 /// What can be said of students that nobody could teach without a teacher, since there are no labels: how they stand to it.
@@ -103,6 +118,7 @@ mod tests {
     fn a_clear_loss_is_called_one() {
         let v = Verdict::of("The assistant", "AP", &[30.0, 30.0, 33.0], &[40.0, 41.0, 42.0]);
         assert!(!v.gained && v.words.starts_with("The assistant costs 10.0"), "{}", v.words);
+        assert!(v.harmed() && v.word() == "harms");
         assert!(!Verdict::new("AP", &[40.0, 44.0], &[41.0, 45.0]).words.contains("costs"));
     }
 
@@ -120,7 +136,8 @@ mod tests {
     #[test]
     fn noise_is_not_a_gain() {
         assert!(!Verdict::new("AP", &[40.0, 44.0, 42.0], &[41.0, 40.0, 43.0]).gained);
-        assert!(!Verdict::new("AP", &[50.0], &[40.0]).gained);
+        let one = Verdict::new("AP", &[50.0], &[40.0]);
+        assert!(!one.gained && one.word() == "one seed");
         assert!(Verdict::new("AP", &[40.0, 44.0], &[41.0, 40.0]).words.contains("inside the noise"));
     }
 }

@@ -18,7 +18,7 @@ pub use comparison::{COMPARISON, Compared, Comparison, Fate, Hard, Marked, Preci
 pub use environment::environment;
 pub use figures::{classification, detection};
 pub use folder::{FolderError, RunFolder};
-pub use page::{AUDIT, INHERITANCE, PAGE, PageError, write_page};
+pub use page::{AUDIT, FAMILY, INHERITANCE, LOSSES, PAGE, PageError, RESULTS, write_page, write_results};
 pub use pictures::annotated;
 pub use plots::{CurvesError, by_class, confusion, curves, operating_points, precision_recall, reliability};
 pub use progress::{Bar, Bars};

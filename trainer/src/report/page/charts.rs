@@ -12,7 +12,7 @@ use crate::report::PrecisionCurve;
 use crate::report::plots::{confusion_map, reliability_chart, thinned};
 
 /// Charts are laid out this wide, so that their letters can be read on a phone.
-const WIDTH: u32 = 500;
+pub const WIDTH: u32 = 500;
 /// Classes beyond which a confusion matrix is only a cloud.
 const CLASSES: usize = 40;
 /// Classes whose table is no higher than a chart and stands beside it.
@@ -31,7 +31,8 @@ fn inline(drawing: &Drawing, words: &str, m: &mut Markup) {
     m.with("svg", &attributes, |m| m.raw(marks));
 }
 
-fn figure(m: &mut Markup, drawing: &Drawing, title: &str, words: &str) {
+/// A drawing with what it shows below it.
+pub fn figure(m: &mut Markup, drawing: &Drawing, title: &str, words: &str) {
     m.with("figure", &[], |m| {
         inline(drawing, title, m);
         m.with("figcaption", &[], |m| {

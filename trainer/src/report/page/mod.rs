@@ -1,11 +1,14 @@
-//! One page about a run: what may be said of it first, and then everything that it rests on.
+//! Pages about runs: what may be said of one first, and then everything that it rests on.
 //!
-//! The page is one file that needs nothing else, neither scripts nor the network. It is made of what lies in the run folder
-//! alone, and comes out the same each time. It is XHTML-compatible, so that any XML reader can check it.
+//! A page is one file that needs nothing else, neither scripts nor the network. It is made of what lies in the run folder
+//! alone, and comes out the same each time. It is XHTML-compatible, so that any XML reader can check it. There is one about a run
+//! of one recipe, one about a family of students and one about a comparison of losses.
 
 mod audit;
 mod charts;
+mod family;
 mod inheritance;
+mod losses;
 mod markup;
 mod networks;
 mod pictures;
@@ -14,31 +17,50 @@ mod strip;
 mod summary;
 
 use markup::Markup;
-use source::Run;
+use serde::Serialize;
+use source::{Origin, Run, json};
 
-use super::folder::RunFolder;
-pub use source::{AUDIT, INHERITANCE, PageError};
+use super::folder::{FolderError, RunFolder};
+use crate::distil::{Comparison, Family};
+pub use source::{AUDIT, FAMILY, INHERITANCE, LOSSES, PageError, RESULTS};
 
 /// The page's file.
 pub const PAGE: &str = "report.html";
 
 const STYLE: &str = include_str!("style.css");
 
-/// Writes the page of a run folder; the names of files that would belong on it and are not there.
+/// Writes the page of a folder, whatever was done in it; the names of files that would belong on it and are not there.
 ///
 /// # Errors
-/// [`PageError`], where there is no run or one of its files is broken.
+/// [`PageError`], where nothing was done or one of the files is broken.
 pub fn write_page(folder: &RunFolder) -> Result<Vec<String>, PageError> {
+    if let Some(of) = json::<Family>(folder, FAMILY)? {
+        folder.write(PAGE, family::page(&of, &Origin::read(folder)?))?;
+        return Ok(Vec::new());
+    }
+    if let Some(of) = json::<Comparison>(folder, LOSSES)? {
+        folder.write(PAGE, losses::page(&of, &Origin::read(folder)?))?;
+        return Ok(Vec::new());
+    }
     let run = Run::read(folder)?;
     folder.write(PAGE, page(&run))?;
     Ok(run.missing)
 }
 
+/// Writes what was measured under its name, which is [`RESULTS`], [`FAMILY`] or [`LOSSES`]. What the folder held under the other
+/// names goes: a page is about one of them.
+pub fn write_results(folder: &RunFolder, name: &str, results: &impl Serialize) -> Result<(), FolderError> {
+    for other in [RESULTS, FAMILY, LOSSES].into_iter().filter(|&other| other != name) {
+        folder.remove(other)?;
+    }
+    folder.write(name, serde_json::to_string_pretty(results).unwrap_or_default())
+}
+
 /// A part of the page: its anchor, its heading, and what fills it.
-type Section = (&'static str, &'static str, fn(&Run, &mut Markup));
+type Section<T> = (&'static str, &'static str, fn(&T, &mut Markup));
 
 /// In the order of the page; those that have nothing to say are left out.
-const SECTIONS: [Section; 9] = [
+const SECTIONS: [Section<Run>; 9] = [
     ("figures", "How good it is", networks::figures),
     ("costs", "What it costs", networks::costs),
     ("training", "How it was learned", charts::training),
@@ -47,15 +69,23 @@ const SECTIONS: [Section; 9] = [
     ("audit", "What the teacher is bad at", audit::section),
     ("inheritance", "What the student inherited", inheritance::section),
     ("coverage", "Coverage", coverage),
-    ("record", "Recipe and environment", record),
+    ("record", RECORD, |run, m| record(&run.origin, m)),
 ];
 
+/// What the section of recipe and environment is called.
+const RECORD: &str = "Recipe and environment";
+
 fn page(run: &Run) -> String {
-    let made: Vec<(&str, &str, String)> = (SECTIONS.into_iter())
+    document(&run.origin.name, |m| summary::head(run, m), run, &SECTIONS)
+}
+
+/// A page of a name, what stands on top, and sections about something.
+fn document<T>(name: &str, top: impl FnOnce(&mut Markup), of: &T, sections: &[Section<T>]) -> String {
+    let made: Vec<(&str, &str, String)> = (sections.iter())
         .map(|(anchor, heading, fill)| {
             let mut m = Markup::default();
-            fill(run, &mut m);
-            (anchor, heading, m.finish())
+            fill(of, &mut m);
+            (*anchor, *heading, m.finish())
         })
         .filter(|(_, _, body)| !body.is_empty())
         .collect();
@@ -65,12 +95,13 @@ fn page(run: &Run) -> String {
         m.with("head", &[], |m| {
             m.empty("meta", &[("charset", "utf-8")]);
             m.empty("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
-            m.element("title", &[], &format!("{} – run report", run.name));
+            m.element("title", &[], &format!("{name} – run report"));
             m.with("style", &[], |m| m.raw(STYLE));
         });
         m.with("body", &[], |m| {
             m.with("main", &[], |m| {
-                summary::head(run, m);
+                m.element("h1", &[], name);
+                top(m);
                 m.with("nav", &[], |m| {
                     for (anchor, heading, _) in &made {
                         m.element("a", &[("href", &format!("#{anchor}"))], heading);
@@ -97,14 +128,14 @@ fn coverage(run: &Run, m: &mut Markup) {
 }
 
 /// What would be needed to do it again.
-fn record(run: &Run, m: &mut Markup) {
-    if let Some(recipe) = &run.recipe {
+fn record(origin: &Origin, m: &mut Markup) {
+    if let Some(recipe) = &origin.recipe {
         m.with("details", &[], |m| {
             m.element("summary", &[], "Recipe, every key resolved");
             m.element("pre", &[], recipe.trim_end());
         });
     }
-    if let Some(environment) = &run.environment {
+    if let Some(environment) = &origin.environment {
         m.with("details", &[], |m| {
             m.element("summary", &[], "Environment");
             m.element("pre", &[], &format!("{environment:#}"));

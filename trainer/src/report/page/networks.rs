@@ -277,7 +277,7 @@ pub fn costs(run: &Run, m: &mut Markup) {
         });
     });
     let processor =
-        run.environment.as_ref().and_then(|e| e.get("processor")?.as_str()).unwrap_or("the machine of the run");
+        run.origin.environment.as_ref().and_then(|e| e.get("processor")?.as_str()).unwrap_or("the machine of the run");
     let latency = comparison.networks.iter().find_map(|network| network.latency);
     let measured = latency.map(|latency| {
         let threads = if latency.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", latency.threads) };

@@ -8,6 +8,12 @@ use crate::audit::{Audit, Inheritance};
 use crate::distil::{Arm, Figures, Results};
 use crate::report::{COMPARISON, Comparison, FolderError, RunFolder};
 
+/// What a run of one recipe measured.
+pub const RESULTS: &str = "results.json";
+/// What a family's students measured.
+pub const FAMILY: &str = "family.json";
+/// What a comparison of losses measured.
+pub const LOSSES: &str = "losses.json";
 /// The teacher's audit.
 pub const AUDIT: &str = "audit.json";
 /// Which of its mistakes the students make.
@@ -18,7 +24,7 @@ pub const INHERITANCE: &str = "inheritance.json";
 pub enum PageError {
     /// There is nothing to tell of.
     #[error(
-        "{path} is no run folder: it has neither recipe.toml nor results.json. Name the folder that `distill` or `train` wrote"
+        "{path} is no run folder: it has neither recipe.toml nor results.json. Name the folder that `distill`, `train`, `family` or `compare` wrote"
     )]
     NoRun {
         /// The folder.
@@ -37,15 +43,36 @@ pub enum PageError {
     Folder(#[from] FolderError),
 }
 
-/// A run as it lies in its folder.
+/// What a folder's figures come from.
 #[derive(Debug, Default)]
-pub struct Run {
-    /// What the recipe calls itself.
+pub struct Origin {
+    /// What the recipe calls itself, or else the folder's name.
     pub name: String,
     /// `recipe.toml`.
     pub recipe: Option<String>,
     /// `environment.json`.
     pub environment: Option<serde_json::Value>,
+}
+
+impl Origin {
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// [`PageError::Form`].
+    pub fn read(folder: &RunFolder) -> Result<Origin, PageError> {
+        let recipe = folder.read("recipe.toml");
+        let table = recipe.as_deref().and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
+        let named = table.get("name").and_then(|name| name.as_str());
+        let name = named.map_or_else(|| name_of(&folder.file("")), str::to_owned);
+        Ok(Origin { name, recipe, environment: json(folder, "environment.json")? })
+    }
+}
+
+/// A run as it lies in its folder.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// Recipe and environment.
+    pub origin: Origin,
     /// `results.json`.
     pub results: Option<Results>,
     /// `verdict.txt`.
@@ -73,9 +100,8 @@ impl Run {
     /// [`PageError::NoRun`] and [`PageError::Form`].
     pub fn read(folder: &RunFolder) -> Result<Run, PageError> {
         let mut run = Run {
-            recipe: folder.read("recipe.toml"),
-            environment: json(folder, "environment.json")?,
-            results: json(folder, "results.json")?,
+            origin: Origin::read(folder)?,
+            results: json(folder, RESULTS)?,
             verdict: folder.read("verdict.txt").map(|text| text.trim().to_owned()),
             training: folder.read("training.csv"),
             audit: json(folder, AUDIT)?,
@@ -84,17 +110,14 @@ impl Run {
             covered: folder.file("coverage.json").is_file(),
             ..Run::default()
         };
-        let place = folder.file("");
-        if run.recipe.is_none() && run.results.is_none() {
-            return Err(PageError::NoRun { path: place });
+        if run.origin.recipe.is_none() && run.results.is_none() {
+            return Err(PageError::NoRun { path: folder.file("") });
         }
-        let table = run.recipe.as_deref().and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
-        run.name = table.get("name").and_then(|name| name.as_str()).map_or_else(|| name_of(&place), str::to_owned);
         let mut missing: Vec<&str> = Vec::new();
         let mut note = |there: bool, name: &'static str| missing.extend((!there).then_some(name));
-        note(run.recipe.is_some(), "recipe.toml");
-        note(run.environment.is_some(), "environment.json");
-        note(run.results.is_some(), "results.json");
+        note(run.origin.recipe.is_some(), "recipe.toml");
+        note(run.origin.environment.is_some(), "environment.json");
+        note(run.results.is_some(), RESULTS);
         note(run.training.is_some(), "training.csv");
         note(run.comparison.is_some(), COMPARISON);
         // Who learned from labels alone has no teacher to tell of.
@@ -150,7 +173,8 @@ fn name_of(path: &Path) -> String {
     path.components().next_back().map_or("run".into(), |part| part.as_os_str().to_string_lossy().into_owned())
 }
 
-fn json<T: DeserializeOwned>(folder: &RunFolder, name: &str) -> Result<Option<T>, PageError> {
+/// A file of the folder, if it is there.
+pub fn json<T: DeserializeOwned>(folder: &RunFolder, name: &str) -> Result<Option<T>, PageError> {
     let read = |text: String| serde_json::from_str(&text);
     let form = |error: serde_json::Error| PageError::Form { path: folder.file(name), problem: error.to_string() };
     folder.read(name).map(read).transpose().map_err(form)

@@ -10,7 +10,6 @@ use crate::evaluate::statistics::{Interval, margin, mean_interval};
 const BOARD: (&str, &str) = ("zero2w", "Raspberry Pi Zero 2 W");
 
 pub fn head(run: &Run, m: &mut Markup) {
-    m.element("h1", &[], &run.name);
     let task = if run.detects() { "detector" } else { "classifier" };
     let how = if run.distilled() { "distilled from a teacher" } else { "trained on labels" };
     let classes = run.classes();
@@ -51,8 +50,7 @@ fn verdict(run: &Run, m: &mut Markup) {
         ))
     });
     let Some(words) = words else { return };
-    let class = if verdict.is_some_and(|verdict| verdict.gained) { "verdict gained" } else { "verdict" };
-    m.with("div", &[("class", class)], |m| m.element("p", &[], &words));
+    box_of(verdict.is_some_and(|verdict| verdict.gained), &words, m);
 }
 
 /// Of the int8 files of an arm, seed by seed, 0 to 100.
@@ -65,13 +63,21 @@ pub fn mean_words(mean: Interval, seeds: usize) -> String {
     if seeds > 1 { format!("± {:.1} (95 %) over {seeds} seeds", mean.high - mean.value) } else { "one seed".into() }
 }
 
+/// A number that is looked at first, and what it is.
+pub fn card(m: &mut Markup, number: &str, words: &str) {
+    m.with("div", &[("class", "card")], |m| {
+        m.element("b", &[], number);
+        m.element("span", &[], words);
+    });
+}
+
+/// What may be said of it all, in a box that is green where something is gained.
+pub fn box_of(gained: bool, words: &str, m: &mut Markup) {
+    let class = if gained { "verdict gained" } else { "verdict" };
+    m.with("div", &[("class", class)], |m| m.element("p", &[], words));
+}
+
 fn cards(run: &Run, results: &Results, m: &mut Markup) {
-    let card = |m: &mut Markup, number: &str, words: &str| {
-        m.with("div", &[("class", "card")], |m| {
-            m.element("b", &[], number);
-            m.element("span", &[], words);
-        });
-    };
     m.with("div", &[("class", "cards")], |m| {
         let students = values(results, run.kept());
         if let (Some(mean), Some(first)) = (mean_interval(&students), results.students.first()) {

@@ -2,7 +2,7 @@ use roxmltree::{Document, ParsingOptions};
 
 use super::*;
 use crate::audit::{Audit, Inheritance, Mistake, Pair, Quality};
-use crate::distil::{Arm, Assisting, Figures, Results, Student, Verdict};
+use crate::distil::{Arm, Assisting, Budget, Contender, Figures, Member, Results, Student, Verdict};
 use crate::evaluate::{Classification, Cost, Found, Judged, Probabilities, Truth, summarise};
 use crate::report::{COMPARISON, Compared, Comparison, Fate, Hard, Marked, PrecisionCurve};
 
@@ -149,6 +149,88 @@ fn an_assistant_has_a_line_and_so_have_students_without_it() {
     let page = folder.read(PAGE).expect("written");
     check(&page);
     for expected in ["assistant of 2.5 times the width, f32", "without assistant, int8", "The assistant gains 4.0"] {
+        assert!(page.contains(expected), "{expected}");
+    }
+}
+
+fn students(arm: Arm, shares: &[usize]) -> Vec<Student> {
+    let of = |(seed, right): (usize, &usize)| {
+        let truths: Vec<usize> = (0..100).map(|picture| usize::from(picture >= *right)).collect();
+        let answers = Probabilities { classes: 2, rows: [0.75, 0.25].repeat(100) };
+        let figures = Figures::Classifier(Classification::new(&answers, &truths));
+        Student { arm, seed: seed as u64, float: figures.clone(), int8: figures, repair: None }
+    };
+    shares.iter().enumerate().map(of).collect()
+}
+
+#[test]
+fn a_comparison_says_who_gains_who_harms_and_who_does_not_fit() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = RunFolder::create(place.path()).expect("made");
+    run(&folder, true);
+    let control = [50, 51, 49];
+    let compared = |loss: &str, shares: &[usize]| {
+        let students = students(Arm::Distilled, shares);
+        let figures = |values: &[usize]| values.iter().map(|&value| value as f64).collect::<Vec<_>>();
+        let verdict = Some(Verdict::new("accuracy", &figures(shares), &figures(&control)));
+        crate::distil::Compared { loss: Contender::of(loss).expect("a loss"), students, verdict, refused: None }
+    };
+    let refused = crate::distil::Compared {
+        students: Vec::new(),
+        verdict: None,
+        refused: Some("a <reason>".into()),
+        ..compared("at", &control)
+    };
+    let losses =
+        vec![compared("pkd", &[50, 52, 48]), refused, compared("sp", &[40, 41, 39]), compared("kd", &[60, 61, 60])];
+    let teacher = students(Arm::Control, &[75]).pop().map(|student| student.float);
+    let control = students(Arm::Control, &control);
+    let mut of = crate::distil::Comparison { teacher, control, losses };
+    write_results(&folder, LOSSES, &of).expect("written");
+    assert!(folder.read(RESULTS).is_none(), "the page is about one study");
+    assert_eq!(write_page(&folder).expect("a page"), Vec::<String>::new());
+    let page = folder.read(PAGE).expect("written");
+    assert_eq!(check(&page), ["gains", "refused", "record"]);
+    let words = "1 of 3 losses gain beyond the noise of 3 seeds: kd. Harm is done by sp.";
+    for expected in [words, "a &lt;reason&gt;", "75.0", "+10.3", ">inside the noise<", ">harms<", "&lt;tiny&gt;"] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    let places = ["kd", "pkd", "sp"].map(|loss| page.find(&format!(">{loss}</td>")).expect("a line"));
+    assert!(places.is_sorted(), "from the best to the worst: {places:?}");
+    of.losses.retain(|compared| compared.refused.is_some());
+    write_results(&folder, LOSSES, &of).expect("written");
+    write_page(&folder).expect("a page");
+    let page = folder.read(PAGE).expect("written");
+    assert_eq!(check(&page), ["refused", "record"]);
+    assert!(page.contains("None of the losses fits"));
+    folder.write(LOSSES, r#"{"teacher": null, "control": [], "losses": [{"loss": "no such"}]}"#).expect("written");
+    assert!(write_page(&folder).expect_err("no loss").to_string().contains("no loss `no such`"));
+}
+
+#[test]
+fn a_family_shows_what_each_budget_buys() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = RunFolder::create(place.path()).expect("made");
+    run(&folder, false);
+    let member = |scale: f32, ms: f64, shares: &[usize], control: &[usize], on_front: bool| {
+        let mut all = students(Arm::Distilled, shares);
+        all.extend(students(Arm::Control, control));
+        let budget = if on_front { Budget::Milliseconds("pi4".into(), ms) } else { Budget::Macs(1_000_000) };
+        let cost = Cost { predicted_ms: [("pi4".to_owned(), ms)].into(), ..Cost::default() };
+        Member { budget, scale, parameters: 12_345, cost, students: all, on_front }
+    };
+    let members = vec![
+        member(2.0, 4.0, &[80, 82], &[70, 72], true),
+        member(1.0, 2.0, &[60, 62], &[50, 52], false),
+        member(0.5, 1.0, &[65, 67], &[], true),
+    ];
+    let family = Family { teacher: None, board: "pi4".into(), members };
+    write_results(&folder, FAMILY, &family).expect("written");
+    write_page(&folder).expect("a page");
+    let page = folder.read(PAGE).expect("written");
+    assert_eq!(check(&page), ["front", "members", "record"]);
+    let words = "2 of 3 students are worth their time on a Raspberry Pi 4";
+    for expected in [words, "4 ms on pi4", "1 MMAC", "+10.0 ± 0.0", ">beaten<", "12\u{202f}345", "fastest"] {
         assert!(page.contains(expected), "{expected}");
     }
 }
