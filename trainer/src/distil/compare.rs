@@ -69,16 +69,16 @@ impl Contender {
                 distil.bindings.push(loss.usual());
                 return Ok(alone);
             }
+            Contender::Boxes | Contender::Sides if !recipe.detects() => return Err("a classifier has no boxes".into()),
             Contender::Classes => (&mut distil.classes, recipe.distil.classes),
             Contender::Boxes => (&mut distil.boxes, recipe.distil.boxes),
             Contender::Sides => (&mut distil.sides, recipe.distil.sides),
         };
-        *weight = usual;
-        match self {
-            Contender::Boxes | Contender::Sides if !recipe.detects() => Err("a classifier has no boxes".into()),
-            _ if usual == 0.0 => Err(format!("distil.{} is 0 in the recipe", self.name())),
-            _ => Ok(alone),
+        if usual == 0.0 {
+            return Err(format!("distil.{} is 0 in the recipe", self.name()));
         }
+        *weight = usual;
+        Ok(alone)
     }
 }
 

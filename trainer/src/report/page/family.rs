@@ -6,10 +6,10 @@ use super::charts::{WIDTH, figure};
 use super::markup::Markup;
 use super::source::Origin;
 use super::strip::{Span, Strip};
-use super::summary::{box_of, card, digits, grouped, mean_words};
+use super::summary::{box_of, card, digits, gain, grouped, mean_words};
 use super::{RECORD, Section, document, record};
 use crate::distil::{Arm, Family, Member, Verdict};
-use crate::evaluate::statistics::mean_interval;
+use crate::evaluate::statistics::{Interval, mean_interval};
 
 /// What the page is made of.
 type Of<'a> = (&'a Family, &'a Origin);
@@ -36,16 +36,12 @@ fn top(family: &Family, m: &mut Markup) {
     );
     m.element("p", &[("class", "soft")], &about);
     let kept = family.members.iter().filter(|member| member.on_front).count();
+    let board = board(family);
     let words = if kept == count {
-        format!(
-            "Each of the {count} students is worth its time on a {}: those that take longer are better.",
-            board(family)
-        )
+        format!("Each of the {count} students is worth its time on a {board}: those that take longer are better.")
     } else {
-        format!(
-            "{kept} of {count} students are worth their time on a {}; the others are beaten by a faster one.",
-            board(family)
-        )
+        let worth = if kept == 1 { "is worth its" } else { "are worth their" };
+        format!("{kept} of {count} students {worth} time on a {board}; a faster one beats each of the rest.")
     };
     box_of(false, &words, m);
     m.with("div", &[("class", "cards")], |m| {
@@ -121,9 +117,7 @@ fn members(family: &Family, m: &mut Markup) {
 fn row(family: &Family, member: &Member, span: Span, m: &mut Markup) {
     let (taught, control) = (member.figures(Arm::Distilled), member.figures(Arm::Control));
     let (mean, mean_of_control) = (mean_interval(&taught), mean_interval(&control));
-    let value = |mean: Option<crate::evaluate::statistics::Interval>| {
-        mean.map_or("–".to_owned(), |mean| format!("{:.1}", mean.value))
-    };
+    let value = |mean: Option<Interval>| mean.map_or("–".to_owned(), |mean| format!("{:.1}", mean.value));
     let class = if member.on_front { "main" } else { "" };
     m.with("tr", &[("class", class)], |m| {
         m.element("td", &[("class", "nowrap")], &member.budget.to_string());
@@ -132,11 +126,7 @@ fn row(family: &Family, member: &Member, span: Span, m: &mut Markup) {
         m.element("td", &[], &value(mean));
         m.element("td", &[], &value(mean_of_control));
         let verdict = (!control.is_empty()).then(|| Verdict::new(family.name(), &taught, &control));
-        let gain = verdict.map(|verdict| {
-            let half = verdict.margin.map(|half| format!(" ± {half:.1}")).unwrap_or_default();
-            format!("{:+.1}{half}", verdict.gain)
-        });
-        m.element("td", &[("class", "nowrap")], &gain.unwrap_or("–".into()));
+        m.element("td", &[("class", "nowrap")], &verdict.as_ref().map_or("–".into(), gain));
         let ms = family.ms(member);
         m.element("td", &[], &if ms.is_finite() { digits(ms) } else { "–".into() });
         m.element("td", &[], &digits(member.cost.macs as f64 / 1e6));

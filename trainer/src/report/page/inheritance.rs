@@ -3,6 +3,7 @@
 use super::markup::Markup;
 use super::source::Run;
 use super::strip::{Span, Strip, dots, legend};
+use super::summary::signed;
 use crate::audit::{Rates, Tendency, mistake};
 use crate::evaluate::statistics::Interval;
 
@@ -48,7 +49,7 @@ pub fn section(run: &Run, m: &mut Markup) {
                     m.element("td", &[], &format!("{:.0}", 100.0 * pair.control));
                     let points = |i: Interval| {
                         let [value, low, high] = [i.value, i.low, i.high].map(|share| 100.0 * share);
-                        format!("{} ({} to {})", signed(value), signed(low), signed(high))
+                        format!("{} ({} to {})", signed(value, 0), signed(low, 0), signed(high, 0))
                     };
                     m.element("td", &[("class", "nowrap")], &pair.difference.map_or("–".into(), points));
                     let (class, words) = match pair.tendency {
@@ -76,12 +77,6 @@ pub fn section(run: &Run, m: &mut Markup) {
     m.element("p", &[("class", "note")], &note);
 }
 
-/// A whole number with its sign, which nothing has none of.
-fn signed(value: f64) -> String {
-    let text = format!("{value:+.0}");
-    if text.ends_with(|digit: char| digit != '0') || text.len() > 2 { text.replace('-', "−") } else { "0".into() }
-}
-
 fn rate(m: &mut Markup, name: &str, kind: &str, rates: &Rates, span: Span) {
     m.with("tr", &[], |m| {
         m.element("td", &[], name);
@@ -96,12 +91,4 @@ fn rate(m: &mut Markup, name: &str, kind: &str, rates: &Rates, span: Span) {
         let seeds: Vec<String> = singles.iter().map(|single| format!("{single:.1}")).collect();
         m.element("td", &[], &seeds.join(", "));
     });
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn nothing_has_no_sign() {
-        assert_eq!([0.2, -0.4, 3.0, -10.0, 10.0].map(super::signed), ["0", "0", "+3", "−10", "+10"]);
-    }
 }

@@ -3,7 +3,7 @@
 use super::markup::Markup;
 use super::source::Origin;
 use super::strip::{Span, Strip};
-use super::summary::{box_of, card, mean_words};
+use super::summary::{box_of, card, gain, mean_words, signed};
 use super::{RECORD, Section, document, record};
 use crate::distil::{Compared, Comparison, Student, Verdict};
 use crate::evaluate::statistics::{Interval, mean_interval};
@@ -41,7 +41,7 @@ fn top(comparison: &Comparison, m: &mut Markup) {
         }
         if let Some((best, verdict)) = tried(comparison).max_by(|a, b| a.1.gain.total_cmp(&b.1.gain)) {
             let words = format!("points by {}, more than by any other; {}", best.loss.name(), verdict.word());
-            card(m, &format!("{:+.1}", verdict.gain), &words);
+            card(m, &signed(verdict.gain, 1), &words);
         }
     });
 }
@@ -111,8 +111,7 @@ fn gains(comparison: &Comparison, m: &mut Markup) {
                 };
                 m.with("tr", &[], |m| {
                     m.element("td", &[("class", "nowrap")], compared.loss.name());
-                    let half = verdict.margin.map(|half| format!(" ± {half:.1}")).unwrap_or_default();
-                    let gain = format!("{:+.1}{half}", verdict.gain);
+                    let gain = gain(verdict);
                     let nothing = Some(Interval { value: 0.0, low: 0.0, high: 0.0 });
                     let strip =
                         Strip { figure: Some(interval(verdict)), singles: &verdict.differences, band: nothing, kind };

@@ -3,7 +3,7 @@
 use super::markup::Markup;
 use super::source::Run;
 use crate::audit::Tendency;
-use crate::distil::{Arm, Results};
+use crate::distil::{Arm, Results, Verdict};
 use crate::evaluate::statistics::{Interval, margin, mean_interval};
 
 /// The boards that are named on top: the weakest.
@@ -87,7 +87,7 @@ fn cards(run: &Run, results: &Results, m: &mut Markup) {
         if let Some(verdict) = &results.verdict {
             let half = margin(&verdict.differences).map(|half| format!(" ± {half:.1} (95 %)")).unwrap_or_default();
             let claim = if verdict.gained { "claimed" } else { "not claimed as a gain" };
-            card(m, &format!("{:+.1}", verdict.gain), &format!("points against the control{half}; {claim}"));
+            card(m, &signed(verdict.gain, 1), &format!("points against the control{half}; {claim}"));
         }
         let student =
             run.comparison.iter().flat_map(|c| &c.networks).find(|n| n.network == "student" && n.format == "int8");
@@ -151,6 +151,19 @@ fn points(run: &Run, m: &mut Markup) {
     }
 }
 
+/// A number with its sign, which nothing has none of.
+pub fn signed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:+.decimals$}");
+    let is_nothing = text.bytes().all(|letter| !matches!(letter, b'1'..=b'9'));
+    if is_nothing { text[1..].to_owned() } else { text.replace('-', "−") }
+}
+
+/// What is gained, and half the width of its interval.
+pub fn gain(verdict: &Verdict) -> String {
+    let half = verdict.margin.map(|half| format!(" ± {half:.1}")).unwrap_or_default();
+    signed(verdict.gain, 1) + &half
+}
+
 /// With a thin space between thousands.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -181,6 +194,8 @@ mod tests {
     fn numbers_are_written_as_people_read_them() {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
         assert_eq!([0.123, 12.34, 123.4].map(digits), ["0.12", "12.3", "123"]);
+        assert_eq!([0.2, -0.4, 3.0, -10.0].map(|value| signed(value, 0)), ["0", "0", "+3", "−10"]);
+        assert_eq!([0.04, -0.06].map(|value| signed(value, 1)), ["0.0", "−0.1"]);
         let mean = mean_interval(&[40.0, 42.0]).expect("two");
         assert_eq!(mean_words(mean, 2), "± 12.7 (95 %) over 2 seeds");
     }
