@@ -61,7 +61,7 @@ fn top(family: &Family, m: &mut Markup) {
         };
         show(front().next(), "best", m);
         if kept > 1 {
-            show(front().last(), "fastest", m);
+            show(front().next_back(), "fastest", m);
         }
     });
 }
