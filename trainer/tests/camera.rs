@@ -79,6 +79,19 @@ fn a_film_and_a_teacher_make_a_student() {
     assert!(results.contains("\"distilled\"") && !results.contains("\"control\""));
     let page = std::fs::read_to_string(run.join("report.html")).expect("written");
     assert!(page.contains("no control arm"));
+    // The recipe that it wrote down makes a family; what needs labels says so.
+    let again = |command: &str, more: &[&str]| {
+        let mut retort = Command::new(env!("CARGO_BIN_EXE_retort-train"));
+        retort.args([command, "--threads", "2"]).arg(run.join("recipe.toml")).args(more);
+        retort.arg("--run").arg(folder.path().join(command)).output().expect("it runs")
+    };
+    let output = again("family", &["--macs", "5M,3M"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = std::fs::read_to_string(folder.path().join("family/report.html")).expect("written");
+    assert!(page.contains("teacher’s own boxes") && !page.contains("labels alone"), "{page}");
+    let output = again("compare", &["--losses", "pkd"]);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && words.contains("there are no labels"), "{words}");
 }
 
 #[test]

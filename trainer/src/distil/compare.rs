@@ -133,6 +133,9 @@ pub fn compare(
     options: Options,
 ) -> Result<Comparison, ExperimentError> {
     let pictures = prepare(recipe, folder, bars, options.resume)?;
+    if pictures.labelled.is_empty() {
+        return Err(ExperimentError::Unlabelled);
+    }
     let recipe = Arc::new(recipe.clone());
     let bench = Bench { recipe: &recipe, folder, bars, pictures: &pictures, place: options.place };
     let student = network(&recipe, "student", pictures.classes.len())?;

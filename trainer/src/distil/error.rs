@@ -67,6 +67,9 @@ pub enum ExperimentError {
         /// The score that was wanted.
         least: f32,
     },
+    /// Losses are to be compared and there is nothing to compare them with.
+    #[error("there are no labels, beside which every loss is tried; compare on labelled pictures, or use `distill`")]
+    Unlabelled,
     /// A run has no student to go on with.
     #[error(
         "{path} is no run with a student of seed {seed}: it has neither distilled-{seed}.ckpt nor control-{seed}.ckpt; let the run end first"

@@ -16,7 +16,7 @@ use super::measure::{Figures, measure};
 use super::pictures::Pictures;
 use super::refine::Finished;
 use super::results::{Arm, Results, Student};
-use super::teaching::{hear, judged, measured_teacher};
+use super::teaching::{hear, judge, measured_teacher};
 use super::trainings::{Bench, HEADINGS, TRAINING};
 use super::verdict::{Verdict, standing};
 use crate::data::{Label, Sample};
@@ -56,14 +56,7 @@ pub fn experiment(
 ) -> Result<Results, ExperimentError> {
     let mut pictures = prepare(recipe, folder, bars, options.resume)?;
     let recipe = &Arc::new(recipe.clone());
-    if pictures.unjudged {
-        let bench = Bench { recipe, folder, bars, pictures: &pictures, place: options.place };
-        pictures.test = judged(&bench, "test", &pictures.test)?;
-    }
-    if pictures.labelled.is_empty() && !pictures.validation.is_empty() && recipe.data.validation.is_empty() {
-        let bench = Bench { recipe, folder, bars, pictures: &pictures, place: options.place };
-        pictures.validation = judged(&bench, "validation", &pictures.validation)?;
-    }
+    judge(recipe, folder, bars, &mut pictures, options.place)?;
     let bench = Bench { recipe, folder, bars, pictures: &pictures, place: options.place };
     let student = network(recipe, "student", pictures.classes.len())?;
     let mut figures = None;

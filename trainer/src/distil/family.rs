@@ -14,7 +14,7 @@ use super::error::ExperimentError;
 use super::experiment::{Options, learn, network, prepare};
 use super::measure::Figures;
 use super::results::{Arm, Student};
-use super::teaching::{hear, measured_teacher};
+use super::teaching::{hear, judge, measured_teacher};
 use super::trainings::Bench;
 use crate::evaluate::Cost;
 use crate::evaluate::statistics::{mean_interval, standard_deviation};
@@ -48,7 +48,7 @@ pub struct Member {
     pub parameters: usize,
     /// What it costs.
     pub cost: Cost,
-    /// Distilled and control, seed by seed.
+    /// Distilled, and control where there are labels, seed by seed.
     pub students: Vec<Student>,
     /// Whether no other member is both cheaper (or as cheap) and better.
     pub on_front: bool,
@@ -61,6 +61,9 @@ pub struct Family {
     pub teacher: Option<Figures>,
     /// The board whose milliseconds count.
     pub board: String,
+    /// Whether the teacher's own boxes are what the students are measured by, for want of labels.
+    #[serde(default)]
+    pub unjudged: bool,
     /// From the dearest to the cheapest.
     pub members: Vec<Member>,
 }
@@ -132,8 +135,9 @@ pub fn family(
     bars: &Bars,
     options: Options,
 ) -> Result<Family, ExperimentError> {
-    let pictures = prepare(recipe, folder, bars, options.resume)?;
+    let mut pictures = prepare(recipe, folder, bars, options.resume)?;
     let whole = Arc::new(recipe.clone());
+    judge(&whole, folder, bars, &mut pictures, options.place)?;
     let bench = Bench { recipe: &whole, folder, bars, pictures: &pictures, place: options.place };
     // Who costs what is known before anybody is taught.
     let mut sizes = Vec::new();
@@ -152,10 +156,13 @@ pub fn family(
         let signals = hear(&Bench { recipe: &recipe, ..bench }, teacher.clone(), &student)?;
         let folder = bench.within(&format!("scale-{scale}"), options.resume)?;
         let bench = Bench { recipe: &recipe, folder: &folder, ..bench };
-        let students = learn(&bench, &student, &[(Arm::Distilled, Some(&signals)), (Arm::Control, None)])?;
+        let mut arms = vec![(Arm::Distilled, Some(&signals))];
+        // Who has no labels cannot learn from them.
+        arms.extend((!pictures.labelled.is_empty()).then_some((Arm::Control, None)));
+        let students = learn(&bench, &student, &arms)?;
         members.push(Member { budget, scale, parameters: student.parameters(), cost, students, on_front: false });
     }
-    let mut family = Family { teacher: figures, board: board.to_owned(), members };
+    let mut family = Family { teacher: figures, board: board.to_owned(), unjudged: pictures.unjudged, members };
     family.mark();
     folder.write("family.md", family.table().markdown())?;
     family.chart(&recipe.name).draw().pixels().save(folder.file("family.png"))?;
@@ -170,8 +177,9 @@ impl Member {
         self.students.iter().filter(|student| student.arm == arm).map(|student| student.int8.main()).collect()
     }
 
-    fn mean(&self, arm: Arm) -> f64 {
-        mean_interval(&self.figures(arm)).map_or(0.0, |interval| interval.value)
+    /// None of an arm that there is not.
+    fn mean(&self, arm: Arm) -> Option<f64> {
+        mean_interval(&self.figures(arm)).map(|interval| interval.value)
     }
 }
 
@@ -183,7 +191,8 @@ impl Family {
 
     /// Finds the front.
     fn mark(&mut self) {
-        let points: Vec<[f64; 2]> = self.members.iter().map(|m| [self.ms(m), m.mean(Arm::Distilled)]).collect();
+        let point = |m: &Member| [self.ms(m), m.mean(Arm::Distilled).unwrap_or(f64::NAN)];
+        let points: Vec<[f64; 2]> = self.members.iter().map(point).collect();
         for (member, point) in self.members.iter_mut().zip(&points) {
             let beaten = |other: &[f64; 2]| other[0] <= point[0] && other[1] > point[1];
             member.on_front = !points.iter().any(beaten);
@@ -201,7 +210,10 @@ impl Family {
         let headings = ["budget", "width", "parameters", "MMAC", "weights kB", &ms, self.name(), "control", "front"];
         let mut table = Table::new(headings);
         for member in &self.members {
-            let figures = |arm| format!("{:.2} ± {:.2}", member.mean(arm), standard_deviation(&member.figures(arm)));
+            let figures = |arm| {
+                let deviation = standard_deviation(&member.figures(arm));
+                member.mean(arm).map_or("–".to_owned(), |mean| format!("{mean:.2} ± {deviation:.2}"))
+            };
             table.row([
                 member.budget.to_string(),
                 format!("{}", member.scale),
@@ -221,13 +233,14 @@ impl Family {
     pub fn chart(&self, title: &str) -> Chart {
         let points = |arm: Arm, front: bool| {
             let members = self.members.iter().filter(|member| !front || member.on_front);
-            members.map(|member| [self.ms(member), member.mean(arm)]).collect::<Vec<_>>()
+            members.filter_map(|member| Some([self.ms(member), member.mean(arm)?])).collect::<Vec<_>>()
         };
         let mut series = vec![
             Series::new("front", Style::Line, points(Arm::Distilled, true)).coloured(PALETTE[5]),
             Series::new("distilled", Style::Points, points(Arm::Distilled, false)).coloured(PALETTE[0]),
             Series::new("labels alone", Style::Points, points(Arm::Control, false)).coloured(PALETTE[1]),
         ];
+        series.retain(|series| !series.points.is_empty());
         if let Some(teacher) = &self.teacher {
             let ends = points(Arm::Distilled, false);
             let ends = ends.iter().map(|point| [point[0], teacher.main()]).collect();

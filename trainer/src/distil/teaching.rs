@@ -8,7 +8,7 @@ use super::experiment::{network, prepare, provenance};
 use super::lessons::Signals;
 use super::live::Live;
 use super::measure::{Figures, truths};
-use super::pictures::{Set, kept};
+use super::pictures::{Pictures, Set, kept};
 use super::trainings::{Bench, Task};
 use crate::bindings::{Binding, Inside, Kind, Loss, Tie};
 use crate::data::Label;
@@ -123,6 +123,28 @@ fn measured_files(bench: &Bench<'_>, teacher: &Teacher) -> Result<Figures, Exper
     });
     let judged: Vec<Judged> = judged.collect();
     Ok(Figures::Detector(summarise(&judged, bench.pictures.classes.len())))
+}
+
+/// Gives the teacher's boxes to pictures without labels that students are chosen or measured by.
+///
+/// # Errors
+/// As [`judged`].
+pub(super) fn judge(
+    recipe: &Arc<Recipe>,
+    folder: &RunFolder,
+    bars: &Bars,
+    pictures: &mut Pictures,
+    place: Place,
+) -> Result<(), ExperimentError> {
+    if pictures.unjudged {
+        let bench = Bench { recipe, folder, bars, pictures: &*pictures, place };
+        pictures.test = judged(&bench, "test", &pictures.test)?;
+    }
+    if pictures.labelled.is_empty() && !pictures.validation.is_empty() && recipe.data.validation.is_empty() {
+        let bench = Bench { recipe, folder, bars, pictures: &*pictures, place };
+        pictures.validation = judged(&bench, "validation", &pictures.validation)?;
+    }
+    Ok(())
 }
 
 /// Pictures with the boxes of the teacher, for want of others: those that it is sure of, and those that are to be ignored.

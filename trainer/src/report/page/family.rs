@@ -30,14 +30,17 @@ fn board(family: &Family) -> &str {
 
 fn top(family: &Family, m: &mut Markup) {
     let count = family.members.len();
+    let judge = if family.unjudged { ", by the teacher’s own boxes, for want of labels" } else { "" };
     let about = format!(
         "{count} students of one form, the widest within each budget, taught by one teacher; measured by the Retort runtime on \
-         the int8 files."
+         the int8 files{judge}."
     );
     m.element("p", &[("class", "soft")], &about);
     let kept = family.members.iter().filter(|member| member.on_front).count();
     let board = board(family);
-    let words = if kept == count {
+    let words = if count == 1 {
+        "One student fits the budgets, so that there is nobody to choose from.".to_owned()
+    } else if kept == count {
         format!("Each of the {count} students is worth its time on a {board}: those that take longer are better.")
     } else {
         let worth = if kept == 1 { "is worth its" } else { "are worth their" };

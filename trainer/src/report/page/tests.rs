@@ -224,13 +224,14 @@ fn a_family_shows_what_each_budget_buys() {
         member(1.0, 2.0, &[60, 62], &[50, 52], false),
         member(0.5, 1.0, &[65, 67], &[], true),
     ];
-    let family = Family { teacher: None, board: "pi4".into(), members };
+    let family = Family { teacher: None, board: "pi4".into(), unjudged: true, members };
     write_results(&folder, FAMILY, &family).expect("written");
     write_page(&folder).expect("a page");
     let page = folder.read(PAGE).expect("written");
     assert_eq!(check(&page), ["front", "members", "record"]);
     let words = "2 of 3 students are worth their time on a Raspberry Pi 4";
-    for expected in [words, "4 ms on pi4", "1 MMAC", "+10.0 ± 0.0", ">beaten<", "12\u{202f}345", "fastest"] {
+    for expected in [words, "4 ms on pi4", "1 MMAC", "+10.0 ± 0.0", ">beaten<", "12\u{202f}345", "fastest", "own boxes"]
+    {
         assert!(page.contains(expected), "{expected}");
     }
 }
