@@ -2,33 +2,23 @@
 
 use retort::predict::BOARDS;
 
+use super::Section;
 use super::charts::{WIDTH, figure};
 use super::markup::Markup;
-use super::source::Origin;
 use super::strip::{Span, Strip};
-use super::summary::{box_of, card, digits, gain, grouped, mean_words};
-use super::{RECORD, Section, document, record};
+use super::summary::{box_of, card, digits, gain, grouped, mean_words, value};
 use crate::distil::{Arm, Family, Member, Verdict};
-use crate::evaluate::statistics::{Interval, mean_interval};
+use crate::evaluate::statistics::mean_interval;
 
-/// What the page is made of.
-type Of<'a> = (&'a Family, &'a Origin);
-
-pub fn page(family: &Family, origin: &Origin) -> String {
-    let sections: [Section<Of<'_>>; 3] = [
-        ("front", "Accuracy over time", |(family, _), m| front(family, m)),
-        ("members", "What each budget buys", |(family, _), m| members(family, m)),
-        ("record", RECORD, |(_, origin), m| record(origin, m)),
-    ];
-    document(&origin.name, |m| top(family, m), &(family, origin), &sections)
-}
+pub const SECTIONS: [Section<Family>; 2] =
+    [("front", "Accuracy over time", front), ("members", "What each budget buys", members)];
 
 /// The board's name in full.
 fn board(family: &Family) -> &str {
     BOARDS.iter().find(|board| board.key == family.board).map_or(&family.board, |board| board.name)
 }
 
-fn top(family: &Family, m: &mut Markup) {
+pub fn top(family: &Family, m: &mut Markup) {
     let count = family.members.len();
     let judge = if family.unjudged { ", by the teacher’s own boxes, for want of labels" } else { "" };
     let about = format!(
@@ -120,7 +110,6 @@ fn members(family: &Family, m: &mut Markup) {
 fn row(family: &Family, member: &Member, span: Span, m: &mut Markup) {
     let (taught, control) = (member.figures(Arm::Distilled), member.figures(Arm::Control));
     let (mean, mean_of_control) = (mean_interval(&taught), mean_interval(&control));
-    let value = |mean: Option<Interval>| mean.map_or("–".to_owned(), |mean| format!("{:.1}", mean.value));
     let class = if member.on_front { "main" } else { "" };
     m.with("tr", &[("class", class)], |m| {
         m.element("td", &[("class", "nowrap")], &member.budget.to_string());

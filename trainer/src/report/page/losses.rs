@@ -1,26 +1,16 @@
 //! The page of a comparison of losses: which of them earns its place, and by how much.
 
+use super::Section;
 use super::markup::Markup;
-use super::source::Origin;
 use super::strip::{Span, Strip};
-use super::summary::{box_of, card, gain, mean_words, signed};
-use super::{RECORD, Section, document, record};
+use super::summary::{box_of, card, gain, mean_words, signed, value};
 use crate::distil::{Compared, Comparison, Student, Verdict};
 use crate::evaluate::statistics::{Interval, mean_interval};
 
-/// What the page is made of.
-type Of<'a> = (&'a Comparison, &'a Origin);
+pub const SECTIONS: [Section<Comparison>; 2] =
+    [("gains", "What each loss gains", gains), ("refused", "What does not fit", refused)];
 
-pub fn page(comparison: &Comparison, origin: &Origin) -> String {
-    let sections: [Section<Of<'_>>; 3] = [
-        ("gains", "What each loss gains", |(comparison, _), m| gains(comparison, m)),
-        ("refused", "What does not fit", |(comparison, _), m| refused(comparison, m)),
-        ("record", RECORD, |(_, origin), m| record(origin, m)),
-    ];
-    document(&origin.name, |m| top(comparison, m), &(comparison, origin), &sections)
-}
-
-fn top(comparison: &Comparison, m: &mut Markup) {
+pub fn top(comparison: &Comparison, m: &mut Markup) {
     m.element(
         "p",
         &[("class", "soft")],
@@ -83,13 +73,12 @@ fn gains(comparison: &Comparison, m: &mut Markup) {
     if all.is_empty() {
         return;
     }
-    let interval = |verdict: &Verdict| {
-        let half = verdict.margin.unwrap_or(0.0);
-        Interval { value: verdict.gain, low: verdict.gain - half, high: verdict.gain + half }
-    };
     let ends = all.iter().flat_map(|(_, verdict)| {
-        let interval = interval(verdict);
-        [interval.low, interval.high].into_iter().chain(verdict.differences.iter().copied())
+        let interval = mean_interval(&verdict.differences);
+        interval
+            .into_iter()
+            .flat_map(|interval| [interval.low, interval.high])
+            .chain(verdict.differences.iter().copied())
     });
     let span = Span::of(ends.chain([0.0]), [-100.0, 100.0]);
     let name = comparison.name();
@@ -104,25 +93,23 @@ fn gains(comparison: &Comparison, m: &mut Markup) {
                 m.element("th", &[], &format!("{name} f32, %"));
             });
             for (compared, verdict) in &all {
-                let (kind, chip) = match verdict.word() {
-                    "gains" => ("student", "chip good"),
-                    "harms" => ("worse", "chip bad"),
+                let (kind, chip) = match verdict {
+                    verdict if verdict.gained => ("student", "chip good"),
+                    verdict if verdict.harmed() => ("worse", "chip bad"),
                     _ => ("teacher", "chip"),
                 };
                 m.with("tr", &[], |m| {
                     m.element("td", &[("class", "nowrap")], compared.loss.name());
                     let gain = gain(verdict);
                     let nothing = Some(Interval { value: 0.0, low: 0.0, high: 0.0 });
-                    let strip =
-                        Strip { figure: Some(interval(verdict)), singles: &verdict.differences, band: nothing, kind };
+                    let figure = mean_interval(&verdict.differences);
+                    let strip = Strip { figure, singles: &verdict.differences, band: nothing, kind };
                     m.with("td", &[], |m| strip.draw(m, span, &gain));
                     m.element("td", &[("class", "nowrap")], &gain);
                     m.with("td", &[], |m| m.element("span", &[("class", chip)], verdict.word()));
-                    let mean = |values: Vec<f64>| {
-                        mean_interval(&values).map_or("–".to_owned(), |mean| format!("{:.1}", mean.value))
-                    };
-                    m.element("td", &[], &mean(figures(&compared.students)));
-                    m.element("td", &[], &mean(compared.students.iter().map(|s| s.float.main()).collect()));
+                    let float: Vec<f64> = compared.students.iter().map(|student| student.float.main()).collect();
+                    m.element("td", &[], &value(mean_interval(&figures(&compared.students))));
+                    m.element("td", &[], &value(mean_interval(&float)));
                 });
             }
         });

@@ -35,15 +35,15 @@ const STYLE: &str = include_str!("style.css");
 /// [`PageError`], where nothing was done or one of the files is broken.
 pub fn write_page(folder: &RunFolder) -> Result<Vec<String>, PageError> {
     if let Some(of) = json::<Family>(folder, FAMILY)? {
-        folder.write(PAGE, family::page(&of, &Origin::read(folder)?))?;
+        folder.write(PAGE, document(&Origin::read(folder)?, &of, family::top, &family::SECTIONS))?;
         return Ok(Vec::new());
     }
     if let Some(of) = json::<Comparison>(folder, LOSSES)? {
-        folder.write(PAGE, losses::page(&of, &Origin::read(folder)?))?;
+        folder.write(PAGE, document(&Origin::read(folder)?, &of, losses::top, &losses::SECTIONS))?;
         return Ok(Vec::new());
     }
     let run = Run::read(folder)?;
-    folder.write(PAGE, page(&run))?;
+    folder.write(PAGE, document(&run.origin, &run, summary::head, &SECTIONS))?;
     Ok(run.missing)
 }
 
@@ -60,7 +60,7 @@ pub fn write_results(folder: &RunFolder, name: &str, results: &impl Serialize) -
 type Section<T> = (&'static str, &'static str, fn(&T, &mut Markup));
 
 /// In the order of the page; those that have nothing to say are left out.
-const SECTIONS: [Section<Run>; 9] = [
+const SECTIONS: [Section<Run>; 8] = [
     ("figures", "How good it is", networks::figures),
     ("costs", "What it costs", networks::costs),
     ("training", "How it was learned", charts::training),
@@ -69,26 +69,19 @@ const SECTIONS: [Section<Run>; 9] = [
     ("audit", "What the teacher is bad at", audit::section),
     ("inheritance", "What the student inherited", inheritance::section),
     ("coverage", "Coverage", coverage),
-    ("record", RECORD, |run, m| record(&run.origin, m)),
 ];
 
-/// What the section of recipe and environment is called.
-const RECORD: &str = "Recipe and environment";
-
-fn page(run: &Run) -> String {
-    document(&run.origin.name, |m| summary::head(run, m), run, &SECTIONS)
-}
-
-/// A page of a name, what stands on top, and sections about something.
-fn document<T>(name: &str, top: impl FnOnce(&mut Markup), of: &T, sections: &[Section<T>]) -> String {
-    let made: Vec<(&str, &str, String)> = (sections.iter())
-        .map(|(anchor, heading, fill)| {
-            let mut m = Markup::default();
-            fill(of, &mut m);
-            (*anchor, *heading, m.finish())
-        })
-        .filter(|(_, _, body)| !body.is_empty())
-        .collect();
+/// A page about something: what stands on top, its sections, and last what would be needed to do it again.
+fn document<T>(origin: &Origin, of: &T, top: fn(&T, &mut Markup), sections: &[Section<T>]) -> String {
+    let name = &origin.name;
+    let filled = |fill: &dyn Fn(&mut Markup)| {
+        let mut m = Markup::default();
+        fill(&mut m);
+        m.finish()
+    };
+    let sections = sections.iter().map(|(anchor, heading, fill)| (*anchor, *heading, filled(&|m| fill(of, m))));
+    let record = ("record", "Recipe and environment", filled(&|m| record(origin, m)));
+    let made: Vec<(&str, &str, String)> = sections.chain([record]).filter(|(_, _, body)| !body.is_empty()).collect();
     let mut m = Markup::default();
     m.raw("<!DOCTYPE html>\n");
     m.with("html", &[("lang", "en")], |m| {
@@ -101,7 +94,7 @@ fn document<T>(name: &str, top: impl FnOnce(&mut Markup), of: &T, sections: &[Se
         m.with("body", &[], |m| {
             m.with("main", &[], |m| {
                 m.element("h1", &[], name);
-                top(m);
+                top(of, m);
                 m.with("nav", &[], |m| {
                     for (anchor, heading, _) in &made {
                         m.element("a", &[("href", &format!("#{anchor}"))], heading);

@@ -5,7 +5,7 @@ use retort::predict::BOARDS;
 use super::markup::Markup;
 use super::source::Run;
 use super::strip::{Span, Strip, dots, legend};
-use super::summary::{digits, grouped};
+use super::summary::{digits, grouped, value};
 use crate::distil::{Arm, Figures, Results};
 use crate::evaluate::statistics::{Interval, mean_interval};
 
@@ -136,7 +136,7 @@ pub fn figures(run: &Run, m: &mut Markup) {
                     let interval = row.interval.as_ref().map(|(interval, _)| *interval);
                     let singles = singles(row);
                     let singles = if row.kind == "teacher" { &[] } else { &singles[..] };
-                    let value = interval.map_or("–".to_owned(), |interval| format!("{:.1}", interval.value));
+                    let value = value(interval);
                     m.with("td", &[], |m| {
                         Strip { figure: interval, singles, kind: row.kind, ..Strip::default() }.draw(m, span, &value);
                     });

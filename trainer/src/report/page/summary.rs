@@ -151,6 +151,11 @@ fn points(run: &Run, m: &mut Markup) {
     }
 }
 
+/// A mean with one decimal; a dash where there is none.
+pub fn value(mean: Option<Interval>) -> String {
+    mean.map_or("–".to_owned(), |mean| format!("{:.1}", mean.value))
+}
+
 /// A number with its sign, which nothing has none of.
 pub fn signed(value: f64, decimals: usize) -> String {
     let text = format!("{value:+.decimals$}");
