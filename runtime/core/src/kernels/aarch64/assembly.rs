@@ -27,9 +27,11 @@ macro_rules! bytes {
         concat!(
             bytes!(@scale $a $b $c $d, $($by)*),
             bytes!(@ $even, $added, $a $b $c $d),
-            "sqxtun v", $a, ".8b, v", $a, ".8h\n",
-            "sqxtun2 v", $a, ".16b, v", $c, ".8h\n"
+            bytes!(@narrow $a $c)
         )
+    };
+    (@narrow $a:literal $c:literal) => {
+        concat!("sqxtun v", $a, ".8b, v", $a, ".8h\n", "sqxtun2 v", $a, ".16b, v", $c, ".8h\n")
     };
     (@scale $a:literal $b:literal $c:literal $d:literal, $by_a:literal $by_b:literal $by_c:literal $by_d:literal) => {
         concat!(

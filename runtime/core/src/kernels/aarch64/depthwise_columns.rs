@@ -3,11 +3,12 @@
 //! Input rows are copied to a ring of padded rows, where bytes are flipped once. Of every column under the window, three rows
 //! are interleaved by four table lookups (TBL), so that one dot product multiplies a channel of the column with the weights of a
 //! kernel column; columns stay in registers while the window slides over them: 12 vectors of weights, 12 of columns, 4 of sums
-//! and 4 of places in the table.
+//! and 4 of places in the table. The usual rows are in assembly, `tile_columns`: a compiler moves columns about, and spills some.
 
-use super::finish::{ANY, EVEN, PLAIN, finish, finish_pixel};
+use super::finish::{ANY, EVEN, Finish, finish, finish_pixel};
 use super::neon::Rounding;
 use super::padded::for_each_row;
+use super::tile_columns;
 use crate::kernels::vector::{Constants, Depthwise, Int8, Target, Task, chunks, rounding};
 use core::arch::aarch64::*;
 
@@ -38,21 +39,14 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
                 let rows = [a.add(chunk.start), b.add(chunk.start), c.add(chunk.start)];
                 let pixels = step.y.width as usize;
                 let slide = Slide { rows, column: channels, pixels, constants, rounding, to };
-                let how = match to.channels {
-                    8 | 16 if rounding.is_even() => EVEN,
-                    8 | 16 if rounding.is_plain() => PLAIN,
-                    _ => ANY,
-                };
-                match (step.window.stride[1], how, to.channels) {
-                    (1, EVEN, 16) => isa.invoke(Of::<1, 4, EVEN>(slide)),
-                    (2, EVEN, 16) => isa.invoke(Of::<2, 4, EVEN>(slide)),
-                    (1, EVEN, _) => isa.invoke(Of::<1, 2, EVEN>(slide)),
-                    (2, EVEN, _) => isa.invoke(Of::<2, 2, EVEN>(slide)),
-                    (1, PLAIN, 16) => isa.invoke(Of::<1, 4, PLAIN>(slide)),
-                    (2, PLAIN, 16) => isa.invoke(Of::<2, 4, PLAIN>(slide)),
-                    (1, ..) => isa.invoke(Of::<1, 4, ANY>(slide)),
-                    (2, ..) => isa.invoke(Of::<2, 4, ANY>(slide)),
-                    (stride, ..) => isa.invoke(Far(slide, stride as usize)),
+                match (step.window.stride[1], to.channels) {
+                    (1, 16) if rounding.is_plain() => slide.whole::<I, 1>(),
+                    (2, 16) if rounding.is_plain() => slide.whole::<I, 2>(),
+                    (1, 8) if rounding.is_even() => isa.invoke(Of::<1, 2, EVEN>(slide)),
+                    (2, 8) if rounding.is_even() => isa.invoke(Of::<2, 2, EVEN>(slide)),
+                    (1, _) => isa.invoke(Of::<1, 4, ANY>(slide)),
+                    (2, _) => isa.invoke(Of::<2, 4, ANY>(slide)),
+                    (stride, _) => isa.invoke(Far(slide, stride as usize)),
                 }
             }
         }
@@ -74,7 +68,39 @@ struct Slide {
 /// A column: four channels in each vector, the three rows of each side by side.
 type Column = [uint8x16_t; 4];
 
+/// Where the bytes of a column lie in its three rows. The fourth byte of a channel, whose weight is 0, is the third once more.
+static PLACES: [u8; 64] = {
+    let mut places = [0; 64];
+    let mut i = 0;
+    while i < 64 {
+        let row = if i % 4 < 3 { i % 4 } else { 2 };
+        places[i] = (16 * row + i / 4) as u8;
+        i += 1;
+    }
+    places
+};
+
 impl Slide {
+    /// Computes the row of sixteen channels, over which the window moves by STRIDE columns, one or two.
+    ///
+    /// # Safety
+    /// Rows and constants can be read, results can be written, and rounding is [plain](Rounding::is_plain).
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn whole<I: Dots, const STRIDE: usize>(self) {
+        let Slide { rows, column, pixels, constants: Constants { weights, bias, multiplier, .. }, rounding, to } = self;
+        let operands = tile_columns::Operands { rows, column, weights, bias, places: PLACES.as_ptr() };
+        let finish = Finish { multiplier, zero: rounding.zero(), to: to.first, step: to.step };
+        // SAFETY: as the caller says; the token proves that there are dot products, of signed bytes where bytes are flipped.
+        unsafe {
+            if I::FLIP != 0 {
+                tile_columns::row::<STRIDE, true>(operands, pixels, finish);
+            } else {
+                tile_columns::row::<STRIDE, false>(operands, pixels, finish);
+            }
+        }
+    }
+
     /// Reads column `index`.
     ///
     /// # Safety
@@ -96,21 +122,10 @@ impl Slide {
         }
     }
 
-    /// Where the bytes of a column lie in its three rows. The fourth byte of a channel, whose weight is 0, is the third once
-    /// more.
+    /// [`PLACES`] as vectors.
     #[inline(always)]
     #[allow(unsafe_code)]
     fn places() -> Column {
-        const PLACES: [u8; 64] = {
-            let mut places = [0; 64];
-            let mut i = 0;
-            while i < 64 {
-                let row = if i % 4 < 3 { i % 4 } else { 2 };
-                places[i] = (16 * row + i / 4) as u8;
-                i += 1;
-            }
-            places
-        };
         // SAFETY: all four are within the constant.
         unsafe {
             let mut places = [vdupq_n_u8(0); 4];
@@ -166,7 +181,6 @@ impl Slide {
             let to = Target { first: self.to.first.add(pixel * self.to.step), ..self.to };
             match HOW {
                 EVEN => finish_pixel::<N, true>(sums, by, &self.rounding, to.first),
-                PLAIN => finish_pixel::<N, false>(sums, by, &self.rounding, to.first),
                 _ => finish::<1, N, false>([sums], by, &self.rounding, to),
             }
         }

@@ -31,6 +31,7 @@ mod product_lanes;
 mod product_matrix;
 mod product_rows;
 mod rounding;
+mod tile_columns;
 mod tile_f32;
 mod tile_few;
 mod tile_lanes;

@@ -116,10 +116,11 @@ impl<const N: usize, const PLAIN: bool> Task<NeonDotprod> for Rest<'_, N, PLAIN>
 }
 
 impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
-    /// Computes M pixels at a time, as long as whole vectors of inputs can be read, in assembly.
+    /// Computes M pixels at a time, as long as whole vectors of inputs can be read, in assembly. Where some are left, they and as many
+    /// of those before as make a tile are one more.
     ///
     /// # Safety
-    /// There are so many, of sixteen channels or, where not WIDE, eight, which rounding is plain for.
+    /// They are of sixteen channels or, where not WIDE, eight, which rounding is plain for.
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn tiles<const M: usize, const WIDE: bool>(&mut self) {
@@ -130,6 +131,8 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
         if count == 0 {
             return;
         }
+        let left = self.pixels - count * M;
+        let ends_with_a_tile = left > 0 && self.pixels <= spare / step + 1;
         let Constants { weights, bias, multiplier, .. } = self.constants;
         // SAFETY: as the caller says; no pixel's last vector reaches over what can be read.
         unsafe {
@@ -138,6 +141,13 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
                 Operands { x, step, weights, units: inputs / UNIT, fours: (inputs % UNIT).div_ceil(4), bias };
             let finish = Finish { multiplier, zero: self.rounding.zero(), to: self.to.first, step: self.to.step };
             tiles::<WIDE>(operands, count, finish);
+            if ends_with_a_tile {
+                let first = self.pixels - M;
+                let operands = Operands { x: x.add(first * step), ..operands };
+                tiles::<WIDE>(operands, 1, Finish { to: finish.to.add(first * finish.step), ..finish });
+                self.pixels = 0;
+                return;
+            }
         }
         self.runs.offset += count * M * step;
         self.to.first = self.to.first.wrapping_add(count * M * self.to.step);

@@ -4,7 +4,7 @@
 //! weights, `v30` and `v31`. The narrow one's: sums up to `v15`, two for each pixel, inputs up to `v23`, weights from `v24` on. A
 //! compiler spills some in every round, and moves sums about before they are rounded.
 
-use super::assembly::{bytes, copy, magic, nearest};
+use super::assembly::{bytes, magic, nearest};
 use super::finish::Finish;
 use core::arch::asm;
 
@@ -40,6 +40,13 @@ macro_rules! narrow {
             lane!($lane, "24", "0" "16" "2" "17" "4" "18" "6" "19" "8" "20" "10" "21" "12" "22" "14" "23"),
             lane!($lane, "25", "1" "16" "3" "17" "5" "18" "7" "19" "9" "20" "11" "21" "13" "22" "15" "23")
         )
+    };
+}
+
+/// Reads two vectors of biases to two of sums, over and over: that leaves the units for vectors, which have most to do, alone.
+macro_rules! biases {
+    ($at:literal, $($a:literal $b:literal)*) => {
+        concat!($("ldp q", $a, ", q", $b, ", [{bias}", $at, "]\n"),*)
     };
 }
 
@@ -159,11 +166,8 @@ macro_rules! wide_tile {
         tiles!(
             [
                 concat!(
-                    "ldp q0, q1, [{bias}]\n",
-                    "ldp q2, q3, [{bias}, #32]\n",
-                    copy!("4" "0" "5" "1" "6" "2" "7" "3" "8" "0" "9" "1" "10" "2" "11" "3"),
-                    copy!("12" "0" "13" "1" "14" "2" "15" "3" "16" "0" "17" "1" "18" "2" "19" "3"),
-                    copy!("20" "0" "21" "1" "22" "2" "23" "3")
+                    biases!("", "0" "1" "4" "5" "8" "9" "12" "13" "16" "17" "20" "21"),
+                    biases!(", #32", "2" "3" "6" "7" "10" "11" "14" "15" "18" "19" "22" "23")
                 ),
                 sums!(wide, "30", "24" "p0" "25" "p1" "26" "p2" "27" "p3" "28" "p4" "29" "p5"),
                 concat!(
@@ -189,11 +193,7 @@ macro_rules! narrow_tile {
     ($even:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {
         tiles!(
             [
-                concat!(
-                    "ldp q0, q1, [{bias}]\n",
-                    copy!("2" "0" "3" "1" "4" "0" "5" "1" "6" "0" "7" "1" "8" "0" "9" "1"),
-                    copy!("10" "0" "11" "1" "12" "0" "13" "1" "14" "0" "15" "1")
-                ),
+                biases!("", "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13" "14" "15"),
                 sums!(narrow, "24", "16" "p0" "17" "p1" "18" "p2" "19" "p3" "20" "p4" "21" "p5" "22" "p6" "23" "p7"),
                 concat!(
                     "ldp q16, q17, [{multiplier}]\n",

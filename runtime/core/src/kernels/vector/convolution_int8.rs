@@ -226,8 +226,7 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
         let (layout, padding) = (scratch::general(step, I::GATHERS), step.x_zero as u8 ^ flip);
         let general = General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding };
         let (count, len) = runs(shape, I::GATHERS);
-        let unit = if I::GATHERS { GATHERED } else { I::UNIT };
-        let (fours, rounding) = (fours(len, unit), convolution.rounding(isa));
+        let (fours, rounding) = (fours(len, I::UNIT), convolution.rounding(isa));
         let outputs = step.y.channels as usize / step.groups as usize;
         let padded = padded_channels(outputs, I::LANES);
         let (width, stride) = (step.y.width as usize, step.y.stride as usize);

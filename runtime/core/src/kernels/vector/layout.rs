@@ -197,11 +197,6 @@ impl VectorPacking {
         self.chains && shape.form != ConvolutionForm::Depthwise && shape.depth() <= FEW && of_group.is_multiple_of(8)
     }
 
-    /// Inputs of a unit in the weights of such a convolution: gathered patches are whole vectors.
-    pub(super) fn unit_of(&self, form: ConvolutionForm) -> usize {
-        if self.gathers && form == ConvolutionForm::General { GATHERED } else { self.unit }
-    }
-
     /// Bytes of the weights of one dot product.
     pub(super) fn weight_bytes(&self) -> usize {
         self.lanes * if self.wide { 8 } else { 4 }
@@ -256,7 +251,7 @@ impl Packing for VectorPacking {
         } else {
             let groups = u64::from(shape.groups.max(1));
             let (runs, len) = runs(shape, self.gathers);
-            let fours = (runs as u64).saturating_mul(fours(len, self.unit_of(shape.form)) as u64);
+            let fours = (runs as u64).saturating_mul(fours(len, self.unit) as u64);
             let sums = padded_channels((outputs / groups) as usize, self.lanes) as u64 * groups;
             (sums, fours.saturating_mul(sums))
         };
@@ -295,7 +290,7 @@ impl Packing for VectorPacking {
                 let (packed, notes) = packed.weights.split_at_mut(self.notes_at(shape, packed.weights.len()));
                 chains::pack_few(shape, weights, packed, notes);
             } else {
-                self.pack_product(shape, weights, self.to_bytes(shape.form), packed.weights);
+                self.pack_product(shape, weights, self.to_bytes(), packed.weights);
             }
             if self.chains && !self.takes_few(shape) {
                 let at = self.notes_at(shape, packed.weights.len());
@@ -358,7 +353,7 @@ impl Packing for VectorPacking {
         assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
         // Sums are written as they are, so that channels lie in their own order.
         let side_by_side = |_, vector, lane, lanes| vector * lanes + lane;
-        let order = ProductOrder { gathers: false, unit: 4, filled: 4, block: 4, channel: side_by_side };
+        let order = ProductOrder { gathers: false, unit: 4, block: 4, channel: side_by_side };
         self.pack_product(shape, IntegerWeights::Wide(weights), order, packed);
     }
 

@@ -11,8 +11,6 @@ pub(super) struct ProductOrder {
     pub(super) gathers: bool,
     /// Inputs of a unit.
     pub(super) unit: usize,
-    /// Inputs that segments are filled up to a multiple of.
-    pub(super) filled: usize,
     /// The most vectors of a block.
     pub(super) block: usize,
     /// The channel of a block of so many vectors that a vector's lane works on, of so many.
@@ -63,9 +61,8 @@ impl VectorPacking {
     }
 
     /// How products that are rounded to bytes want their weights.
-    pub(super) fn to_bytes(&self, form: ConvolutionForm) -> ProductOrder {
-        let (gathers, unit, filled) = (self.gathers, self.unit, self.unit_of(form));
-        ProductOrder { gathers, unit, filled, block: self.block, channel: lane_channel }
+    pub(super) fn to_bytes(&self) -> ProductOrder {
+        ProductOrder { gathers: self.gathers, unit: self.unit, block: self.block, channel: lane_channel }
     }
 
     pub(super) fn pack_product(
@@ -75,11 +72,11 @@ impl VectorPacking {
         order: ProductOrder,
         packed: &mut [u8],
     ) {
-        let ProductOrder { gathers, unit, filled, block, channel } = order;
+        let ProductOrder { gathers, unit, block, channel } = order;
         let (runs, len) = runs(shape, gathers);
         let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
         let (of_group, depth) = (outputs / groups, shape.depth() as usize);
-        let (fours, units) = (unit / 4, len.next_multiple_of(filled) / unit);
+        let (fours, units) = (unit / 4, len.div_ceil(unit));
         let mut rest = packed;
         for group in 0..groups {
             for block in blocks(of_group, self.lanes, block) {

@@ -1,0 +1,182 @@
+//! The output row of [`depthwise_columns`](super::depthwise_columns) for sixteen channels, in assembly.
+//!
+//! Registers: `v0` to `v3` the sums, and before them the three rows of a column as they are read; `v4` to `v15` the three columns
+//! under the window, `v16` to `v27` their weights, `v28` to `v31` the places of the table. Multipliers take the registers of the
+//! column that the window leaves. Columns take the three places in turn, so that none moves from register to register: a round is as
+//! many pixels as bring them back to where they were, and the first round begins so far behind its start that the last one is whole.
+
+use super::assembly::{bytes, magic, nearest};
+use super::finish::Finish;
+use core::arch::asm;
+
+/// Reads the next column into four registers.
+macro_rules! column {
+    ($a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            "ld1 {{v0.16b}}, [{x0}], {column}\n",
+            "ld1 {{v1.16b}}, [{x1}], {column}\n",
+            "ld1 {{v2.16b}}, [{x2}], {column}\n",
+            column!(@ $a "28"),
+            column!(@ $b "29"),
+            column!(@ $c "30"),
+            column!(@ $d "31")
+        )
+    };
+    (@ $to:literal $places:literal) => {
+        concat!("tbl v", $to, ".16b, {{ v0.16b, v1.16b, v2.16b }}, v", $places, ".16b\n")
+    };
+}
+
+/// The products of a column with four vectors of weights.
+macro_rules! products {
+    ($dot:literal, $($sum:literal $x:literal $w:literal)*) => {
+        concat!($($dot, " v", $sum, ".4s, v", $x, ".16b, v", $w, ".16b\n"),*)
+    };
+}
+
+/// A pixel, from the columns under the window.
+macro_rules! pixel {
+    ($dot:literal, $even:ident, $a:literal $b:literal $c:literal $d:literal,
+        $e:literal $f:literal $g:literal $h:literal, $i:literal $j:literal $k:literal $l:literal) => {
+        concat!(
+            "ldp q0, q1, [{bias}]\n",
+            "ldp q2, q3, [{bias}, #32]\n",
+            products!($dot, "0" $a "16" "1" $b "17" "2" $c "18" "3" $d "19"),
+            products!($dot, "0" $e "20" "1" $f "21" "2" $g "22" "3" $h "23"),
+            products!($dot, "0" $i "24" "1" $j "25" "2" $k "26" "3" $l "27"),
+            "ldp q", $a, ", q", $b, ", [{multiplier}]\n",
+            "ldp q", $c, ", q", $d, ", [{multiplier}, #32]\n",
+            bytes!(@scale "0" "1" "2" "3", $a $b $c $d),
+            "dup v", $a, ".4s, {added:w}\n",
+            bytes!(@ $even, $a, "0" "1" "2" "3"),
+            bytes!(@narrow "0" "2"),
+            "st1 {{v0.16b}}, [{to}], {to_step}\n"
+        )
+    };
+}
+
+/// The window moves by one column.
+macro_rules! by_one {
+    ($dot:literal, $even:ident) => {
+        concat!(
+            "cbz {first}, 2f\n",
+            "cmp {first}, #2\n",
+            "b.eq 3f\n",
+            column!("12" "13" "14" "15"),
+            column!("4" "5" "6" "7"),
+            "b 7f\n",
+            "3:\n",
+            column!("8" "9" "10" "11"),
+            column!("12" "13" "14" "15"),
+            "b 6f\n",
+            "2:\n",
+            column!("4" "5" "6" "7"),
+            column!("8" "9" "10" "11"),
+            "5:\n",
+            column!("12" "13" "14" "15"),
+            pixel!($dot, $even, "4" "5" "6" "7", "8" "9" "10" "11", "12" "13" "14" "15"),
+            "6:\n",
+            column!("4" "5" "6" "7"),
+            pixel!($dot, $even, "8" "9" "10" "11", "12" "13" "14" "15", "4" "5" "6" "7"),
+            "7:\n",
+            column!("8" "9" "10" "11"),
+            pixel!($dot, $even, "12" "13" "14" "15", "4" "5" "6" "7", "8" "9" "10" "11"),
+            "subs {rounds}, {rounds}, #1\n",
+            "b.ne 5b\n"
+        )
+    };
+}
+
+/// The window moves by two columns.
+macro_rules! by_two {
+    ($dot:literal, $even:ident) => {
+        concat!(
+            "cbz {first}, 2f\n",
+            column!("12" "13" "14" "15"),
+            "b 6f\n",
+            "2:\n",
+            column!("4" "5" "6" "7"),
+            "5:\n",
+            column!("8" "9" "10" "11"),
+            column!("12" "13" "14" "15"),
+            pixel!($dot, $even, "4" "5" "6" "7", "8" "9" "10" "11", "12" "13" "14" "15"),
+            "6:\n",
+            column!("8" "9" "10" "11"),
+            column!("4" "5" "6" "7"),
+            pixel!($dot, $even, "12" "13" "14" "15", "8" "9" "10" "11", "4" "5" "6" "7"),
+            "subs {rounds}, {rounds}, #1\n",
+            "b.ne 5b\n"
+        )
+    };
+}
+
+/// What a row multiplies.
+#[derive(Clone, Copy)]
+pub struct Operands {
+    /// The rows under the window, flipped where the products are those of signed bytes.
+    pub rows: [*const u8; 3],
+    /// Bytes from one column to the next.
+    pub column: usize,
+    /// Of each kernel column, four vectors.
+    pub weights: *const u8,
+    pub bias: *const i32,
+    /// Where the bytes of four vectors lie in the rows.
+    pub places: *const u8,
+}
+
+macro_rules! row {
+    ($code:expr, $extension:literal, $every:literal, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
+        let Operands { rows: [x0, x1, x2], column, weights, bias, places } = $operands;
+        asm!(
+            concat!(".arch_extension ", $extension),
+            "ldp q16, q17, [{weights}]",
+            "ldp q18, q19, [{weights}, #32]",
+            "ldp q20, q21, [{weights}, #64]",
+            "ldp q22, q23, [{weights}, #96]",
+            "ldp q24, q25, [{weights}, #128]",
+            "ldp q26, q27, [{weights}, #160]",
+            "ldp q28, q29, [{places}]",
+            "ldp q30, q31, [{places}, #32]",
+            $code,
+            x0 = inout(reg) x0 => _, x1 = inout(reg) x1 => _, x2 = inout(reg) x2 => _, column = in(reg) column,
+            weights = in(reg) weights, places = in(reg) places, bias = in(reg) bias,
+            multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
+            first = in(reg) $pixels % $every, rounds = inout(reg) usize::div_ceil($pixels, $every) => _,
+            to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
+            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
+            options(nostack)
+        )
+    }};
+}
+
+macro_rules! row_of {
+    ($dot:literal, $extension:literal, $stride:expr, $operands:ident, $pixels:ident, $finish:ident) => {
+        match ($stride, $finish.added_to_floats()) {
+            (1, Some(added)) => row!(by_one!($dot, even), $extension, 3, $operands, $pixels, $finish, added),
+            (1, None) => row!(by_one!($dot, odd), $extension, 3, $operands, $pixels, $finish, $finish.added()),
+            (_, Some(added)) => row!(by_two!($dot, even), $extension, 2, $operands, $pixels, $finish, added),
+            (_, None) => row!(by_two!($dot, odd), $extension, 2, $operands, $pixels, $finish, $finish.added()),
+        }
+    };
+}
+
+/// Computes `pixels` pixels, at least one, over which the window moves by STRIDE columns, one or two. SIGNED: of signed bytes.
+///
+/// # Safety
+/// The processor has SDOT, or where not SIGNED, USDOT. Rows, as whole vectors, weights, biases, multipliers and places can be read,
+/// results can be written.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn row<const STRIDE: usize, const SIGNED: bool>(operands: Operands, pixels: usize, finish: Finish) {
+    // SAFETY: it reads and writes what the caller says, and writes its operands only.
+    unsafe {
+        if SIGNED {
+            row_of!("sdot", "dotprod", STRIDE, operands, pixels, finish);
+        } else {
+            row_of!("usdot", "i8mm", STRIDE, operands, pixels, finish);
+        }
+    }
+}
