@@ -11,8 +11,11 @@ thread_local! {
 /// What errors say where a mistake of this library was caught, so that tests can look for it.
 pub const MISTAKE: &str = "met a mistake in retort";
 
+/// What is said of a picture over which its decoder panicked.
+pub const STUMBLED: &str = "is damaged, so that its decoder stumbles";
+
 /// Runs a call; `None` where it panicked.
-pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
+pub fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
     let outer = GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(call));
     GUARDED.set(outer);

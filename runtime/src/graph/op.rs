@@ -135,6 +135,11 @@ pub struct ConvolutionInt8 {
 }
 
 impl ConvolutionInt8 {
+    /// Whether some weight does not fit i8.
+    pub fn is_wide(&self) -> bool {
+        self.weights.iter().any(|&w| i8::try_from(w).is_err())
+    }
+
     /// Multiply-accumulates for one output element.
     pub fn taps(&self) -> usize {
         self.window.kernel[0] * self.window.kernel[1] * self.in_channels / self.groups

@@ -4,6 +4,7 @@ mod arena;
 mod lower;
 mod memory;
 mod passes;
+mod signed;
 mod writer;
 
 use retort_core::kernels::KernelSet;

@@ -11,6 +11,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::Decoding;
+use crate::guard::{STUMBLED, guarded};
 
 /// Decodes frames of one size.
 #[derive(Debug, Default)]
@@ -30,13 +31,16 @@ impl Mjpeg {
             .set_max_width(width)
             .set_max_height(height);
         let damaged = |error: zune_jpeg::errors::DecodeErrors| format!("a frame is damaged: {error}");
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options);
-        decoder.decode_headers().map_err(damaged)?;
-        if decoder.dimensions() != Some((width, height)) {
-            return Err(format!("a frame is not {width}×{height}"));
-        }
-        self.pixels.resize(width * height * 3, 0);
-        decoder.decode_into(&mut self.pixels).map_err(damaged)?;
+        guarded(|| {
+            let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options);
+            decoder.decode_headers().map_err(damaged)?;
+            if decoder.dimensions() != Some((width, height)) {
+                return Err(format!("a frame is not {width}×{height}"));
+            }
+            self.pixels.resize(width * height * 3, 0);
+            decoder.decode_into(&mut self.pixels).map_err(damaged)
+        })
+        .unwrap_or_else(|| Err(format!("a frame {STUMBLED}")))?;
         Ok(Decoding { took: began.elapsed(), allocations: requests() - before })
     }
 

@@ -8,6 +8,7 @@ use image::{ImageError, ImageReader, RgbImage};
 
 use super::{Shot, Source};
 use crate::error::Error;
+use crate::guard::{STUMBLED, guarded};
 use crate::limits::{Exceeded, Limit, Limits};
 use crate::vision::frame::Frame;
 
@@ -104,12 +105,13 @@ fn read(path: &Path, limits: &Limits) -> Result<RgbImage, Error> {
         other => refuse(format!("is damaged: {other}")),
     };
     reader.limits(bounds.clone());
-    let (width, height) = reader.into_dimensions().map_err(words)?;
+    let stumbled = || refuse(STUMBLED.into());
+    let (width, height) = guarded(|| reader.into_dimensions()).ok_or_else(stumbled)?.map_err(words)?;
     limits.check(Limit::PictureSide, width.max(height).into()).map_err(exceeded)?;
     limits.check(Limit::PictureBytes, u64::from(width) * u64::from(height) * 3).map_err(exceeded)?;
     let mut reader = ImageReader::with_format(BufReader::new(File::open(path).map_err(io)?), format);
     reader.limits(bounds);
-    reader.decode().map(|picture| picture.into_rgb8()).map_err(words)
+    guarded(|| reader.decode()).ok_or_else(stumbled)?.map(|picture| picture.into_rgb8()).map_err(words)
 }
 
 #[cfg(test)]

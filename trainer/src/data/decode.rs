@@ -5,6 +5,7 @@ use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
+use retort::guard::{STUMBLED, guarded};
 use retort::limits::{Exceeded, Limit, Limits, read_at_most};
 
 use super::error::DataError;
@@ -42,7 +43,8 @@ pub(super) fn size(path: &Path) -> Result<[usize; 2], DataError> {
     let file = BufReader::new(File::open(path).map_err(DataError::io(path))?);
     let reader = ImageReader::new(file).with_guessed_format().map_err(DataError::io(path))?;
     let refuse = |problem| DataError::Picture { name: path.display().to_string(), problem };
-    let (width, height) = reader.into_dimensions().map_err(|error| refuse(words(error)))?;
+    let dimensions = guarded(|| reader.into_dimensions()).ok_or_else(|| refuse(STUMBLED.into()))?;
+    let (width, height) = dimensions.map_err(|error| refuse(words(error)))?;
     if width == 0 || height == 0 {
         return Err(refuse("has no pixels".into()));
     }
@@ -78,10 +80,10 @@ fn within(bytes: &[u8], limits: &Limits) -> Result<Sample, String> {
         ),
         other => words(other),
     };
-    let (width, height) = reader().into_dimensions().map_err(words)?;
+    let (width, height) = guarded(|| reader().into_dimensions()).ok_or(STUMBLED)?.map_err(words)?;
     limits.check(Limit::PictureSide, width.max(height).into()).map_err(too_large)?;
     limits.check(Limit::PictureBytes, u64::from(width) * u64::from(height) * 3).map_err(too_large)?;
-    let decoded = reader().decode().map_err(words)?;
+    let decoded = guarded(|| reader().decode()).ok_or(STUMBLED)?.map_err(words)?;
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     if width == 0 || height == 0 {
         return Err("has no pixels".into());

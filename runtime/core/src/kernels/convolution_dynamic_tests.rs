@@ -160,6 +160,7 @@ fn pieces_of_a_convolution_make_the_whole() {
             y,
             window,
             wide: true,
+            signed: [false; 2],
             zeros: [131, 0],
             bounds: [0, 255],
             table: true,

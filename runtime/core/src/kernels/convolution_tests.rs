@@ -20,6 +20,8 @@ pub(super) struct Case {
     pub y: Image,
     pub window: Window,
     pub wide: bool,
+    /// Whether input and output are stored as signed bytes where kernels take such.
+    pub signed: [bool; 2],
     pub zeros: [i32; 2],
     pub bounds: [i32; 2],
     pub table: bool,
@@ -97,11 +99,11 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
     );
     let byte = || prop_oneof![Just(0i32), Just(255), 0i32..256];
     let pair = || prop::array::uniform2(byte());
-    let integers = (prop::bool::weighted(0.2), pair(), pair(), any::<bool>(), any::<bool>());
+    let integers = (prop::bool::weighted(0.2), pair(), pair(), any::<bool>(), any::<bool>(), any::<[bool; 2]>());
     (form, size, window, integers, 1u32..5, any::<u64>()).prop_map(|(form, size, window, integers, groups, seed)| {
         let (batch, height, width, inputs, outputs, gap) = size;
         let (mut kernel, mut stride, dilation, mut pad) = window;
-        let (wide, zeros, bounds, table, extreme) = integers;
+        let (wide, zeros, bounds, table, extreme, signed) = integers;
         let (groups, inputs, outputs) = match form {
             ConvolutionForm::Pointwise => (1, inputs, outputs),
             ConvolutionForm::Depthwise => (inputs, inputs, inputs),
@@ -124,7 +126,7 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
             stride: outputs + gap,
         };
         let bounds = [bounds[0].min(bounds[1]), bounds[0].max(bounds[1])];
-        Case { form, groups, x, y, window, wide, zeros, bounds, table, extreme, seed }
+        Case { form, groups, x, y, window, wide, signed, zeros, bounds, table, extreme, seed }
     })
 }
 
@@ -176,13 +178,43 @@ fn int8_convolution(case: &Case) -> TestCaseResult {
         expected[case.y.offset as usize + index] = byte;
     }
     for set in kernel_sets() {
-        let after = run_int8(case, &constants, set, &before);
-        prop_assert_eq!(&after[..offset as usize], &expected[..], "{}", set);
+        let stored = |bytes: &[u8]| Stored::of(case, set).all(bytes);
+        let after = run_int8(case, &constants, set, &stored(&before));
+        prop_assert_eq!(&after[..offset as usize], &stored(&expected)[..], "{}", set);
     }
     Ok(())
 }
 
-/// The arena after the convolution ran on one kernel set.
+/// How a kernel set has the bytes of a case.
+struct Stored<'c> {
+    case: &'c Case,
+    signed: [bool; 2],
+}
+
+impl<'c> Stored<'c> {
+    fn of(case: &'c Case, set: KernelSet) -> Self {
+        let takes = packing(set).takes_signed(&case.shape(), case.wide);
+        Stored { case, signed: case.signed.map(|signed| signed && takes) }
+    }
+
+    /// An arena with the bytes of input and output as they are stored, gaps included.
+    fn all(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut stored = bytes.to_vec();
+        for (image, signed) in [(&self.case.x, self.signed[0]), (&self.case.y, self.signed[1])] {
+            let flip = if signed { 0x80 } else { 0 };
+            stored[image.offset as usize..][..elements(image) as usize].iter_mut().for_each(|byte| *byte ^= flip);
+        }
+        stored
+    }
+
+    /// A table of what stored bytes become.
+    fn table(&self, table: &[u8]) -> Vec<u8> {
+        let flip = if self.signed[1] { 0x80 } else { 0 };
+        (0..table.len()).map(|stored| table[stored ^ flip] ^ flip as u8).collect()
+    }
+}
+
+/// The arena after the convolution ran on one kernel set, which has bytes as that stores them.
 fn run_int8(case: &Case, constants: &Integers, set: KernelSet, before: &[u8]) -> Vec<u8> {
     let (packing, shape) = (packing(set), case.shape());
     let lens = packing.packed_int8(&shape, case.wide);
@@ -192,6 +224,7 @@ fn run_int8(case: &Case, constants: &Integers, set: KernelSet, before: &[u8]) ->
     let packed = PackedMut { weights: &mut w, bias: &mut b, multiplier: &mut m };
     packing.pack_int8(&shape, case.zeros[0], weights, &constants.bias, &constants.multiplier, packed);
 
+    let stored = Stored::of(case, set);
     let mut writer = Writer::of(set);
     let mut step = ConvolutionInt8 {
         x: case.x,
@@ -200,6 +233,8 @@ fn run_int8(case: &Case, constants: &Integers, set: KernelSet, before: &[u8]) ->
         groups: case.groups,
         form: case.form,
         wide: case.wide,
+        x_signed: stored.signed[0],
+        y_signed: stored.signed[1],
         x_zero: case.zeros[0],
         y_zero: case.zeros[1],
         low: case.bounds[0],
@@ -207,7 +242,7 @@ fn run_int8(case: &Case, constants: &Integers, set: KernelSet, before: &[u8]) ->
         weights: writer.blob(&w),
         bias: writer.blob(&b),
         multiplier: writer.blob(&m),
-        table: writer.blob(&constants.table),
+        table: writer.blob(&stored.table(&constants.table)),
         scratch: Span::default(),
     };
     step.scratch = Span { offset: before.len() as u32, len: packing.scratch_int8(&step) };

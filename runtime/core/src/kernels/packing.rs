@@ -165,6 +165,11 @@ pub trait Packing: Sync {
     /// Bytes of the packed constants of an int8 convolution.
     fn packed_int8(&self, shape: &ConvolutionShape, wide: bool) -> PackedLen;
 
+    /// Whether the kernels of an int8 convolution can take bytes that are stored less 128, as signed ones, and write such.
+    fn takes_signed(&self, _shape: &ConvolutionShape, _wide: bool) -> bool {
+        false
+    }
+
     /// Packs the constants of an int8 convolution. `bias` and `multiplier` hold one value per output channel; `bias` is
     /// the convolution's own: what the input's zero point `x_zero` contributes is folded in here.
     ///

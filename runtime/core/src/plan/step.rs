@@ -72,6 +72,10 @@ steps! {
         form: ConvolutionForm,
         /// Whether weights are 16-bit (asymmetric weights that leave the range of i8 once their zero point is taken off).
         wide: bool,
+        /// Whether the input's bytes are stored less 128, as signed ones: where kernels multiply such, and nothing else reads them.
+        x_signed: bool,
+        /// Whether the output's are.
+        y_signed: bool,
         /// The input's zero point; padding counts as it.
         x_zero: i32,
         /// The output's zero point.

@@ -44,6 +44,8 @@ fn convolution(writer: &mut Writer, form: ConvolutionForm) -> [Step; 2] {
         groups,
         form,
         wide: false,
+        x_signed: false,
+        y_signed: false,
         x_zero: 3,
         y_zero: 4,
         low: 0,

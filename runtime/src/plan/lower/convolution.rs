@@ -8,7 +8,7 @@ use retort_core::plan::view::{self, Blob, Operand, Span};
 use super::super::PlanningError;
 use super::super::writer::word;
 use super::Lowering;
-use crate::graph::{Convolution, ConvolutionDynamic, ConvolutionInt8, Node, Op, Scaling, Sums, Window, form};
+use crate::graph::{Convolution, ConvolutionDynamic, ConvolutionInt8, Node, Op, Scaling, Sums, Table, Window, form};
 
 /// The window as the plan holds it.
 pub(super) fn window(window: &Window) -> Result<view::Window, PlanningError> {
@@ -75,7 +75,9 @@ impl Lowering<'_> {
             window: window(&conv.window)?,
             groups: word(conv.groups)?,
             form: form(&conv.window, conv.groups, conv.in_channels, conv.out_channels),
-            wide: conv.weights.iter().any(|&w| i8::try_from(w).is_err()),
+            wide: conv.is_wide(),
+            x_signed: self.signed[node.inputs[0].0],
+            y_signed: self.signed[node.output().0],
             x_zero: zero(node.inputs[0]),
             y_zero: conv.y_zero,
             low: conv.epilogue.low.into(),
@@ -119,7 +121,8 @@ impl Lowering<'_> {
         step.weights = self.writer.blob(weights)?;
         step.bias = self.writer.blob(bias)?;
         step.multiplier = self.writer.blob(multiplier)?;
-        step.table = self.table(conv.epilogue.table.as_ref())?;
+        let table = conv.epilogue.table.as_ref();
+        step.table = if step.y_signed { self.table(table.map(stored_signed).as_ref())? } else { self.table(table)? };
         step.scratch = self.scratch[index];
         Ok(Step::ConvolutionInt8(step))
     }
@@ -212,6 +215,11 @@ impl Lowering<'_> {
         step.scratch = self.scratch[index];
         Ok(Step::ConvolutionDynamic(step))
     }
+}
+
+/// The table for bytes that are stored less 128, before and after.
+fn stored_signed(table: &Table) -> Table {
+    Box::new(std::array::from_fn(|stored| table[stored ^ 0x80] ^ 0x80))
 }
 
 /// Takes a number off the weights of a channel, which lie within 256 numbers, so that they fit i8; returns it.

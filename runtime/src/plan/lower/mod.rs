@@ -12,6 +12,7 @@ use retort_core::plan::{Element, MAX_RANK, PortRecord};
 
 use super::arena::{Buffer, place};
 use super::memory::{Location, Memory, assign};
+use super::signed::signed;
 use super::writer::{Frame, PlanWriter, word};
 use super::{Place, PlanningError};
 use crate::graph::{Border, Graph, Node, TensorId};
@@ -27,20 +28,23 @@ pub struct Lowering<'g> {
     scratch: Vec<Span>,
     arena_len: usize,
     packing: &'static dyn Packing,
+    /// For each tensor, whether its bytes are stored as signed ones.
+    signed: Vec<bool>,
     writer: PlanWriter,
 }
 
 impl<'g> Lowering<'g> {
     /// Places all tensors and working memory.
     pub fn new(graph: &'g Graph, kernel_set: KernelSet) -> Result<Self, PlanningError> {
-        let memory = assign(graph);
+        let (memory, packing) = (assign(graph), packing(kernel_set));
         let mut lowering = Lowering {
             graph,
             offsets: vec![0; memory.buffers.len()],
             scratch: vec![Span::default(); graph.nodes.len()],
             memory,
             arena_len: 0,
-            packing: packing(kernel_set),
+            packing,
+            signed: signed(graph, packing),
             writer: PlanWriter::default(),
         };
         lowering.place()?;

@@ -21,17 +21,23 @@ macro_rules! magic {
     };
 }
 
-/// Four vectors of sums, times four of multipliers, to the 16 bytes of the first. EVEN: the zero point is.
+/// Four vectors of sums, times four of multipliers, to the 16 bytes of the first, `signed` or `unsigned`. EVEN: the zero point is.
 macro_rules! bytes {
-    ($even:ident, $added:literal, $a:literal $b:literal $c:literal $d:literal, $($by:literal)*) => {
+    ($even:ident, $added:literal, $($registers:literal)* , $($by:literal)*) => {
+        bytes!($even unsigned, $added, $($registers)*, $($by)*)
+    };
+    ($even:ident $signed:ident, $added:literal, $a:literal $b:literal $c:literal $d:literal, $($by:literal)*) => {
         concat!(
             bytes!(@scale $a $b $c $d, $($by)*),
             bytes!(@ $even, $added, $a $b $c $d),
-            bytes!(@narrow $a $c)
+            bytes!(@ $signed $a $c)
         )
     };
-    (@narrow $a:literal $c:literal) => {
+    (@ unsigned $a:literal $c:literal) => {
         concat!("sqxtun v", $a, ".8b, v", $a, ".8h\n", "sqxtun2 v", $a, ".16b, v", $c, ".8h\n")
+    };
+    (@ signed $a:literal $c:literal) => {
+        concat!("sqxtn v", $a, ".8b, v", $a, ".8h\n", "sqxtn2 v", $a, ".16b, v", $c, ".8h\n")
     };
     (@scale $a:literal $b:literal $c:literal $d:literal, $by_a:literal $by_b:literal $by_c:literal $by_d:literal) => {
         concat!(

@@ -90,7 +90,7 @@ impl Slide {
     unsafe fn whole<I: Dots, const STRIDE: usize>(self) {
         let Slide { rows, column, pixels, constants: Constants { weights, bias, multiplier, .. }, rounding, to } = self;
         let operands = tile_columns::Operands { rows, column, weights, bias, places: PLACES.as_ptr() };
-        let finish = Finish { multiplier, zero: rounding.zero(), to: to.first, step: to.step };
+        let finish = Finish::new(&rounding, multiplier, to);
         // SAFETY: as the caller says; the token proves that there are dot products, of signed bytes where bytes are flipped.
         unsafe {
             if I::FLIP != 0 {

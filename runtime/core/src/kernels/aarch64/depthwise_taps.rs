@@ -208,7 +208,7 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
             let mut done = 0;
             if N == 4 && !EXTREME && rounding.is_plain() && to.channels == 16 && pixels >= 4 {
                 let Constants { weights, bias, multiplier, .. } = constants;
-                let finish = Finish { multiplier, zero: rounding.zero(), to: to.first, step: to.step };
+                let finish = Finish::new(&rounding, multiplier, to);
                 tiles(Operands { taps: &taps[..count], step, weights, bias }, pixels / 4, finish);
                 done = pixels / 4 * 4;
             }

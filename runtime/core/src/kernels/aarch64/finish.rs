@@ -16,8 +16,10 @@ pub const EVEN: u8 = 2;
 pub struct Finish {
     /// A multiplier for every channel.
     pub multiplier: *const f32,
-    /// The zero point.
+    /// The zero point as it is stored: less 128 where bytes are signed.
     pub zero: i32,
+    /// Whether bytes are.
+    pub signed: bool,
     /// The first pixel's results.
     pub to: *mut u8,
     /// Bytes from one pixel to the next.
@@ -25,10 +27,17 @@ pub struct Finish {
 }
 
 impl Finish {
+    /// For a rounding that is [plain](Rounding::is_plain).
+    #[inline(always)]
+    pub fn new(rounding: &Rounding, multiplier: *const f32, to: Target) -> Self {
+        Finish { multiplier, zero: rounding.zero(), signed: rounding.is_signed(), to: to.first, step: to.step }
+    }
+
     /// The zero point as two 16-bit lanes.
     #[inline(always)]
     pub fn added(&self) -> u32 {
-        self.zero as u32 * 0x1_0001
+        let lane = u32::from(self.zero as i16 as u16);
+        lane << 16 | lane
     }
 
     /// The bits of 1.5 · 2²³ and the zero point, where that is even: adding them to a float rounds it half to even and leaves the
@@ -167,7 +176,8 @@ pub unsafe fn finish_pixel<const N: usize, const EVEN: bool>(
     // SAFETY: as the caller says.
     unsafe {
         if N == 2 {
-            vst1_u8(to, vqmovun_s16(scale(0, 1)));
+            let words = scale(0, 1);
+            vst1_u8(to, if rounding.is_signed() { vreinterpret_u8_s8(vqmovn_s16(words)) } else { vqmovun_s16(words) });
         } else {
             vst1q_u8(to, rounding.bytes::<true>(scale(0, 1), scale(N - 2, N - 1)));
         }

@@ -15,6 +15,7 @@
 #![allow(clippy::needless_range_loop)]
 
 mod assembly;
+mod depthwise_5x5;
 mod depthwise_columns;
 mod depthwise_taps;
 mod elements;
@@ -31,6 +32,7 @@ mod product_lanes;
 mod product_matrix;
 mod product_rows;
 mod rounding;
+mod tile_5x5;
 mod tile_columns;
 mod tile_f32;
 mod tile_few;

@@ -6,7 +6,9 @@ use super::depthwise_columns::Dots;
 use super::instructions::{sdot, usdot};
 pub use super::rounding::Rounding;
 use crate::kernels::ConvolutionShape;
-use crate::kernels::vector::{Constants, Depthwise, Int8, Isa, Runs, Target, Task, VectorPacking, slides};
+use crate::kernels::vector::{
+    Constants, Depthwise, Int8, Isa, Runs, Stored, Target, Task, VectorPacking, is_5x5, slides,
+};
 use core::arch::aarch64::*;
 
 /// NEON, as every aarch64 processor has it.
@@ -122,10 +124,16 @@ unsafe fn store_odd(bytes: uint8x16_t, mut to: *mut u8, mut len: usize) {
 
 /// Bytes less 128.
 #[inline(always)]
-#[allow(unsafe_code)]
 pub fn flipped(bytes: uint8x16_t) -> int8x16_t {
+    flipped_by(bytes, 0x80)
+}
+
+/// Bytes as signed ones: XORed with `flip`.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub fn flipped_by(bytes: uint8x16_t, flip: u8) -> int8x16_t {
     // SAFETY: every aarch64 processor has NEON.
-    unsafe { vreinterpretq_s8_u8(veorq_u8(bytes, vdupq_n_u8(0x80))) }
+    unsafe { vreinterpretq_s8_u8(veorq_u8(bytes, vdupq_n_u8(flip))) }
 }
 
 /// The first `len` bytes, 1 to 15; the others are arbitrary.
@@ -277,8 +285,8 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
-            fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, extreme: bool) -> Rounding {
-                Rounding::new(zero, low, high, may_overflow, extreme)
+            fn rounding(self, stored: Stored, may_overflow: bool, extreme: bool) -> Rounding {
+                Rounding::new(stored, may_overflow, extreme)
             }
 
             #[inline(always)]
@@ -364,14 +372,22 @@ int8!(
     multiply: super::product_lanes::multiply,
     #[inline(always)]
     fn depthwise(self, depthwise: Depthwise<'_>) {
-        if slides(&ConvolutionShape::of_int8(depthwise.step), true) {
+        let shape = ConvolutionShape::of_int8(depthwise.step);
+        if slides(&shape, true) {
             return super::depthwise_columns::depthwise(self, depthwise);
+        }
+        if is_5x5(&shape) {
+            return super::depthwise_5x5::depthwise(self, depthwise);
         }
         let rounding = crate::kernels::vector::rounding(self, depthwise.step, depthwise.packed);
         super::depthwise_taps::depthwise(rounding, depthwise);
     },
     fn name_of_depthwise(shape: &ConvolutionShape) -> &'static str {
-        if slides(shape, true) { "aarch64/depthwise_columns" } else { "aarch64/depthwise_taps" }
+        match () {
+            () if slides(shape, true) => "aarch64/depthwise_columns",
+            () if is_5x5(shape) => "aarch64/depthwise_5x5",
+            () => "aarch64/depthwise_taps",
+        }
     }
 );
 int8!(
@@ -383,13 +399,21 @@ int8!(
     },
     #[inline(always)]
     fn depthwise(self, depthwise: Depthwise<'_>) {
-        if slides(&ConvolutionShape::of_int8(depthwise.step), true) {
+        let shape = ConvolutionShape::of_int8(depthwise.step);
+        if slides(&shape, true) {
             return super::depthwise_columns::depthwise(self, depthwise);
+        }
+        if is_5x5(&shape) {
+            return super::depthwise_5x5::depthwise(self, depthwise);
         }
         self.invoke(depthwise);
     },
     fn name_of_depthwise(shape: &ConvolutionShape) -> &'static str {
-        if slides(shape, true) { "aarch64/depthwise_columns" } else { "vector/depthwise_int8" }
+        match () {
+            () if slides(shape, true) => "aarch64/depthwise_columns",
+            () if is_5x5(shape) => "aarch64/depthwise_5x5",
+            () => "vector/depthwise_int8",
+        }
     }
 );
 

@@ -11,7 +11,7 @@ pub struct PaddedRow<'r> {
     pub y: *mut u8,
 }
 
-/// Calls `compute` for every output row. Input bytes are XORed with `flip`, padding too.
+/// Calls `compute` for every output row. Input bytes are XORed with `flip` where they are not yet, padding always.
 #[inline(always)]
 pub fn for_each_row(depthwise: Depthwise<'_>, flip: u8, mut compute: impl FnMut(PaddedRow<'_>)) {
     let Depthwise { step, x, rows, y, scratch, .. } = depthwise;
@@ -26,7 +26,11 @@ pub fn for_each_row(depthwise: Depthwise<'_>, flip: u8, mut compute: impl FnMut(
         let source = Source::new(x, &step.x, image, 0..channels);
         for row in of_image {
             let first = row * stride;
-            ring.fill_mapped(&source, first..first + layout.rows, |byte| byte ^ flip);
+            if step.x_signed || flip == 0 {
+                ring.fill(&source, first..first + layout.rows);
+            } else {
+                ring.fill_mapped(&source, first..first + layout.rows, |byte| byte ^ flip);
+            }
             let mut starts = [core::ptr::null(); MAX_RUNS];
             let starts = &mut starts[..window.kernel[0] as usize];
             for (down, start) in starts.iter_mut().enumerate() {

@@ -3,7 +3,7 @@
 //! Every block of channels reads the inputs anew. Brought into order once, they are flipped once, four vectors take one load,
 //! and what a pixel's last vector has too many is arbitrary: the weights there are 0.
 
-use super::neon::{flipped, some};
+use super::neon::{flipped_by, some};
 use crate::kernels::vector::Runs;
 use core::arch::aarch64::*;
 use core::mem::MaybeUninit;
@@ -48,7 +48,7 @@ impl Panels {
     #[inline(always)]
     #[allow(unsafe_code)]
     pub unsafe fn fill(&mut self, runs: &Runs<'_>, pixels: usize) {
-        let Runs { starts, offset, step, readable, .. } = *runs;
+        let Runs { starts, offset, step, readable, flip, .. } = *runs;
         let inputs = runs.fours * 4 + runs.rest;
         let (whole, left) = (inputs / UNIT, inputs % UNIT);
         let units = whole + usize::from(left > 0);
@@ -64,7 +64,7 @@ impl Panels {
                 for unit in 0..whole {
                     for pixel in 0..PIXELS {
                         let inputs = vld1q_u8(x.add(pixel * step + unit * UNIT));
-                        vst1q_s8(to.add(pixel * UNIT), flipped(inputs));
+                        vst1q_s8(to.add(pixel * UNIT), flipped_by(inputs, flip));
                     }
                     to = to.add(PIXELS * UNIT);
                 }
@@ -72,7 +72,7 @@ impl Panels {
                     for pixel in 0..PIXELS {
                         let from = x.add(pixel * step + whole * UNIT);
                         let inputs = if is_readable { vld1q_u8(from) } else { some(from, left) };
-                        vst1q_s8(to.add(pixel * UNIT), flipped(inputs));
+                        vst1q_s8(to.add(pixel * UNIT), flipped_by(inputs, flip));
                     }
                     to = to.add(PIXELS * UNIT);
                 }

@@ -124,7 +124,7 @@ impl Task<Neon> for Block<'_> {
                 let Constants { weights, bias, multiplier, chains } = constants;
                 let chains = chains.read_unaligned();
                 let operands = Operands { starts, offset, len, step, weights, chains, bias };
-                let finish = Finish { multiplier, zero: rounding.zero(), to: to.first, step: to.step };
+                let finish = Finish::new(&rounding, multiplier, to);
                 done = pixels / PIXELS * PIXELS;
                 if to.channels == 16 {
                     tiles::<true>(operands, done / PIXELS, finish);

@@ -8,7 +8,7 @@
 
 use super::finish::{Finish, finish};
 use super::instructions::sdot_lane;
-use super::neon::{NeonDotprod, Rounding, flipped, some};
+use super::neon::{NeonDotprod, Rounding, flipped_by, some};
 use super::tile_lanes::{Operands, tiles};
 use crate::kernels::vector::{Constants, Isa, Runs, Target, Task, blocks};
 use core::arch::aarch64::*;
@@ -124,7 +124,7 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn tiles<const M: usize, const WIDE: bool>(&mut self) {
-        let Runs { starts, offset, fours, rest, step, readable } = self.runs;
+        let Runs { starts, offset, fours, rest, step, readable, flip } = self.runs;
         let inputs = fours * 4 + rest;
         let Some(spare) = readable.checked_sub(offset + inputs.next_multiple_of(UNIT)) else { return };
         let count = self.pixels.min(spare / step + 1) / M;
@@ -137,9 +137,16 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
         // SAFETY: as the caller says; no pixel's last vector reaches over what can be read.
         unsafe {
             let x = starts[0].add(offset);
-            let operands =
-                Operands { x, step, weights, units: inputs / UNIT, fours: (inputs % UNIT).div_ceil(4), bias };
-            let finish = Finish { multiplier, zero: self.rounding.zero(), to: self.to.first, step: self.to.step };
+            let operands = Operands {
+                x,
+                step,
+                flip: flip != 0,
+                weights,
+                units: inputs / UNIT,
+                fours: (inputs % UNIT).div_ceil(4),
+                bias,
+            };
+            let finish = Finish::new(&self.rounding, multiplier, self.to);
             tiles::<WIDE>(operands, count, finish);
             if ends_with_a_tile {
                 let first = self.pixels - M;
@@ -161,7 +168,7 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn tile<const M: usize, const READABLE: bool>(&mut self) {
-        let Runs { starts, offset, fours, rest, step, .. } = self.runs;
+        let Runs { starts, offset, fours, rest, step, flip, .. } = self.runs;
         let (units, left) = (fours / 4, fours % 4 * 4 + rest);
         // SAFETY: reads and writes are those that the caller allows.
         unsafe {
@@ -177,7 +184,7 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
             for _ in 0..units {
                 let mut inputs = [vdupq_n_s8(0); M];
                 for m in 0..M {
-                    inputs[m] = flipped(vld1q_u8(x.add(m * step)));
+                    inputs[m] = flipped_by(vld1q_u8(x.add(m * step)), flip);
                 }
                 add_lane::<0, M, N>(&mut sums, inputs, weights);
                 add_lane::<1, M, N>(&mut sums, inputs, weights);
@@ -190,7 +197,7 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
                 let mut inputs = [vdupq_n_s8(0); M];
                 for m in 0..M {
                     let from = x.add(m * step);
-                    inputs[m] = flipped(if READABLE { vld1q_u8(from) } else { some(from, left) });
+                    inputs[m] = flipped_by(if READABLE { vld1q_u8(from) } else { some(from, left) }, flip);
                 }
                 add_lane::<0, M, N>(&mut sums, inputs, weights);
                 if left > 4 {

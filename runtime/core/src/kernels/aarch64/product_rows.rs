@@ -11,7 +11,7 @@
 //! Weights: `[block of 8 channels, the last of 4][16 inputs][channel][input]`.
 
 use super::finish::{Finish, finish};
-use super::neon::{Neon, Rounding, flipped, some};
+use super::neon::{Neon, Rounding, flipped_by, some};
 use super::panel::{PIXELS, Panels, UNIT};
 use super::tile_rows::{tile_4_by_4, tiles_4_by_4};
 use crate::kernels::vector::{Constants, Isa, Runs, Target, Task, blocks};
@@ -115,7 +115,7 @@ impl<const N: usize> OfPanels<'_, N> {
             let (bias, multiplier) = (constants.bias.add(v * 4), constants.multiplier.add(v * 4));
             let chains = constants.chains.add(v).read_unaligned();
             if rounding.is_plain() && to.channels == 4 {
-                let finish = Finish { multiplier, zero: rounding.zero(), to: to.first, step: to.step };
+                let finish = Finish::new(rounding, multiplier, to);
                 let tiles = if N == 1 { tiles_4_by_4::<64> } else { tiles_4_by_4::<128> };
                 return tiles(panel, pixels / PIXELS, weights, groups, rest, chains, bias, finish);
             }
@@ -146,11 +146,11 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Rest<'_, N, EXTREME> {
                 let mut weights = constants.weights.cast::<i8>();
                 let mut x = runs.starts[0].add(runs.offset + pixel * runs.step);
                 for _ in 0..runs.fours / 4 {
-                    add::<N, EXTREME>(&mut sums, flipped(vld1q_u8(x)), weights);
+                    add::<N, EXTREME>(&mut sums, flipped_by(vld1q_u8(x), runs.flip), weights);
                     (x, weights) = (x.add(UNIT), weights.add(N * 4 * UNIT));
                 }
                 if left > 0 {
-                    add::<N, EXTREME>(&mut sums, flipped(some(x, left)), weights);
+                    add::<N, EXTREME>(&mut sums, flipped_by(some(x, left), runs.flip), weights);
                 }
                 let (mut by, mut totals) = ([vdupq_n_f32(0.0); N], [vdupq_n_s32(0); N]);
                 for v in 0..N {

@@ -1,5 +1,6 @@
 //! Rounding sums to bytes, on vectors of four.
 
+use crate::kernels::vector::Stored;
 use core::arch::aarch64::*;
 
 /// How sums become bytes.
@@ -9,7 +10,7 @@ pub struct Rounding {
     is_plain: bool,
     /// Whether two products of bytes may leave 16 bits.
     extreme: bool,
-    /// The zero point.
+    /// The zero point, as bytes are stored where rounding is plain.
     zero: int16x8_t,
     /// Whether it is even.
     is_even: bool,
@@ -18,24 +19,29 @@ pub struct Rounding {
     /// The bounds.
     low: uint8x16_t,
     high: uint8x16_t,
+    /// Whether bytes are stored less 128.
+    signed: bool,
 }
 
 impl Rounding {
-    /// For results with a zero point and bounds. `may_overflow`, `extreme`: see
-    /// [`Int8::rounding`](crate::kernels::vector::Int8::rounding).
+    /// `may_overflow`, `extreme`: see [`Int8::rounding`](crate::kernels::vector::Int8::rounding).
     #[inline(always)]
     #[allow(unsafe_code)]
-    pub fn new(zero: i32, low: i32, high: i32, may_overflow: bool, extreme: bool) -> Self {
+    pub fn new(stored: Stored, may_overflow: bool, extreme: bool) -> Self {
+        let Stored { zero, low, high, signed } = stored;
+        let is_plain = !may_overflow && low <= 0 && high >= 255;
+        let zero = if is_plain && signed { zero - 128 } else { zero };
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
             Rounding {
                 extreme,
-                is_plain: !may_overflow && low <= 0 && high >= 255,
+                is_plain,
                 zero: vdupq_n_s16(zero as i16),
                 is_even: zero % 2 == 0,
                 rounder: vdupq_n_f32(12_582_912.0 + zero as f32),
                 low: vdupq_n_u8(low as u8),
                 high: vdupq_n_u8(high as u8),
+                signed,
             }
         }
     }
@@ -75,7 +81,7 @@ impl Rounding {
         }
     }
 
-    /// The zero point.
+    /// The zero point: where rounding is plain and bytes are stored less 128, so is this.
     #[inline(always)]
     #[allow(unsafe_code)]
     pub fn zero(&self) -> i32 {
@@ -109,14 +115,27 @@ impl Rounding {
         }
     }
 
-    /// Bytes from two vectors that [`scale`](Self::scale) made.
+    /// Whether bytes are stored less 128.
+    #[inline(always)]
+    pub fn is_signed(&self) -> bool {
+        self.signed
+    }
+
+    /// Bytes, as they are stored, from two vectors that [`scale`](Self::scale) made.
     #[inline(always)]
     #[allow(unsafe_code)]
     pub fn bytes<const PLAIN: bool>(&self, first: int16x8_t, second: int16x8_t) -> uint8x16_t {
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
+            if self.signed && (PLAIN || self.is_plain) {
+                return vreinterpretq_u8_s8(vqmovn_high_s16(vqmovn_s16(first), second));
+            }
             let bytes = vqmovun_high_s16(vqmovun_s16(first), second);
-            if PLAIN { bytes } else { vminq_u8(vmaxq_u8(bytes, self.low), self.high) }
+            if PLAIN {
+                return bytes;
+            }
+            let bytes = vminq_u8(vmaxq_u8(bytes, self.low), self.high);
+            if self.signed { veorq_u8(bytes, vdupq_n_u8(0x80)) } else { bytes }
         }
     }
 }

@@ -36,7 +36,7 @@ macro_rules! products {
 
 /// A pixel, from the columns under the window.
 macro_rules! pixel {
-    ($dot:literal, $even:ident, $a:literal $b:literal $c:literal $d:literal,
+    ($dot:literal, $even:ident $signed:ident, $a:literal $b:literal $c:literal $d:literal,
         $e:literal $f:literal $g:literal $h:literal, $i:literal $j:literal $k:literal $l:literal) => {
         concat!(
             "ldp q0, q1, [{bias}]\n",
@@ -49,7 +49,7 @@ macro_rules! pixel {
             bytes!(@scale "0" "1" "2" "3", $a $b $c $d),
             "dup v", $a, ".4s, {added:w}\n",
             bytes!(@ $even, $a, "0" "1" "2" "3"),
-            bytes!(@narrow "0" "2"),
+            bytes!(@ $signed "0" "2"),
             "st1 {{v0.16b}}, [{to}], {to_step}\n"
         )
     };
@@ -57,7 +57,7 @@ macro_rules! pixel {
 
 /// The window moves by one column.
 macro_rules! by_one {
-    ($dot:literal, $even:ident) => {
+    ($dot:literal, $even:ident $signed:ident) => {
         concat!(
             "cbz {first}, 2f\n",
             "cmp {first}, #2\n",
@@ -74,13 +74,13 @@ macro_rules! by_one {
             column!("8" "9" "10" "11"),
             "5:\n",
             column!("12" "13" "14" "15"),
-            pixel!($dot, $even, "4" "5" "6" "7", "8" "9" "10" "11", "12" "13" "14" "15"),
+            pixel!($dot, $even $signed, "4" "5" "6" "7", "8" "9" "10" "11", "12" "13" "14" "15"),
             "6:\n",
             column!("4" "5" "6" "7"),
-            pixel!($dot, $even, "8" "9" "10" "11", "12" "13" "14" "15", "4" "5" "6" "7"),
+            pixel!($dot, $even $signed, "8" "9" "10" "11", "12" "13" "14" "15", "4" "5" "6" "7"),
             "7:\n",
             column!("8" "9" "10" "11"),
-            pixel!($dot, $even, "12" "13" "14" "15", "4" "5" "6" "7", "8" "9" "10" "11"),
+            pixel!($dot, $even $signed, "12" "13" "14" "15", "4" "5" "6" "7", "8" "9" "10" "11"),
             "subs {rounds}, {rounds}, #1\n",
             "b.ne 5b\n"
         )
@@ -89,7 +89,7 @@ macro_rules! by_one {
 
 /// The window moves by two columns.
 macro_rules! by_two {
-    ($dot:literal, $even:ident) => {
+    ($dot:literal, $even:ident $signed:ident) => {
         concat!(
             "cbz {first}, 2f\n",
             column!("12" "13" "14" "15"),
@@ -99,11 +99,11 @@ macro_rules! by_two {
             "5:\n",
             column!("8" "9" "10" "11"),
             column!("12" "13" "14" "15"),
-            pixel!($dot, $even, "4" "5" "6" "7", "8" "9" "10" "11", "12" "13" "14" "15"),
+            pixel!($dot, $even $signed, "4" "5" "6" "7", "8" "9" "10" "11", "12" "13" "14" "15"),
             "6:\n",
             column!("8" "9" "10" "11"),
             column!("4" "5" "6" "7"),
-            pixel!($dot, $even, "12" "13" "14" "15", "8" "9" "10" "11", "4" "5" "6" "7"),
+            pixel!($dot, $even $signed, "12" "13" "14" "15", "8" "9" "10" "11", "4" "5" "6" "7"),
             "subs {rounds}, {rounds}, #1\n",
             "b.ne 5b\n"
         )
@@ -153,12 +153,12 @@ macro_rules! row {
 }
 
 macro_rules! row_of {
-    ($dot:literal, $extension:literal, $stride:expr, $operands:ident, $pixels:ident, $finish:ident) => {
+    ($dot:literal, $extension:literal, $signed:ident, $stride:expr, $operands:ident, $pixels:ident, $finish:ident) => {
         match ($stride, $finish.added_to_floats()) {
-            (1, Some(added)) => row!(by_one!($dot, even), $extension, 3, $operands, $pixels, $finish, added),
-            (1, None) => row!(by_one!($dot, odd), $extension, 3, $operands, $pixels, $finish, $finish.added()),
-            (_, Some(added)) => row!(by_two!($dot, even), $extension, 2, $operands, $pixels, $finish, added),
-            (_, None) => row!(by_two!($dot, odd), $extension, 2, $operands, $pixels, $finish, $finish.added()),
+            (1, Some(added)) => row!(by_one!($dot, even $signed), $extension, 3, $operands, $pixels, $finish, added),
+            (1, None) => row!(by_one!($dot, odd $signed), $extension, 3, $operands, $pixels, $finish, $finish.added()),
+            (_, Some(added)) => row!(by_two!($dot, even $signed), $extension, 2, $operands, $pixels, $finish, added),
+            (_, None) => row!(by_two!($dot, odd $signed), $extension, 2, $operands, $pixels, $finish, $finish.added()),
         }
     };
 }
@@ -173,10 +173,10 @@ macro_rules! row_of {
 pub unsafe fn row<const STRIDE: usize, const SIGNED: bool>(operands: Operands, pixels: usize, finish: Finish) {
     // SAFETY: it reads and writes what the caller says, and writes its operands only.
     unsafe {
-        if SIGNED {
-            row_of!("sdot", "dotprod", STRIDE, operands, pixels, finish);
-        } else {
-            row_of!("usdot", "i8mm", STRIDE, operands, pixels, finish);
+        match (SIGNED, finish.signed) {
+            (true, true) => row_of!("sdot", "dotprod", signed, STRIDE, operands, pixels, finish),
+            (true, false) => row_of!("sdot", "dotprod", unsigned, STRIDE, operands, pixels, finish),
+            (false, _) => row_of!("usdot", "i8mm", unsigned, STRIDE, operands, pixels, finish),
         }
     }
 }

@@ -50,11 +50,14 @@ macro_rules! biases {
     };
 }
 
-/// Reads a vector of inputs of each pixel, and flips them. `$behind` moves the places on.
+/// Reads a vector of inputs of each pixel, and flips them unless they are `signed`. `$behind` moves the places on.
 macro_rules! inputs {
-    ($behind:literal, $flip:literal, $($x:literal $place:literal)*) => {
+    (signed, $behind:literal, $flip:literal, $($x:literal $place:literal)*) => {
+        concat!($("ldr q", $x, ", [{", $place, "}]", $behind, "\n"),*)
+    };
+    (unsigned, $behind:literal, $flip:literal, $($x:literal $place:literal)*) => {
         concat!(
-            $("ldr q", $x, ", [{", $place, "}]", $behind, "\n",)*
+            inputs!(signed, $behind, $flip, $($x $place)*),
             "movi v", $flip, ".16b, #0x80\n",
             $("eor v", $x, ".16b, v", $x, ".16b, v", $flip, ".16b\n"),*
         )
@@ -63,13 +66,13 @@ macro_rules! inputs {
 
 /// The products of whole vectors of inputs, and of those behind them, by fours.
 macro_rules! sums {
-    ($four:ident, $flip:literal, $($inputs:literal)*) => {
+    ($four:ident, $from:ident, $flip:literal, $($inputs:literal)*) => {
         concat!(
             "mov {w}, {weights}\n",
             "mov {left}, {units}\n",
             "cbz {left}, 4f\n",
             "3:\n",
-            inputs!(", #16", $flip, $($inputs)*),
+            inputs!($from, ", #16", $flip, $($inputs)*),
             $four!("0"),
             $four!("1"),
             $four!("2"),
@@ -78,7 +81,7 @@ macro_rules! sums {
             "b.ne 3b\n",
             "4:\n",
             "cbz {fours}, 5f\n",
-            inputs!("", $flip, $($inputs)*),
+            inputs!($from, "", $flip, $($inputs)*),
             $four!("0"),
             "cmp {fours}, #2\n",
             "b.lo 5f\n",
@@ -95,9 +98,9 @@ macro_rules! sums {
 
 /// A pixel of sixteen channels.
 macro_rules! wide_pixel {
-    ($even:ident, $a:literal $b:literal $c:literal $d:literal) => {
+    ($even:ident $to:ident, $a:literal $b:literal $c:literal $d:literal) => {
         concat!(
-            bytes!($even, "28", $a $b $c $d, "24" "25" "26" "27"),
+            bytes!($even $to, "28", $a $b $c $d, "24" "25" "26" "27"),
             "st1 {{v", $a, ".16b}}, [{to}], {to_step}\n"
         )
     };
@@ -105,9 +108,9 @@ macro_rules! wide_pixel {
 
 /// Two pixels of eight channels.
 macro_rules! narrow_pixels {
-    ($even:ident, $a:literal $b:literal $c:literal $d:literal) => {
+    ($even:ident $to:ident, $a:literal $b:literal $c:literal $d:literal) => {
         concat!(
-            bytes!($even, "18", $a $b $c $d, "16" "17" "16" "17"),
+            bytes!($even $to, "18", $a $b $c $d, "16" "17" "16" "17"),
             "st1 {{v", $a, ".d}}[0], [{to}], {to_step}\n",
             "st1 {{v", $a, ".d}}[1], [{to}], {to_step}\n"
         )
@@ -128,6 +131,8 @@ pub struct Operands {
     pub x: *const u8,
     /// Bytes from one pixel to the next.
     pub step: usize,
+    /// Whether they are to be flipped.
+    pub flip: bool,
     pub weights: *const u8,
     /// Whole vectors of inputs.
     pub units: usize,
@@ -139,7 +144,7 @@ pub struct Operands {
 /// Runs the assembly of a tile of `$pixels` pixels, whose inputs begin at `$place`.
 macro_rules! tiles {
     ([$($code:expr),*], $pixels:literal, $operands:ident, $count:ident, $finish:ident, $added:expr, $($place:ident $index:literal)*) => {{
-        let Operands { x, step, weights, units, fours, bias } = $operands;
+        let Operands { x, step, weights, units, fours, bias, .. } = $operands;
         // From behind a pixel's whole vectors to the pixel of the next tile.
         let next = ($pixels * step).wrapping_sub(UNIT * units);
         asm!(
@@ -162,24 +167,24 @@ macro_rules! tiles {
 
 /// The code of the wide tile.
 macro_rules! wide_tile {
-    ($even:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {
+    ($from:ident, $even:ident $to:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {
         tiles!(
             [
                 concat!(
                     biases!("", "0" "1" "4" "5" "8" "9" "12" "13" "16" "17" "20" "21"),
                     biases!(", #32", "2" "3" "6" "7" "10" "11" "14" "15" "18" "19" "22" "23")
                 ),
-                sums!(wide, "30", "24" "p0" "25" "p1" "26" "p2" "27" "p3" "28" "p4" "29" "p5"),
+                sums!(wide, $from, "30", "24" "p0" "25" "p1" "26" "p2" "27" "p3" "28" "p4" "29" "p5"),
                 concat!(
                     "ldp q24, q25, [{multiplier}]\n",
                     "ldp q26, q27, [{multiplier}, #32]\n",
                     "dup v28.4s, {added:w}\n",
-                    wide_pixel!($even, "0" "1" "2" "3"),
-                    wide_pixel!($even, "4" "5" "6" "7"),
-                    wide_pixel!($even, "8" "9" "10" "11"),
-                    wide_pixel!($even, "12" "13" "14" "15"),
-                    wide_pixel!($even, "16" "17" "18" "19"),
-                    wide_pixel!($even, "20" "21" "22" "23")
+                    wide_pixel!($even $to, "0" "1" "2" "3"),
+                    wide_pixel!($even $to, "4" "5" "6" "7"),
+                    wide_pixel!($even $to, "8" "9" "10" "11"),
+                    wide_pixel!($even $to, "12" "13" "14" "15"),
+                    wide_pixel!($even $to, "16" "17" "18" "19"),
+                    wide_pixel!($even $to, "20" "21" "22" "23")
                 ),
                 next!("p0" "p1" "p2" "p3" "p4" "p5")
             ],
@@ -190,23 +195,41 @@ macro_rules! wide_tile {
 
 /// The code of the narrow tile.
 macro_rules! narrow_tile {
-    ($even:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {
+    ($from:ident, $even:ident $to:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {
         tiles!(
             [
                 biases!("", "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13" "14" "15"),
-                sums!(narrow, "24", "16" "p0" "17" "p1" "18" "p2" "19" "p3" "20" "p4" "21" "p5" "22" "p6" "23" "p7"),
+                sums!(narrow, $from, "24", "16" "p0" "17" "p1" "18" "p2" "19" "p3" "20" "p4" "21" "p5" "22" "p6" "23" "p7"),
                 concat!(
                     "ldp q16, q17, [{multiplier}]\n",
                     "dup v18.4s, {added:w}\n",
-                    narrow_pixels!($even, "0" "1" "2" "3"),
-                    narrow_pixels!($even, "4" "5" "6" "7"),
-                    narrow_pixels!($even, "8" "9" "10" "11"),
-                    narrow_pixels!($even, "12" "13" "14" "15")
+                    narrow_pixels!($even $to, "0" "1" "2" "3"),
+                    narrow_pixels!($even $to, "4" "5" "6" "7"),
+                    narrow_pixels!($even $to, "8" "9" "10" "11"),
+                    narrow_pixels!($even $to, "12" "13" "14" "15")
                 ),
                 next!("p0" "p1" "p2" "p3" "p4" "p5" "p6" "p7")
             ],
             8, $operands, $count, $finish, $added, p0 0 p1 1 p2 2 p3 3 p4 4 p5 5 p6 6 p7 7
         )
+    };
+}
+
+/// Chooses the code of a tile.
+macro_rules! tile {
+    ($tile:ident, $from:ident, $to:ident, $operands:ident, $count:ident, $finish:ident) => {
+        match $finish.added_to_floats() {
+            Some(added) => $tile!($from, even $to, $operands, $count, $finish, added),
+            None => $tile!($from, odd $to, $operands, $count, $finish, $finish.added()),
+        }
+    };
+    ($tile:ident, $operands:ident, $count:ident, $finish:ident) => {
+        match ($operands.flip, $finish.signed) {
+            (false, false) => tile!($tile, signed, unsigned, $operands, $count, $finish),
+            (false, true) => tile!($tile, signed, signed, $operands, $count, $finish),
+            (true, false) => tile!($tile, unsigned, unsigned, $operands, $count, $finish),
+            (true, true) => tile!($tile, unsigned, signed, $operands, $count, $finish),
+        }
     };
 }
 
@@ -219,11 +242,6 @@ macro_rules! narrow_tile {
 pub unsafe fn tiles<const WIDE: bool>(operands: Operands, count: usize, finish: Finish) {
     // SAFETY: it reads and writes what the caller says, and writes its operands only.
     unsafe {
-        match (WIDE, finish.added_to_floats()) {
-            (true, Some(added)) => wide_tile!(even, operands, count, finish, added),
-            (true, None) => wide_tile!(odd, operands, count, finish, finish.added()),
-            (false, Some(added)) => narrow_tile!(even, operands, count, finish, added),
-            (false, None) => narrow_tile!(odd, operands, count, finish, finish.added()),
-        }
+        if WIDE { tile!(wide_tile, operands, count, finish) } else { tile!(narrow_tile, operands, count, finish) }
     }
 }

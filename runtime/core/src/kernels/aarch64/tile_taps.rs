@@ -51,9 +51,9 @@ macro_rules! two_pixels {
 
 /// A pixel's results.
 macro_rules! pixel {
-    ($even:ident, $a:literal $b:literal $c:literal $d:literal) => {
+    ($even:ident $to:ident, $a:literal $b:literal $c:literal $d:literal) => {
         concat!(
-            bytes!($even, "20", $a $b $c $d, "16" "17" "18" "19"),
+            bytes!($even $to, "20", $a $b $c $d, "16" "17" "18" "19"),
             "st1 {{v", $a, ".16b}}, [{to}], {to_step}\n"
         )
     };
@@ -72,7 +72,7 @@ pub struct Operands<'t> {
 }
 
 macro_rules! tiles {
-    ($even:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {{
+    ($even:ident $to:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {{
         let Operands { taps, step, weights, bias } = $operands;
         asm!(
             "2:",
@@ -122,10 +122,10 @@ macro_rules! tiles {
             "ldp q16, q17, [{multiplier}]",
             "ldp q18, q19, [{multiplier}, #32]",
             "dup v20.4s, {added:w}",
-            pixel!($even, "0" "1" "2" "3"),
-            pixel!($even, "4" "5" "6" "7"),
-            pixel!($even, "8" "9" "10" "11"),
-            pixel!($even, "12" "13" "14" "15"),
+            pixel!($even $to, "0" "1" "2" "3"),
+            pixel!($even $to, "4" "5" "6" "7"),
+            pixel!($even $to, "8" "9" "10" "11"),
+            pixel!($even $to, "12" "13" "14" "15"),
             "add {o0}, {o0}, {jump}",
             "add {o1}, {o1}, {jump}",
             "add {o2}, {o2}, {jump}",
@@ -156,9 +156,11 @@ macro_rules! tiles {
 pub unsafe fn tiles(operands: Operands<'_>, count: usize, finish: Finish) {
     // SAFETY: it reads and writes what the caller says, and writes its operands only.
     unsafe {
-        match finish.added_to_floats() {
-            Some(added) => tiles!(even, operands, count, finish, added),
-            None => tiles!(odd, operands, count, finish, finish.added()),
+        match (finish.signed, finish.added_to_floats()) {
+            (false, Some(added)) => tiles!(even unsigned, operands, count, finish, added),
+            (false, None) => tiles!(odd unsigned, operands, count, finish, finish.added()),
+            (true, Some(added)) => tiles!(even signed, operands, count, finish, added),
+            (true, None) => tiles!(odd signed, operands, count, finish, finish.added()),
         }
     }
 }

@@ -74,6 +74,7 @@ pub(in super::super) fn convolution_int8(
     table: Option<&Table>,
     scratch: &mut [u8],
 ) {
+    assert!(!step.x_signed && !step.y_signed, "signed bytes");
     let constants = Constants {
         weights: packed.weights,
         wide: step.wide,

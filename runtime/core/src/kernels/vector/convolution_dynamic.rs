@@ -178,6 +178,7 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
             rest: inputs_of % 4,
             step: stride,
             readable: x.len(),
+            flip: I::FLIP,
         };
         let strip = (STRIP / 4 / channels.len().max(1)).next_multiple_of(PIXELS);
         for first in (0..pixels.len()).step_by(strip) {
@@ -230,7 +231,7 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
             let y = &mut y[row * width * stride + group * outputs..];
             assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
             let to = Target { first: y.as_mut_ptr().cast(), step: 4 * stride, channels: outputs };
-            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step(), readable: 0 };
+            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step(), readable: 0, flip: I::FLIP };
             // SAFETY: the runs can be read at every place, and the last inputs of a row because of its slack; weights and biases
             // are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]

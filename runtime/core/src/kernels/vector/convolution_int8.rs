@@ -2,7 +2,7 @@
 
 use super::depthwise_int8::Depthwise;
 use super::general::{General, elements};
-use super::int8::Int8;
+use super::int8::{Int8, Stored};
 use super::layout::{GATHERED, Note, VectorPacking, fours, is_covered, padded_channels, runs};
 use super::product::{Constants, Runs, Target};
 use super::ring::{RowRing, Source};
@@ -43,6 +43,7 @@ pub fn convolution_int8<I: Int8, T: Tables>(
     if !is_covered(&shape, step.wide) {
         return portable::convolution_int8::convolution_int8(step, x, y, packed, table, work.scratch);
     }
+    assert!(!(step.x_signed || step.y_signed) || packing.takes_signed(&shape, step.wide), "signed bytes");
     let lens = packing.packed_int8(&shape, step.wide);
     assert!(packed.weights.len() >= lens.weights as usize, "weights");
     assert!(
@@ -90,14 +91,15 @@ pub fn convolution_int8<I: Int8, T: Tables>(
 /// How the sums of `step` become bytes.
 #[inline(always)]
 pub fn rounding<I: Int8>(isa: I, step: &ConvolutionInt8, packed: Packed<'_>) -> I::Rounding {
+    let stored = Stored { zero: step.y_zero, low: step.low, high: step.high, signed: step.y_signed };
     if I::GATHERS {
         let note = Note::of(packed.weights);
-        return isa.rounding(step.y_zero, step.low, step.high, !note.small, note.extreme);
+        return isa.rounding(stored, !note.small, note.extreme);
     }
     // A sum times less than 1 does not leave the range of i32.
     let is_small = |multiplier: &[u8; 4]| f32::from_le_bytes(*multiplier).abs() < 1.0;
     let small = packed.multiplier.as_chunks::<4>().0.iter().all(is_small);
-    isa.rounding(step.y_zero, step.low, step.high, !small, false)
+    isa.rounding(stored, !small, false)
 }
 
 /// What every form needs.
@@ -178,7 +180,9 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
         let (inputs, stride) = (step.x.channels as usize, step.x.stride as usize);
         let x = &convolution.x[pixels.start * stride..];
         let (starts, readable) = ([x.as_ptr()], x.len());
-        let runs = Runs { starts: &starts, offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride, readable };
+        let flip = if step.x_signed { 0 } else { I::FLIP };
+        let runs =
+            Runs { starts: &starts, offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride, readable, flip };
         let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: channels.len() };
         let mut constants = convolution.constants();
         // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these pixels and channels; the
@@ -222,8 +226,10 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
     fn run(self, isa: I) {
         let GeneralRows { convolution, rows, y, scratch } = self;
         let (step, shape) = (convolution.step, &convolution.shape);
-        let flip = if convolution.few { I::FLIP } else { 0 };
-        let (layout, padding) = (scratch::general(step, I::GATHERS), step.x_zero as u8 ^ flip);
+        // Where inputs are gathered, bytes are flipped once, as rows are copied.
+        let flipped = if I::GATHERS { I::FLIP } else { 0 };
+        let flip = if step.x_signed { 0 } else { flipped };
+        let (layout, padding) = (scratch::general(step, I::GATHERS), step.x_zero as u8 ^ flipped);
         let general = General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding };
         let (count, len) = runs(shape, I::GATHERS);
         let (fours, rounding) = (fours(len, I::UNIT), convolution.rounding(isa));
@@ -239,7 +245,7 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
             assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
             let mut to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
             let mut constants = convolution.constants();
-            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step(), readable: 0 };
+            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step(), readable: 0, flip: 0 };
             // SAFETY: the runs can be read at every place, and the last inputs of a row because of its slack, or the gathered
             // patches, which are filled up; the constants are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]

@@ -8,6 +8,20 @@ use super::peak;
 use super::product::{self, Constants, Runs, Target};
 use crate::kernels::ConvolutionShape;
 
+/// How results are stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stored {
+    /// The zero point, in 0..=255.
+    pub zero: i32,
+    /// The least result, in 0..=255.
+    pub low: i32,
+    /// The greatest.
+    pub high: i32,
+    /// Whether they are stored less 128.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    pub signed: bool,
+}
+
 /// An instruction set's integer vectors: *lanes* of i32 sums, and *bytes*, four times as many u8.
 ///
 /// Every operation is exact: [`dot`](Self::dot) wraps around like i32 additions do and saturates nowhere on the way.
@@ -160,10 +174,10 @@ pub unsafe trait Int8: Isa {
     /// ORDERED, else byte [`lane_channel`](super::layout::lane_channel)`(4, j, i, LANES)`, which takes fewer instructions.
     fn interleave<const ORDERED: bool>(self, rows: [Self::Bytes; 4]) -> [Self::Bytes; 4];
 
-    /// How to round: half to even, plus the zero point, clamped to `low..=high`. All three lie in 0..=255. `may_overflow`:
+    /// How to round: half to even, plus the zero point, clamped. `may_overflow`:
     /// a sum times its multiplier may be 2³¹ or more, or NaN; where [`GATHERS`](Self::GATHERS), may leave 16 bits. `extreme`:
     /// see [`Note`](super::layout::Note), which is there where [`GATHERS`](Self::GATHERS).
-    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, extreme: bool) -> Self::Rounding;
+    fn rounding(self, stored: Stored, may_overflow: bool, extreme: bool) -> Self::Rounding;
 
     /// The bytes of four vectors of sums: each sum as f32 times its multiplier, rounded. Byte `j · LANES + i` comes from
     /// lane i of vector j where the result is to be ORDERED, else byte [`lane_channel`](super::layout::lane_channel)`(4, j, i, LANES)` does.

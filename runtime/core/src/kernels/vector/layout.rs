@@ -6,6 +6,7 @@
 //! | pointwise, general, [few](VectorPacking::takes_few) inputs | `[group][16 channels, or the last 8][input][channel]` | `[group][channel]` |
 //! | pointwise, general, to sums | as the first, with units of four inputs, runs as they lie, and channels in their own order | – |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
+//! | depthwise, [5 × 5](is_5x5) by dot products of 16 bytes | `[chunk][product][vector][lane][4 inputs]`: a product is a column of four rows, or of the fifth row four columns, or one | `[chunk][vector][lane]` |
 //! | depthwise, by taps | `[16 channels, or the last 8][tap][channel]` | `[channel]`, filled up to a multiple of 8 |
 //!
 //! A *segment* is a run of inputs that lie side by side in memory (see [`Segments`]), filled up with zeros to a multiple of
@@ -39,12 +40,16 @@ pub struct VectorPacking {
     pub(super) many_registers: bool,
     /// Which depthwise convolutions go tap by tap.
     taps: Taps,
+    /// Whether those of [5 × 5](is_5x5) taps have products of their own.
+    has_5x5: bool,
     /// Inputs of a unit.
     pub(super) unit: usize,
     /// The most vectors of a block.
     pub(super) block: usize,
     /// Whether bytes are multiplied as signed ones.
     flips: bool,
+    /// Whether they may be stored as such.
+    signed: bool,
     /// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied.
     pub(super) gathers: bool,
     /// Whether there are notes of [`chains`] behind the weights of products.
@@ -56,7 +61,7 @@ pub struct VectorPacking {
 enum Taps {
     Never,
     /// All but those that it has dot products for.
-    Unless3x3,
+    UnlessDots,
     Always,
 }
 
@@ -103,6 +108,14 @@ pub fn slides(shape: &ConvolutionShape, many_registers: bool) -> bool {
     many_registers && shape.kernel == [3, 3] && shape.dilation == [1, 1]
 }
 
+/// Dot products that the taps of a depthwise 5 × 5 convolution are: five columns of four rows, and of the fifth row four columns, and one.
+pub const PRODUCTS_5X5: usize = 7;
+
+/// Whether a depthwise convolution has 5 × 5 taps side by side.
+pub fn is_5x5(shape: &ConvolutionShape) -> bool {
+    shape.kernel == [5, 5] && shape.dilation == [1, 1]
+}
+
 /// Whether the vector kernels compute integer convolutions of this shape themselves.
 pub fn is_covered(shape: &ConvolutionShape, wide: bool) -> bool {
     let [rows, columns] = shape.kernel.map(u64::from);
@@ -139,9 +152,11 @@ impl VectorPacking {
         wide: true,
         many_registers: false,
         taps: Taps::Never,
+        has_5x5: false,
         unit: 4,
         block: 4,
         flips: false,
+        signed: false,
         gathers: false,
         chains: false,
     };
@@ -156,10 +171,12 @@ impl VectorPacking {
         lanes: 4,
         wide: false,
         many_registers: true,
-        taps: Taps::Unless3x3,
+        taps: Taps::UnlessDots,
+        has_5x5: true,
         unit: 4,
         block: 4,
         flips: true,
+        signed: true,
         gathers: true,
         chains: false,
     };
@@ -167,8 +184,10 @@ impl VectorPacking {
     pub const NEON: VectorPacking = VectorPacking {
         set: KernelSet::Neon,
         taps: Taps::Always,
+        has_5x5: false,
         unit: 16,
         block: 2,
+        signed: false,
         chains: true,
         ..VectorPacking::NEON_DOTPROD
     };
@@ -178,6 +197,7 @@ impl VectorPacking {
         taps: Taps::Never,
         unit: 8,
         flips: false,
+        signed: false,
         ..VectorPacking::NEON_DOTPROD
     };
 
@@ -185,9 +205,19 @@ impl VectorPacking {
     pub(super) fn goes_by_taps(&self, shape: &ConvolutionShape) -> bool {
         match self.taps {
             Taps::Never => false,
-            Taps::Unless3x3 => !slides(shape, self.many_registers),
+            Taps::UnlessDots => !slides(shape, self.many_registers) && !self.takes_5x5(shape),
             Taps::Always => true,
         }
+    }
+
+    /// Whether a depthwise convolution of this shape is packed as the products of 5 × 5 taps.
+    pub(super) fn takes_5x5(&self, shape: &ConvolutionShape) -> bool {
+        self.has_5x5 && is_5x5(shape)
+    }
+
+    /// Whether a depthwise convolution of this shape is computed from padded rows.
+    fn pads_rows(&self, shape: &ConvolutionShape) -> bool {
+        self.gathers && (slides(shape, self.many_registers) || self.takes_5x5(shape) || self.goes_by_taps(shape))
     }
 
     /// Whether the weights of a product of this shape are packed for few inputs: where 16-bit sums are added to 32-bit ones by
@@ -244,8 +274,12 @@ impl Packing for VectorPacking {
                 _ => 1,
             };
             let chunks = outputs / (4 * lanes) + rest;
-            let taps = u64::from(shape.kernel[0]).div_ceil(4).saturating_mul(shape.kernel[1].into());
-            (chunks * 4 * lanes, taps.saturating_mul(chunks * 4 * lanes))
+            let products = if self.takes_5x5(shape) {
+                PRODUCTS_5X5 as u64
+            } else {
+                u64::from(shape.kernel[0]).div_ceil(4).saturating_mul(shape.kernel[1].into())
+            };
+            (chunks * 4 * lanes, products.saturating_mul(chunks * 4 * lanes))
         } else if self.takes_few(shape) {
             (outputs, outputs.saturating_mul(shape.depth()) / 4)
         } else {
@@ -262,6 +296,10 @@ impl Packing for VectorPacking {
             bias: bytes(sums, 4),
             multiplier: bytes(sums, 4),
         }
+    }
+
+    fn takes_signed(&self, shape: &ConvolutionShape, wide: bool) -> bool {
+        self.signed && is_covered(shape, wide)
     }
 
     fn pack_int8(
@@ -282,6 +320,8 @@ impl Packing for VectorPacking {
         if shape.form == ConvolutionForm::Depthwise {
             if self.goes_by_taps(shape) {
                 self.pack_taps(shape, weights, packed.weights);
+            } else if self.takes_5x5(shape) {
+                self.pack_5x5(shape, weights, packed.weights);
             } else {
                 self.pack_depthwise(shape, weights, packed.weights);
             }
@@ -332,8 +372,7 @@ impl Packing for VectorPacking {
 
     fn scratch_int8(&self, step: &ConvolutionInt8) -> u32 {
         let shape = ConvolutionShape::of_int8(step);
-        let padded = self.gathers && (slides(&shape, self.many_registers) || self.goes_by_taps(&shape));
-        scratch::int8(step, self.lanes, self.many_registers, self.gathers, padded)
+        scratch::int8(step, self.lanes, self.many_registers, self.gathers, self.pads_rows(&shape))
     }
 
     fn packed_dynamic(&self, shape: &ConvolutionShape) -> u32 {

@@ -1,6 +1,6 @@
 //! Writes the weights of int8 convolutions in the orders that [`layout`](super::layout) draws.
 
-use super::layout::{VectorPacking, slides};
+use super::layout::{PRODUCTS_5X5, VectorPacking, slides};
 use super::layout::{blocks, chunk_channel, chunks, lane_channel, runs, tap_chunks};
 use crate::kernels::{ConvolutionShape, IntegerWeights};
 use crate::plan::step::ConvolutionForm;
@@ -110,6 +110,31 @@ impl VectorPacking {
                     let inside = first + lane < channels;
                     let weight = if inside { weights.at((first + lane) * taps + tap) as i8 } else { 0 };
                     packed[first * taps + tap * lanes + lane] = weight as u8;
+                }
+            }
+        }
+    }
+
+    pub(super) fn pack_5x5(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
+        let mut dots = packed.chunks_exact_mut(self.weight_bytes());
+        // The row and the column of each tap of a product.
+        let tap = |product: usize, i: usize| match product {
+            0..5 => Some((i, product)),
+            5 => Some((4, i)),
+            _ => (i == 0).then_some((4, 4)),
+        };
+        for chunk in chunks(shape.out_channels as usize, self.lanes) {
+            for product in 0..PRODUCTS_5X5 {
+                for vector in 0..4 {
+                    let Some(dot) = dots.next() else { return };
+                    for lane in 0..self.lanes {
+                        let channel = chunk_channel(chunk, false, vector, lane, self.lanes);
+                        let weight = |i: usize| match tap(product, i).filter(|_| channel < chunk.channels) {
+                            Some((row, column)) => weights.at(((chunk.start + channel) * 5 + row) * 5 + column) as i8,
+                            None => 0,
+                        };
+                        self.put(dot, lane, core::array::from_fn(weight));
+                    }
                 }
             }
         }

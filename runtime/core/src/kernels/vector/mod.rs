@@ -48,7 +48,7 @@ pub use convolution_f32::{convolution_f32, name_of as name_of_convolution_f32};
 pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8};
 pub use elements::Tables;
 pub use float::Float;
-pub use int8::Int8;
+pub use int8::{Int8, Stored};
 pub use layout::VectorPacking;
 pub use peak::{multiply_adds, read};
 pub use set::VectorKernels;
@@ -58,7 +58,8 @@ pub use set::VectorKernels;
 mod own {
     pub use super::convolution_int8::rounding;
     pub use super::depthwise_int8::Depthwise;
-    pub use super::layout::{MAX_RUNS, blocks, chunks, slides, tap_chunks};
+    pub use super::layout::is_5x5;
+    pub use super::layout::{MAX_RUNS, PRODUCTS_5X5, blocks, chunks, slides, tap_chunks};
     pub use super::product::{Constants, Runs, Target};
     pub use super::product_f32::add_units_by_lane;
     pub use super::ring::{RowRing, Source, by_image};

@@ -4,7 +4,7 @@
 //! pixel and the weights of four inputs of every vector, and multiplies all pairs. Sums begin at the bias and are rounded
 //! where they are: nothing is written but the result.
 
-use super::int8::{Int8, load_floats, load_sums, load_weights};
+use super::int8::{Int8, Stored, load_floats, load_sums, load_weights};
 use super::layout::blocks;
 use super::{Isa, Task};
 
@@ -37,6 +37,9 @@ pub struct Runs<'r> {
     /// Bytes that can be read from the first run's start on.
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     pub readable: usize,
+    /// What their bytes are yet to be XORed with: [`FLIP`](super::Int8::FLIP), or 0 where it is done.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    pub flip: u8,
 }
 
 /// Packed constants of some output channels.
@@ -96,7 +99,7 @@ pub unsafe fn multiply_to_sums<I: Int8>(
     let bias = bias.cast();
     let constants = Constants { weights, bias, multiplier: bias.cast(), chains: core::ptr::null() };
     // SAFETY: as the caller says; nothing is rounded, and no multiplier read.
-    unsafe { multiply_to::<I, true>(isa, runs, pixels, constants, isa.rounding(0, 0, 0, false, false), to) }
+    unsafe { multiply_to::<I, true>(isa, runs, pixels, constants, isa.rounding(Stored::default(), false, false), to) }
 }
 
 /// Both: SUMS where sums are written.

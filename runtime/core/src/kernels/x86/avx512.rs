@@ -1,7 +1,7 @@
 //! 512-bit vectors: AVX512 with byte dot products.
 
 use super::ymm::{self, Avx512Ymm};
-use crate::kernels::vector::{Int8, Isa, Task};
+use crate::kernels::vector::{Int8, Isa, Stored, Task};
 use core::arch::asm;
 use core::arch::x86_64::*;
 
@@ -182,13 +182,13 @@ unsafe impl Int8 for Avx512Vnni {
     }
 
     #[inline(always)]
-    fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, _: bool) -> Rounding {
+    fn rounding(self, stored: Stored, may_overflow: bool, _: bool) -> Rounding {
         unsafe {
             Rounding {
                 may_overflow,
-                zero: _mm512_set1_epi16(zero as i16),
-                low: _mm512_set1_epi8(low as i8),
-                high: _mm512_set1_epi8(high as i8),
+                zero: _mm512_set1_epi16(stored.zero as i16),
+                low: _mm512_set1_epi8(stored.low as i8),
+                high: _mm512_set1_epi8(stored.high as i8),
                 order: transpose(),
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! The three instruction sets differ in one operation, [`dot`](Int8::dot), and in how it wants its weights.
 
-use crate::kernels::vector::{Int8, Isa, Task};
+use crate::kernels::vector::{Int8, Isa, Stored, Task};
 use core::arch::x86_64::*;
 
 /// AVX2 and FMA.
@@ -220,13 +220,13 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
-            fn rounding(self, zero: i32, low: i32, high: i32, may_overflow: bool, _: bool) -> Rounding {
+            fn rounding(self, stored: Stored, may_overflow: bool, _: bool) -> Rounding {
                 unsafe {
                     Rounding {
                         may_overflow,
-                        zero: _mm256_set1_epi16(zero as i16),
-                        low: _mm256_set1_epi8(low as i8),
-                        high: _mm256_set1_epi8(high as i8),
+                        zero: _mm256_set1_epi16(stored.zero as i16),
+                        low: _mm256_set1_epi8(stored.low as i8),
+                        high: _mm256_set1_epi8(stored.high as i8),
                     }
                 }
             }

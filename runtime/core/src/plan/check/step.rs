@@ -23,7 +23,10 @@ pub fn check(context: &Context<'_>, step: &Step) -> Result<(), Fault> {
             byte("x_zero", s.x_zero)?;
             byte("y_zero", s.y_zero)?;
             bounds(s.low, s.high)?;
-            let packed = context.packing.packed_int8(&ConvolutionShape::of_int8(s), s.wide);
+            let shape = ConvolutionShape::of_int8(s);
+            let takes_signed = || context.packing.takes_signed(&shape, s.wide);
+            require(!(s.x_signed || s.y_signed) || takes_signed(), "the kernels do not take signed bytes here")?;
+            let packed = context.packing.packed_int8(&shape, s.wide);
             context.packed(&packed, s.weights, s.bias, s.multiplier)?;
             context.table(s.table)?;
             scratch(s.scratch, context.packing.scratch_int8(s))?;

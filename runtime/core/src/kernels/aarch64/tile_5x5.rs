@@ -1,0 +1,202 @@
+//! The output row of [`depthwise_5x5`](super::depthwise_5x5) for sixteen channels, in assembly.
+//!
+//! Registers: `v0` to `v3` the sums, and before them the upper four rows of a column as they are read; `v4` to `v23` the five columns
+//! under the window, `v28` to `v31` the places of the table, and `v24` to `v27` weights, and inputs of the fifth row. What is made of
+//! these, and multipliers, takes the registers of the column that the window leaves. Columns take the five places in turn.
+
+use super::assembly::{bytes, magic, nearest};
+use super::finish::Finish;
+use core::arch::asm;
+
+/// Reads the upper rows of the next column into four registers.
+macro_rules! column {
+    ($a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            "ld1 {{v0.16b}}, [{x0}], {column}\n",
+            "ld1 {{v1.16b}}, [{x1}], {column}\n",
+            "ld1 {{v2.16b}}, [{x2}], {column}\n",
+            "ld1 {{v3.16b}}, [{x3}], {column}\n",
+            quads!("v0.16b, v1.16b, v2.16b, v3.16b", $a $b $c $d)
+        )
+    };
+}
+
+/// Interleaves the vectors `$from`, up to four, byte by byte.
+macro_rules! quads {
+    ($from:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(quads!(@ $from, $a "28"), quads!(@ $from, $b "29"), quads!(@ $from, $c "30"), quads!(@ $from, $d "31"))
+    };
+    (@ $from:literal, $to:literal $places:literal) => {
+        concat!("tbl v", $to, ".16b, {{ ", $from, " }}, v", $places, ".16b\n")
+    };
+}
+
+/// Adds the products of four vectors with the weights that begin `$at` bytes in.
+macro_rules! products {
+    ($dot:literal, $at:literal $behind:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            "ldp q24, q25, [{weights}, #", $at, "]\n",
+            "ldp q26, q27, [{weights}, #", $behind, "]\n",
+            products!(@ $dot, "0" $a "24"), products!(@ $dot, "1" $b "25"),
+            products!(@ $dot, "2" $c "26"), products!(@ $dot, "3" $d "27")
+        )
+    };
+    (@ $dot:literal, $sum:literal $x:literal $w:literal) => {
+        concat!($dot, " v", $sum, ".4s, v", $x, ".16b, v", $w, ".16b\n")
+    };
+}
+
+/// A pixel, from the columns under the window; behind the last one of the row, the end.
+macro_rules! pixel {
+    ($dot:literal, $even:ident $signed:ident, [$a:literal $b:literal $c:literal $d:literal]
+        [$($second:literal)*] [$($third:literal)*] [$($fourth:literal)*] [$($fifth:literal)*]) => {
+        concat!(
+            "ldp q0, q1, [{bias}]\n",
+            "ldp q2, q3, [{bias}, #32]\n",
+            products!($dot, "0" "32", $a $b $c $d),
+            products!($dot, "64" "96", $($second)*),
+            products!($dot, "128" "160", $($third)*),
+            products!($dot, "192" "224", $($fourth)*),
+            products!($dot, "256" "288", $($fifth)*),
+            "mov {x}, {x4}\n",
+            "add {x4}, {x4}, {step}\n",
+            "ld1 {{v24.16b}}, [{x}], {column}\n",
+            "ld1 {{v25.16b}}, [{x}], {column}\n",
+            "ld1 {{v26.16b}}, [{x}], {column}\n",
+            "ld1 {{v27.16b}}, [{x}], {column}\n",
+            quads!("v24.16b, v25.16b, v26.16b, v27.16b", $a $b $c $d),
+            products!($dot, "320" "352", $a $b $c $d),
+            "ldr q24, [{x}]\n",
+            quads!("v24.16b", $a $b $c $d),
+            products!($dot, "384" "416", $a $b $c $d),
+            "ldp q", $a, ", q", $b, ", [{multiplier}]\n",
+            "ldp q", $c, ", q", $d, ", [{multiplier}, #32]\n",
+            bytes!(@scale "0" "1" "2" "3", $a $b $c $d),
+            "dup v", $a, ".4s, {added:w}\n",
+            bytes!(@ $even, $a, "0" "1" "2" "3"),
+            bytes!(@ $signed "0" "2"),
+            "subs {pixels}, {pixels}, #1\n",
+            "st1 {{v0.16b}}, [{to}], {to_step}\n",
+            "b.eq 3f\n"
+        )
+    };
+}
+
+/// The window moves by one column.
+macro_rules! by_one {
+    ($dot:literal, $($how:ident)*) => {
+        concat!(
+            column!("4" "5" "6" "7"),
+            column!("8" "9" "10" "11"),
+            column!("12" "13" "14" "15"),
+            column!("16" "17" "18" "19"),
+            "2:\n",
+            column!("20" "21" "22" "23"),
+            pixel!($dot, $($how)*, ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["20" "21" "22" "23"]),
+            column!("4" "5" "6" "7"),
+            pixel!($dot, $($how)*, ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["20" "21" "22" "23"] ["4" "5" "6" "7"]),
+            column!("8" "9" "10" "11"),
+            pixel!($dot, $($how)*, ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["20" "21" "22" "23"] ["4" "5" "6" "7"] ["8" "9" "10" "11"]),
+            column!("12" "13" "14" "15"),
+            pixel!($dot, $($how)*, ["16" "17" "18" "19"] ["20" "21" "22" "23"] ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"]),
+            column!("16" "17" "18" "19"),
+            pixel!($dot, $($how)*, ["20" "21" "22" "23"] ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"]),
+            "b 2b\n",
+            "3:\n"
+        )
+    };
+}
+
+/// The window moves by two columns.
+macro_rules! by_two {
+    ($dot:literal, $($how:ident)*) => {
+        concat!(
+            column!("4" "5" "6" "7"),
+            column!("8" "9" "10" "11"),
+            column!("12" "13" "14" "15"),
+            "2:\n",
+            column!("16" "17" "18" "19"),
+            column!("20" "21" "22" "23"),
+            pixel!($dot, $($how)*, ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["20" "21" "22" "23"]),
+            column!("4" "5" "6" "7"),
+            column!("8" "9" "10" "11"),
+            pixel!($dot, $($how)*, ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["20" "21" "22" "23"] ["4" "5" "6" "7"] ["8" "9" "10" "11"]),
+            column!("12" "13" "14" "15"),
+            column!("16" "17" "18" "19"),
+            pixel!($dot, $($how)*, ["20" "21" "22" "23"] ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"]),
+            column!("20" "21" "22" "23"),
+            column!("4" "5" "6" "7"),
+            pixel!($dot, $($how)*, ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["20" "21" "22" "23"] ["4" "5" "6" "7"]),
+            column!("8" "9" "10" "11"),
+            column!("12" "13" "14" "15"),
+            pixel!($dot, $($how)*, ["16" "17" "18" "19"] ["20" "21" "22" "23"] ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"]),
+            "b 2b\n",
+            "3:\n"
+        )
+    };
+}
+
+/// What a row multiplies.
+#[derive(Clone, Copy)]
+pub struct Operands {
+    /// The rows under the window, flipped where the products are those of signed bytes.
+    pub rows: [*const u8; 5],
+    /// Bytes from one column to the next.
+    pub column: usize,
+    /// See [`depthwise_5x5`](super::depthwise_5x5).
+    pub weights: *const u8,
+    pub bias: *const i32,
+    /// Which bytes of four vectors lie side by side.
+    pub places: *const u8,
+}
+
+macro_rules! row {
+    ($code:expr, $extension:literal, $stride:literal, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
+        let Operands { rows: [x0, x1, x2, x3, x4], column, weights, bias, places } = $operands;
+        asm!(
+            concat!(".arch_extension ", $extension),
+            "ldp q28, q29, [{places}]",
+            "ldp q30, q31, [{places}, #32]",
+            $code,
+            x0 = inout(reg) x0 => _, x1 = inout(reg) x1 => _, x2 = inout(reg) x2 => _, x3 = inout(reg) x3 => _,
+            x4 = inout(reg) x4 => _, x = out(reg) _, column = in(reg) column, step = in(reg) $stride * column,
+            weights = in(reg) weights, places = in(reg) places, bias = in(reg) bias,
+            multiplier = in(reg) $finish.multiplier, added = in(reg) $added, pixels = inout(reg) $pixels => _,
+            to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
+            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
+            options(nostack)
+        )
+    }};
+}
+
+macro_rules! row_of {
+    ($dot:literal, $extension:literal, $signed:ident, $stride:expr, $operands:ident, $pixels:ident, $finish:ident) => {
+        match ($stride, $finish.added_to_floats()) {
+            (1, Some(added)) => row!(by_one!($dot, even $signed), $extension, 1, $operands, $pixels, $finish, added),
+            (1, None) => row!(by_one!($dot, odd $signed), $extension, 1, $operands, $pixels, $finish, $finish.added()),
+            (_, Some(added)) => row!(by_two!($dot, even $signed), $extension, 2, $operands, $pixels, $finish, added),
+            (_, None) => row!(by_two!($dot, odd $signed), $extension, 2, $operands, $pixels, $finish, $finish.added()),
+        }
+    };
+}
+
+/// Computes `pixels` pixels, at least one, over which the window moves by STRIDE columns, one or two. SIGNED: of signed bytes.
+///
+/// # Safety
+/// The processor has SDOT, or where not SIGNED, USDOT. Rows, as whole vectors, weights, biases, multipliers and places can be read,
+/// results can be written.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn row<const STRIDE: usize, const SIGNED: bool>(operands: Operands, pixels: usize, finish: Finish) {
+    // SAFETY: it reads and writes what the caller says, and writes its operands only.
+    unsafe {
+        match (SIGNED, finish.signed) {
+            (true, true) => row_of!("sdot", "dotprod", signed, STRIDE, operands, pixels, finish),
+            (true, false) => row_of!("sdot", "dotprod", unsigned, STRIDE, operands, pixels, finish),
+            (false, _) => row_of!("usdot", "i8mm", unsigned, STRIDE, operands, pixels, finish),
+        }
+    }
+}
