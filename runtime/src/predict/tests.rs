@@ -5,14 +5,14 @@ use proptest::prelude::*;
 use super::board::Core;
 use super::*;
 
-/// Milliseconds of each layer and of all. That of the product on `pi4`, by hand: 0.224 · 3.28 M + 3.5 · 0.2 M = 1.45 M
-/// instructions at 1.25 a cycle and 1.8 GHz are 0.645 ms; its 307 kB come from the second-level cache at 14.4 GB/s in
+/// Milliseconds of each layer and of all. That of the product on `pi4`, by hand: 0.207 · 3.28 M + 3.7 · 0.2 M = 1.44 M
+/// instructions at 1.25 a cycle and 1.8 GHz are 0.639 ms; its 307 kB come from the second-level cache at 14.4 GB/s in
 /// 0.021 ms, of which 0.7 is hidden; beginning the step takes 0.4 µs.
 const GOLDEN: [&str; 4] = [
-    "zero2w: 1.82 + 1.32 + 2.13 + 1.31 = 6.59; with 4 threads 0.65 + 0.48 + 0.76 + 1.31 = 3.20",
-    "pi3: 1.30 + 0.95 + 1.52 + 0.72 = 4.48; with 4 threads 0.47 + 0.34 + 0.54 + 0.72 = 2.07",
-    "pi4: 0.56 + 0.36 + 0.65 + 0.14 = 1.72; with 4 threads 0.20 + 0.13 + 0.24 + 0.14 = 0.72",
-    "pi5: 0.12 + 0.09 + 0.13 + 0.06 = 0.40; with 4 threads 0.04 + 0.04 + 0.05 + 0.06 = 0.19",
+    "zero2w: 1.65 + 0.98 + 2.11 + 1.31 = 6.04; with 4 threads 0.59 + 0.35 + 0.75 + 1.31 = 3.01",
+    "pi3: 1.18 + 0.70 + 1.51 + 0.72 = 4.10; with 4 threads 0.42 + 0.25 + 0.54 + 0.72 = 1.93",
+    "pi4: 0.51 + 0.27 + 0.65 + 0.14 = 1.56; with 4 threads 0.18 + 0.10 + 0.23 + 0.14 = 0.66",
+    "pi5: 0.09 + 0.07 + 0.10 + 0.06 = 0.32; with 4 threads 0.03 + 0.03 + 0.04 + 0.06 = 0.16",
 ];
 
 fn work(kind: Kind, units: u64) -> Work {

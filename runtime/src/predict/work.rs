@@ -216,6 +216,12 @@ impl Work {
             Step::Lookup(_) => (Kind::Lookup, outputs, false),
             Step::Quantize(_) | Step::QuantizeDynamic(_) => (Kind::Quantize, outputs, false),
             Step::Dequantize(_) => (Kind::Dequantize, outputs, false),
+            // Every other byte, a half of shuffled channels, is copied by vectors, too.
+            Step::Copy(s)
+                if s.size == 1 && lies_by(&s.extent, &s.x.strides, 2) && is_contiguous(&s.extent, &s.y.strides) =>
+            {
+                (Kind::CopyRuns, outputs, false)
+            }
             Step::Copy(s) => match is_contiguous(&s.extent, &s.x.strides) && is_contiguous(&s.extent, &s.y.strides) {
                 true => (Kind::CopyRuns, outputs.saturating_mul(s.size.into()), false),
                 false => (Kind::CopyElements, outputs, false),
@@ -329,5 +335,10 @@ fn function(function: Function) -> Kind {
 
 /// Whether neighbours along the innermost axis that is longer than 1 are neighbours in memory.
 fn is_contiguous(extent: &Extent, strides: &[u32]) -> bool {
-    extent.0.iter().zip(strides).rev().find(|(len, _)| **len > 1).is_none_or(|(_, &stride)| stride == 1)
+    lies_by(extent, strides, 1)
+}
+
+/// Whether so many elements are from one to the next along the innermost axis.
+fn lies_by(extent: &Extent, strides: &[u32], step: u32) -> bool {
+    extent.0.iter().zip(strides).rev().find(|(len, _)| **len > 1).is_none_or(|(_, &stride)| stride == step)
 }

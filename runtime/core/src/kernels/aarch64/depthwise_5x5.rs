@@ -11,6 +11,7 @@ use super::depthwise_columns::Dots;
 use super::finish::{Finish, finish};
 use super::neon::Rounding;
 use super::padded::for_each_row;
+use super::parts::in_parts;
 use super::tile_5x5::{self, Operands};
 use crate::kernels::vector::{Constants, Depthwise, PRODUCTS_5X5, Target, Task, chunks, rounding};
 use core::arch::aarch64::*;
@@ -41,6 +42,7 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
                 match stride {
                     1 if chunk.channels == 16 && rounding.is_plain() => slide.whole::<I, 1>(),
                     2 if chunk.channels == 16 && rounding.is_plain() => slide.whole::<I, 2>(),
+                    1 | 2 if rounding.is_plain() => slide.in_parts::<I>(stride),
                     _ => isa.invoke(Any(slide, stride)),
                 }
             }
@@ -49,6 +51,7 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
 }
 
 /// An output row of a chunk of channels.
+#[derive(Clone, Copy)]
 struct Slide {
     /// The rows under the window.
     rows: [*const u8; 5],
@@ -89,6 +92,23 @@ impl Slide {
             } else {
                 tile_5x5::row::<STRIDE, false>(operands, pixels, finish);
             }
+        }
+    }
+
+    /// Computes the row of fewer channels, over which the window moves by one column or two.
+    ///
+    /// # Safety
+    /// As for [`whole`](Self::whole).
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn in_parts<I: Dots>(self, stride: usize) {
+        // SAFETY: as the caller says; rows are read a vector at a time, whatever its channels are.
+        unsafe {
+            in_parts(self.pixels, self.to, 16, |first, pixels, to| {
+                let rows = self.rows.map(|row| row.add(first * stride * self.column));
+                let part = Slide { rows, pixels, to, ..self };
+                if stride == 1 { part.whole::<I, 1>() } else { part.whole::<I, 2>() }
+            });
         }
     }
 }

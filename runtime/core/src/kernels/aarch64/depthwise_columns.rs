@@ -5,9 +5,10 @@
 //! kernel column; columns stay in registers while the window slides over them: 12 vectors of weights, 12 of columns, 4 of sums
 //! and 4 of places in the table. The usual rows are in assembly, `tile_columns`: a compiler moves columns about, and spills some.
 
-use super::finish::{ANY, EVEN, Finish, finish, finish_pixel};
+use super::finish::{ANY, EVEN, EVEN_SIGNED, Finish, finish, finish_pixel};
 use super::neon::Rounding;
 use super::padded::for_each_row;
+use super::parts::in_parts;
 use super::tile_columns;
 use crate::kernels::vector::{Constants, Depthwise, Int8, Target, Task, chunks, rounding};
 use core::arch::aarch64::*;
@@ -42,8 +43,11 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
                 match (step.window.stride[1], to.channels) {
                     (1, 16) if rounding.is_plain() => slide.whole::<I, 1>(),
                     (2, 16) if rounding.is_plain() => slide.whole::<I, 2>(),
+                    (1, 8) if rounding.is_even() && rounding.is_signed() => isa.invoke(Of::<1, 2, EVEN_SIGNED>(slide)),
+                    (2, 8) if rounding.is_even() && rounding.is_signed() => isa.invoke(Of::<2, 2, EVEN_SIGNED>(slide)),
                     (1, 8) if rounding.is_even() => isa.invoke(Of::<1, 2, EVEN>(slide)),
                     (2, 8) if rounding.is_even() => isa.invoke(Of::<2, 2, EVEN>(slide)),
+                    (1 | 2, _) if rounding.is_plain() => slide.in_parts::<I>(step.window.stride[1] as usize),
                     (1, _) => isa.invoke(Of::<1, 4, ANY>(slide)),
                     (2, _) => isa.invoke(Of::<2, 4, ANY>(slide)),
                     (stride, _) => isa.invoke(Far(slide, stride as usize)),
@@ -54,6 +58,7 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
 }
 
 /// An output row of a chunk of channels.
+#[derive(Clone, Copy)]
 struct Slide {
     /// The rows under the window.
     rows: [*const u8; 3],
@@ -122,6 +127,23 @@ impl Slide {
         }
     }
 
+    /// Computes the row of fewer channels, over which the window moves by one column or two.
+    ///
+    /// # Safety
+    /// As for [`whole`](Self::whole).
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn in_parts<I: Dots>(self, stride: usize) {
+        // SAFETY: as the caller says; rows are read a vector at a time, whatever its channels are.
+        unsafe {
+            in_parts(self.pixels, self.to, 16, |first, pixels, to| {
+                let rows = self.rows.map(|row| row.add(first * stride * self.column));
+                let part = Slide { rows, pixels, to, ..self };
+                if stride == 1 { part.whole::<I, 1>() } else { part.whole::<I, 2>() }
+            });
+        }
+    }
+
     /// [`PLACES`] as vectors.
     #[inline(always)]
     #[allow(unsafe_code)]
@@ -180,7 +202,8 @@ impl Slide {
             }
             let to = Target { first: self.to.first.add(pixel * self.to.step), ..self.to };
             match HOW {
-                EVEN => finish_pixel::<N, true>(sums, by, &self.rounding, to.first),
+                EVEN => finish_pixel::<N, true, false>(sums, by, &self.rounding, to.first),
+                EVEN_SIGNED => finish_pixel::<N, true, true>(sums, by, &self.rounding, to.first),
                 _ => finish::<1, N, false>([sums], by, &self.rounding, to),
             }
         }

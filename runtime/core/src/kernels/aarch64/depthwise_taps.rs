@@ -78,7 +78,7 @@ impl Row<'_> {
     #[allow(unsafe_code)]
     unsafe fn invoke(self, isa: Neon, lanes: usize, close: bool) {
         let usual = self.columns == 3 && self.starts.len() == 3 && !self.rounding.extreme();
-        let how = match self.to.channels == lanes {
+        let how = match self.to.channels == lanes && !self.rounding.is_signed() {
             true if self.rounding.is_even() => EVEN,
             true if self.rounding.is_plain() => PLAIN,
             _ => ANY,
@@ -178,8 +178,8 @@ unsafe fn pixel<const N: usize, const HOW: u8>(
         let inputs = [a[0], b[0], c[0], a[1], b[1], c[1], a[2], b[2], c[2]];
         let sums = nine::<N>(bias, inputs, weights);
         match HOW {
-            EVEN => finish_pixel::<N, true>(sums, by, rounding, to.first),
-            PLAIN => finish_pixel::<N, false>(sums, by, rounding, to.first),
+            EVEN => finish_pixel::<N, true, false>(sums, by, rounding, to.first),
+            PLAIN => finish_pixel::<N, false, false>(sums, by, rounding, to.first),
             _ => finish::<1, N, false>([sums], by, rounding, to),
         }
     }

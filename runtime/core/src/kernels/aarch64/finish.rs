@@ -10,6 +10,8 @@ pub const ANY: u8 = 0;
 pub const PLAIN: u8 = 1;
 /// All channels of its vectors are there, and rounding is [even](Rounding::is_even).
 pub const EVEN: u8 = 2;
+/// As [`EVEN`], of bytes that are stored less 128.
+pub const EVEN_SIGNED: u8 = 3;
 
 /// What tiles in assembly end with, where scaled sums stay within 16 bits and the bounds are those of bytes.
 #[derive(Clone, Copy)]
@@ -157,13 +159,13 @@ pub unsafe fn finish<const M: usize, const N: usize, const PLAIN: bool>(
 }
 
 /// Rounds and writes the sums of a pixel and N vectors of channels, two or four, all of which are there. Rounding must be
-/// [plain](Rounding::is_plain), or where EVEN [even](Rounding::is_even).
+/// [plain](Rounding::is_plain), or where EVEN [even](Rounding::is_even). SIGNED: bytes are stored less 128.
 ///
 /// # Safety
 /// The channels can be written.
 #[inline(always)]
 #[allow(unsafe_code)]
-pub unsafe fn finish_pixel<const N: usize, const EVEN: bool>(
+pub unsafe fn finish_pixel<const N: usize, const EVEN: bool, const SIGNED: bool>(
     sums: [int32x4_t; N],
     by: [float32x4_t; N],
     rounding: &Rounding,
@@ -177,9 +179,9 @@ pub unsafe fn finish_pixel<const N: usize, const EVEN: bool>(
     unsafe {
         if N == 2 {
             let words = scale(0, 1);
-            vst1_u8(to, if rounding.is_signed() { vreinterpret_u8_s8(vqmovn_s16(words)) } else { vqmovun_s16(words) });
+            vst1_u8(to, if SIGNED { vreinterpret_u8_s8(vqmovn_s16(words)) } else { vqmovun_s16(words) });
         } else {
-            vst1q_u8(to, rounding.bytes::<true>(scale(0, 1), scale(N - 2, N - 1)));
+            vst1q_u8(to, Rounding::plain::<SIGNED>(scale(0, 1), scale(N - 2, N - 1)));
         }
     }
 }

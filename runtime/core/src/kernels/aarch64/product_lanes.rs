@@ -9,6 +9,7 @@
 use super::finish::{Finish, finish};
 use super::instructions::sdot_lane;
 use super::neon::{NeonDotprod, Rounding, flipped_by, some};
+use super::parts::in_parts;
 use super::tile_lanes::{Operands, tiles};
 use crate::kernels::vector::{Constants, Isa, Runs, Target, Task, blocks};
 use core::arch::aarch64::*;
@@ -42,7 +43,7 @@ pub unsafe fn multiply(
                 multiplier: constants.multiplier.add(block.start),
                 ..constants
             };
-            match (block.vectors, rounding.is_plain()) {
+            let sweep = |runs, pixels, to| match (block.vectors, rounding.is_plain()) {
                 (1, true) => isa.invoke(Sweep::<1, true> { runs, pixels, constants, rounding, to }),
                 (2, true) => isa.invoke(Sweep::<2, true> { runs, pixels, constants, rounding, to }),
                 (3, true) => isa.invoke(Sweep::<3, true> { runs, pixels, constants, rounding, to }),
@@ -51,6 +52,13 @@ pub unsafe fn multiply(
                 (2, false) => isa.invoke(Sweep::<2, false> { runs, pixels, constants, rounding, to }),
                 (3, false) => isa.invoke(Sweep::<3, false> { runs, pixels, constants, rounding, to }),
                 (_, false) => isa.invoke(Sweep::<4, false> { runs, pixels, constants, rounding, to }),
+            };
+            if channels == block.vectors * 4 {
+                sweep(runs, pixels, to);
+            } else {
+                in_parts(pixels, to, block.vectors * 4, |first, count, to| {
+                    sweep(Runs { offset: runs.offset + first * runs.step, ..runs }, count, to);
+                });
             }
         }
     }

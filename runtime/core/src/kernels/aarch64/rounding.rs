@@ -121,6 +121,20 @@ impl Rounding {
         self.signed
     }
 
+    /// Bytes whose bounds are those of bytes, stored less 128 where SIGNED.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub fn plain<const SIGNED: bool>(first: int16x8_t, second: int16x8_t) -> uint8x16_t {
+        // SAFETY: every aarch64 processor has NEON.
+        unsafe {
+            if SIGNED {
+                vreinterpretq_u8_s8(vqmovn_high_s16(vqmovn_s16(first), second))
+            } else {
+                vqmovun_high_s16(vqmovun_s16(first), second)
+            }
+        }
+    }
+
     /// Bytes, as they are stored, from two vectors that [`scale`](Self::scale) made.
     #[inline(always)]
     #[allow(unsafe_code)]
@@ -128,9 +142,9 @@ impl Rounding {
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
             if self.signed && (PLAIN || self.is_plain) {
-                return vreinterpretq_u8_s8(vqmovn_high_s16(vqmovn_s16(first), second));
+                return Self::plain::<true>(first, second);
             }
-            let bytes = vqmovun_high_s16(vqmovun_s16(first), second);
+            let bytes = Self::plain::<false>(first, second);
             if PLAIN {
                 return bytes;
             }
