@@ -63,6 +63,8 @@ impl<'k> Int8<'k> {
             groups: layer.groups(),
             form: layer.form,
             wide: false,
+            x_signed: false,
+            y_signed: false,
             x_zero,
             y_zero,
             low: 0,
