@@ -371,6 +371,10 @@ int8!(
     |sums, x, by| sdot(sums, vreinterpretq_s8_u8(x), by),
     multiply: super::product_lanes::multiply,
     #[inline(always)]
+    unsafe fn multiply_to_sums(self, runs: Runs<'_>, pixels: usize, constants: [*const u8; 2], to: Target) {
+        unsafe { super::sums_lanes::multiply(self, runs, pixels, constants, to) }
+    },
+    #[inline(always)]
     fn depthwise(self, depthwise: Depthwise<'_>) {
         let shape = ConvolutionShape::of_int8(depthwise.step);
         if slides(&shape, true) {

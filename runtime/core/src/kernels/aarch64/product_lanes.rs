@@ -2,7 +2,8 @@
 //! four, the same for four output channels.
 //!
 //! A tile is up to 6 pixels by 16 channels: 24 sums, 6 vectors of inputs, and weights as they come, two at a time (LDP), in
-//! 32 registers; 20 loads and flips for 96 products. The usual tiles are in assembly, `tile_lanes`.
+//! 32 registers; 20 loads and flips for 96 products. The usual tiles are in assembly, `tile_lanes`. `sums_lanes`
+//! makes sums that become floats the same way.
 //!
 //! Weights: `[block of 16 channels, the last of as many vectors as it takes][4 inputs][channel][input]`.
 
@@ -15,7 +16,7 @@ use crate::kernels::vector::{Constants, Isa, Runs, Target, Task, blocks};
 use core::arch::aarch64::*;
 
 /// Inputs of a vector.
-const UNIT: usize = 16;
+pub const UNIT: usize = 16;
 
 /// Computes `pixels` pixels, whose inputs are one run.
 ///
@@ -236,7 +237,7 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
 /// The weights can be read.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn add_lane<const LANE: i32, const M: usize, const N: usize>(
+pub unsafe fn add_lane<const LANE: i32, const M: usize, const N: usize>(
     sums: &mut [[int32x4_t; N]; M],
     inputs: [int8x16_t; M],
     weights: *const i8,

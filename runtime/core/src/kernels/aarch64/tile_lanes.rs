@@ -143,8 +143,18 @@ pub struct Operands {
 
 /// Runs the assembly of a tile of `$pixels` pixels, whose inputs begin at `$place`.
 macro_rules! tiles {
-    ([$($code:expr),*], $pixels:literal, $operands:ident, $count:ident, $finish:ident, $added:expr, $($place:ident $index:literal)*) => {{
-        let Operands { x, step, weights, units, fours, bias, .. } = $operands;
+    ([$($code:expr),*], $pixels:literal, $operands:ident, $count:ident, $finish:ident, $added:expr, $($place:ident $index:literal)*) => {
+        tiles!(
+            [$($code),*], $pixels, $operands, $count,
+            (
+                bias = in(reg) $operands.bias, multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
+                to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step
+            ),
+            $($place $index)*
+        )
+    };
+    ([$($code:expr),*], $pixels:literal, $operands:ident, $count:ident, ($($more:tt)*), $($place:ident $index:literal)*) => {{
+        let Operands { x, step, weights, units, fours, .. } = $operands;
         // From behind a pixel's whole vectors to the pixel of the next tile.
         let next = ($pixels * step).wrapping_sub(UNIT * units);
         asm!(
@@ -154,8 +164,7 @@ macro_rules! tiles {
             $($place = inout(reg) x.wrapping_add($index * step) => _,)*
             next = in(reg) next, count = inout(reg) $count => _,
             weights = in(reg) weights, w = out(reg) _, units = in(reg) units, left = out(reg) _, fours = in(reg) fours,
-            bias = in(reg) bias, multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
-            to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
+            $($more)*,
             out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
             out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
             out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
@@ -215,6 +224,37 @@ macro_rules! narrow_tile {
     };
 }
 
+/// The code of the wide tile whose sums are written as they are. They begin with `$first`.
+macro_rules! sums_tile {
+    ($first:expr, $operands:ident, $count:ident, ($($more:tt)*)) => {
+        tiles!(
+            [
+                $first,
+                sums!(wide, unsigned, "30", "24" "p0" "25" "p1" "26" "p2" "27" "p3" "28" "p4" "29" "p5"),
+                all_sums!("st1", "to"),
+                next!("p0" "p1" "p2" "p3" "p4" "p5")
+            ],
+            6, $operands, $count, ($($more)*), p0 0 p1 1 p2 2 p3 3 p4 4 p5 5
+        )
+    };
+}
+
+/// Reads or writes the sums of all pixels.
+macro_rules! all_sums {
+    ($move:literal, $place:literal) => {
+        concat!(
+            all_sums!(@ $move, $place, "0" "1" "2" "3"), all_sums!(@ $move, $place, "4" "5" "6" "7"),
+            all_sums!(@ $move, $place, "8" "9" "10" "11"), all_sums!(@ $move, $place, "12" "13" "14" "15"),
+            all_sums!(@ $move, $place, "16" "17" "18" "19"), all_sums!(@ $move, $place, "20" "21" "22" "23")
+        )
+    };
+    (@ $move:literal, $place:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            $move, " {{v", $a, ".4s, v", $b, ".4s, v", $c, ".4s, v", $d, ".4s}}, [{", $place, "}], {to_step}\n"
+        )
+    };
+}
+
 /// Chooses the code of a tile.
 macro_rules! tile {
     ($tile:ident, $from:ident, $to:ident, $operands:ident, $count:ident, $finish:ident) => {
@@ -243,5 +283,33 @@ pub unsafe fn tiles<const WIDE: bool>(operands: Operands, count: usize, finish: 
     // SAFETY: it reads and writes what the caller says, and writes its operands only.
     unsafe {
         if WIDE { tile!(wide_tile, operands, count, finish) } else { tile!(narrow_tile, operands, count, finish) }
+    }
+}
+
+/// Computes the sums of `count` tiles, at least one, of six pixels by sixteen channels, and writes them to `to`, pixels `step` bytes
+/// apart. They begin with the biases, or where CONTINUED with what is there. Inputs are flipped.
+///
+/// # Safety
+/// As for [`tiles`]; biases need not be there where CONTINUED.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn sums<const CONTINUED: bool>(operands: Operands, count: usize, to: *mut u8, step: usize) {
+    // SAFETY: it reads and writes what the caller says, and writes its operands only.
+    unsafe {
+        if CONTINUED {
+            sums_tile!(
+                all_sums!("ld1", "from"), operands, count,
+                (from = inout(reg) to => _, to = inout(reg) to => _, to_step = in(reg) step)
+            );
+        } else {
+            sums_tile!(
+                concat!(
+                    biases!("", "0" "1" "4" "5" "8" "9" "12" "13" "16" "17" "20" "21"),
+                    biases!(", #32", "2" "3" "6" "7" "10" "11" "14" "15" "18" "19" "22" "23")
+                ),
+                operands, count,
+                (bias = in(reg) operands.bias, to = inout(reg) to => _, to_step = in(reg) step)
+            );
+        }
     }
 }

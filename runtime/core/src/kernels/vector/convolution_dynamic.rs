@@ -8,7 +8,7 @@ use super::Task;
 use super::general::{General, elements};
 use super::int8::Int8;
 use super::layout::{VectorPacking, bias_len, fours, padded_channels, runs, sums_are_covered};
-use super::product::{Runs, Target, multiply_to_sums};
+use super::product::{Runs, Target};
 use super::ring::{RowRing, Source};
 use super::scratch::{PIXELS, rows};
 use crate::kernels::portable::convolution_dynamic::{Finish, depthwise};
@@ -193,7 +193,7 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
                 let to = Target { first: first_sum, step: 4 * pitch, channels: channels.len() };
                 let dots = channels.start / I::LANES * fours(inputs_of, 4);
                 let weights = convolution.constants.weights.as_ptr().add(dots * I::WEIGHT_BYTES);
-                multiply_to_sums(isa, runs, count, [weights, bias.as_ptr().add(4 * channels.start)], to);
+                isa.multiply_to_sums(runs, count, [weights, bias.as_ptr().add(4 * channels.start)], to);
                 let y = &mut y[first * pitch..][..(count - 1) * pitch + channels.len()];
                 finish.apply((channels.start, channels.len()), pitch, y, |pixel| {
                     inputs(isa, &starts, (first + pixel) * stride, inputs_of, convolution.zero)
@@ -216,7 +216,7 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
     fn run(self, isa: I) {
         let GeneralRows { convolution, rows: of_y, y, scratch } = self;
         let (step, shape, finish) = (convolution.step, &convolution.shape, &convolution.finish);
-        let layout = rows(&step.window, &step.x, &step.y);
+        let layout = rows(&step.window, &step.x, &step.y, I::GATHERS);
         let general =
             General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding: convolution.zero };
         let (count, len) = runs(shape, false);
@@ -231,14 +231,15 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
             let y = &mut y[row * width * stride + group * outputs..];
             assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
             let to = Target { first: y.as_mut_ptr().cast(), step: 4 * stride, channels: outputs };
-            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step(), readable: 0, flip: I::FLIP };
+            let readable = if I::GATHERS { usize::MAX } else { 0 };
+            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step(), readable, flip: I::FLIP };
             // SAFETY: the runs can be read at every place, and the last inputs of a row because of its slack; weights and biases
             // are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]
             unsafe {
                 let depth = count * fours * I::WEIGHT_BYTES / I::LANES;
                 let weights = convolution.constants.weights.as_ptr().add(group * depth * padded);
-                multiply_to_sums(isa, runs, width, [weights, bias.as_ptr().add(4 * group * padded)], to);
+                isa.multiply_to_sums(runs, width, [weights, bias.as_ptr().add(4 * group * padded)], to);
                 let y = &mut y[..(width - 1) * stride + outputs];
                 finish.apply((group * outputs, outputs), stride, y, |pixel| {
                     inputs(isa, starts, pixel * general.step(), len, convolution.zero)

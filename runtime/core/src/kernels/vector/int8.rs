@@ -117,6 +117,16 @@ pub unsafe trait Int8: Isa {
         unsafe { product::multiply(self, runs, pixels, constants, rounding, to) }
     }
 
+    /// Computes sums, as [`product::multiply_to_sums`] does.
+    ///
+    /// # Safety
+    /// As there; where [`GATHERS`](Self::GATHERS), as many bytes of every run can be read as of the first.
+    #[inline(always)]
+    unsafe fn multiply_to_sums(self, runs: Runs<'_>, pixels: usize, constants: [*const u8; 2], to: Target) {
+        // SAFETY: as the caller says.
+        unsafe { product::multiply_to_sums(self, runs, pixels, constants, to) }
+    }
+
     /// As [`multiply`](Self::multiply), of weights that are packed for [few](super::VectorPacking::takes_few) inputs. The runs may
     /// be several, of the same length; where they are `flipped`, bytes are XORed with
     /// [`FLIP`](Self::FLIP) already.

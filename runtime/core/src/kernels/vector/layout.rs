@@ -402,7 +402,9 @@ impl Packing for VectorPacking {
             return Portable.scratch_dynamic(step);
         }
         let ring = match step.form {
-            ConvolutionForm::General => scratch::rows(&step.window, &step.x, &step.y).ring_len(step.x.height as usize),
+            ConvolutionForm::General => {
+                scratch::rows(&step.window, &step.x, &step.y, self.gathers).ring_len(step.x.height as usize)
+            }
             ConvolutionForm::Pointwise | ConvolutionForm::Depthwise => 0,
         };
         let len = bias_len(&shape, self.lanes).saturating_mul(4).saturating_add(ring);

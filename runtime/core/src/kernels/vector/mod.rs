@@ -60,7 +60,7 @@ mod own {
     pub use super::depthwise_int8::Depthwise;
     pub use super::layout::is_5x5;
     pub use super::layout::{MAX_RUNS, PRODUCTS_5X5, blocks, chunks, slides, tap_chunks};
-    pub use super::product::{Constants, Runs, Target};
+    pub use super::product::{Constants, Runs, Target, multiply_to_sums};
     pub use super::product_f32::add_units_by_lane;
     pub use super::ring::{RowRing, Source, by_image};
     pub use super::scratch::general as padded_rows;

@@ -10,18 +10,15 @@ use crate::plan::view::{Image, Window};
 /// What rows are multiples of, so that vectors do not straddle cache lines.
 const LINE: usize = 64;
 
-/// The rows of a general convolution whose inputs are read in fours, the last of a row too.
-pub fn rows(window: &Window, x: &Image, y: &Image) -> RowLayout {
-    RowLayout::new(window, y.width as usize, 1, x.channels as usize, LINE, 3)
+/// The rows of a general convolution, whose inputs are read in fours, the last of a row too, or a vector at a time.
+pub fn rows(window: &Window, x: &Image, y: &Image, gathers: bool) -> RowLayout {
+    let slack = if gathers { GATHERED - 1 } else { 3 };
+    RowLayout::new(window, y.width as usize, 1, x.channels as usize, LINE, slack)
 }
 
-/// The rows of a general convolution.
+/// The same of an int8 convolution.
 pub fn general(step: &ConvolutionInt8, gathers: bool) -> RowLayout {
-    if !gathers {
-        return rows(&step.window, &step.x, &step.y);
-    }
-    // Inputs are read a vector at a time.
-    RowLayout::new(&step.window, step.y.width as usize, 1, step.x.channels as usize, LINE, GATHERED - 1)
+    rows(&step.window, &step.x, &step.y, gathers)
 }
 
 /// Bytes of patches that are gathered at a time: they stay in any first-level cache, along with weights.
