@@ -168,7 +168,8 @@ macro_rules! row_of {
 /// # Safety
 /// The processor has SDOT, or where not SIGNED, USDOT. Rows, as whole vectors, weights, biases, multipliers and places can be read,
 /// results can be written.
-#[inline(always)]
+// Every way of it is there once.
+#[inline(never)]
 #[allow(unsafe_code)]
 pub unsafe fn row<const STRIDE: usize, const SIGNED: bool>(operands: Operands, pixels: usize, finish: Finish) {
     // SAFETY: it reads and writes what the caller says, and writes its operands only.

@@ -277,7 +277,8 @@ macro_rules! tile {
 ///
 /// # Safety
 /// The processor has SDOT. Inputs, as whole vectors, weights, biases and multipliers can be read, results can be written.
-#[inline(always)]
+// Every way of it is there once.
+#[inline(never)]
 #[allow(unsafe_code)]
 pub unsafe fn tiles<const WIDE: bool>(operands: Operands, count: usize, finish: Finish) {
     // SAFETY: it reads and writes what the caller says, and writes its operands only.
@@ -291,7 +292,8 @@ pub unsafe fn tiles<const WIDE: bool>(operands: Operands, count: usize, finish: 
 ///
 /// # Safety
 /// As for [`tiles`]; biases need not be there where CONTINUED.
-#[inline(always)]
+// Every way of it is there once.
+#[inline(never)]
 #[allow(unsafe_code)]
 pub unsafe fn sums<const CONTINUED: bool>(operands: Operands, count: usize, to: *mut u8, step: usize) {
     // SAFETY: it reads and writes what the caller says, and writes its operands only.
