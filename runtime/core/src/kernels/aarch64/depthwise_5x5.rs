@@ -9,10 +9,9 @@
 
 use super::depthwise_columns::Dots;
 use super::finish::{Finish, finish};
-use super::neon::Rounding;
 use super::padded::for_each_row;
-use super::parts::in_parts;
-use super::tile_5x5::{self, Operands};
+use super::slide::{Operands, Slide, Window};
+use super::tile_5x5;
 use crate::kernels::vector::{Constants, Depthwise, PRODUCTS_5X5, Target, Task, chunks, rounding};
 use core::arch::aarch64::*;
 
@@ -40,27 +39,12 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
                     Target { first: row.y.add(chunk.start), step: step.y.stride as usize, channels: chunk.channels };
                 let slide = Slide { rows, column: channels, pixels: step.y.width as usize, constants, rounding, to };
                 match stride {
-                    1 if chunk.channels == 16 && rounding.is_plain() => slide.whole::<I, 1>(),
-                    2 if chunk.channels == 16 && rounding.is_plain() => slide.whole::<I, 2>(),
-                    1 | 2 if rounding.is_plain() => slide.in_parts::<I>(stride),
+                    1 | 2 if rounding.is_plain() => slide.in_assembly::<I, FiveRows>(stride),
                     _ => isa.invoke(Any(slide, stride)),
                 }
             }
         }
     });
-}
-
-/// An output row of a chunk of channels.
-#[derive(Clone, Copy)]
-struct Slide {
-    /// The rows under the window.
-    rows: [*const u8; 5],
-    /// Bytes from one column to the next.
-    column: usize,
-    pixels: usize,
-    constants: Constants,
-    rounding: Rounding,
-    to: Target,
 }
 
 /// Which bytes of four vectors lie side by side: those of the same channel. What lies behind a table's vectors is 0.
@@ -74,47 +58,22 @@ static PLACES: [u8; 64] = {
     places
 };
 
-impl Slide {
-    /// Computes the row of sixteen channels, over which the window moves by STRIDE columns, one or two.
-    ///
-    /// # Safety
-    /// Rows and constants can be read, results can be written, and rounding is [plain](Rounding::is_plain).
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn whole<I: Dots, const STRIDE: usize>(self) {
-        let Slide { rows, column, pixels, constants: Constants { weights, bias, multiplier, .. }, rounding, to } = self;
-        let operands = Operands { rows, column, weights, bias, places: PLACES.as_ptr() };
-        let finish = Finish::new(&rounding, multiplier, to);
-        // SAFETY: as the caller says; the token proves that there are dot products, of signed bytes where bytes are flipped.
-        unsafe {
-            if I::FLIP != 0 {
-                tile_5x5::row::<STRIDE, true>(operands, pixels, finish);
-            } else {
-                tile_5x5::row::<STRIDE, false>(operands, pixels, finish);
-            }
-        }
-    }
+/// The window in assembly.
+struct FiveRows;
 
-    /// Computes the row of fewer channels, over which the window moves by one column or two.
-    ///
-    /// # Safety
-    /// As for [`whole`](Self::whole).
+impl Window<5> for FiveRows {
+    const PLACES: &'static [u8; 64] = &PLACES;
+
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn in_parts<I: Dots>(self, stride: usize) {
-        // SAFETY: as the caller says; rows are read a vector at a time, whatever its channels are.
-        unsafe {
-            in_parts(self.pixels, self.to, 16, |first, pixels, to| {
-                let rows = self.rows.map(|row| row.add(first * stride * self.column));
-                let part = Slide { rows, pixels, to, ..self };
-                if stride == 1 { part.whole::<I, 1>() } else { part.whole::<I, 2>() }
-            });
-        }
+    unsafe fn row<const STRIDE: usize, const SIGNED: bool>(operands: Operands<5>, pixels: usize, finish: Finish) {
+        // SAFETY: as the caller says.
+        unsafe { tile_5x5::row::<STRIDE, SIGNED>(operands, pixels, finish) }
     }
 }
 
 /// A row over which the window moves by any number of columns.
-struct Any(Slide, usize);
+struct Any(Slide<5>, usize);
 
 impl<I: Dots> Task<I> for Any {
     #[inline(always)]

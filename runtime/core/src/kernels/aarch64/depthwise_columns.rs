@@ -8,7 +8,7 @@
 use super::finish::{ANY, EVEN, EVEN_SIGNED, Finish, finish, finish_pixel};
 use super::neon::Rounding;
 use super::padded::for_each_row;
-use super::parts::in_parts;
+use super::slide::{CHANNELS, Operands, Slide, Window};
 use super::tile_columns;
 use crate::kernels::vector::{Constants, Depthwise, Int8, Target, Task, chunks, rounding};
 use core::arch::aarch64::*;
@@ -40,34 +40,20 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
                 let rows = [a.add(chunk.start), b.add(chunk.start), c.add(chunk.start)];
                 let pixels = step.y.width as usize;
                 let slide = Slide { rows, column: channels, pixels, constants, rounding, to };
-                match (step.window.stride[1], to.channels) {
-                    (1, 16) if rounding.is_plain() => slide.whole::<I, 1>(),
-                    (2, 16) if rounding.is_plain() => slide.whole::<I, 2>(),
+                match (step.window.stride[1] as usize, to.channels) {
+                    (stride @ (1 | 2), CHANNELS) if rounding.is_plain() => slide.in_assembly::<I, ThreeRows>(stride),
                     (1, 8) if rounding.is_even() && rounding.is_signed() => isa.invoke(Of::<1, 2, EVEN_SIGNED>(slide)),
                     (2, 8) if rounding.is_even() && rounding.is_signed() => isa.invoke(Of::<2, 2, EVEN_SIGNED>(slide)),
                     (1, 8) if rounding.is_even() => isa.invoke(Of::<1, 2, EVEN>(slide)),
                     (2, 8) if rounding.is_even() => isa.invoke(Of::<2, 2, EVEN>(slide)),
-                    (1 | 2, _) if rounding.is_plain() => slide.in_parts::<I>(step.window.stride[1] as usize),
+                    (stride @ (1 | 2), _) if rounding.is_plain() => slide.in_assembly::<I, ThreeRows>(stride),
                     (1, _) => isa.invoke(Of::<1, 4, ANY>(slide)),
                     (2, _) => isa.invoke(Of::<2, 4, ANY>(slide)),
-                    (stride, _) => isa.invoke(Far(slide, stride as usize)),
+                    (stride, _) => isa.invoke(Far(slide, stride)),
                 }
             }
         }
     });
-}
-
-/// An output row of a chunk of channels.
-#[derive(Clone, Copy)]
-struct Slide {
-    /// The rows under the window.
-    rows: [*const u8; 3],
-    /// Bytes from one column to the next.
-    column: usize,
-    pixels: usize,
-    constants: Constants,
-    rounding: Rounding,
-    to: Target,
 }
 
 /// A column: four channels in each vector, the three rows of each side by side.
@@ -85,27 +71,21 @@ static PLACES: [u8; 64] = {
     places
 };
 
-impl Slide {
-    /// Computes the row of sixteen channels, over which the window moves by STRIDE columns, one or two.
-    ///
-    /// # Safety
-    /// Rows and constants can be read, results can be written, and rounding is [plain](Rounding::is_plain).
+/// The window in assembly.
+struct ThreeRows;
+
+impl Window<3> for ThreeRows {
+    const PLACES: &'static [u8; 64] = &PLACES;
+
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn whole<I: Dots, const STRIDE: usize>(self) {
-        let Slide { rows, column, pixels, constants: Constants { weights, bias, multiplier, .. }, rounding, to } = self;
-        let operands = tile_columns::Operands { rows, column, weights, bias, places: PLACES.as_ptr() };
-        let finish = Finish::new(&rounding, multiplier, to);
-        // SAFETY: as the caller says; the token proves that there are dot products, of signed bytes where bytes are flipped.
-        unsafe {
-            if I::FLIP != 0 {
-                tile_columns::row::<STRIDE, true>(operands, pixels, finish);
-            } else {
-                tile_columns::row::<STRIDE, false>(operands, pixels, finish);
-            }
-        }
+    unsafe fn row<const STRIDE: usize, const SIGNED: bool>(operands: Operands<3>, pixels: usize, finish: Finish) {
+        // SAFETY: as the caller says.
+        unsafe { tile_columns::row::<STRIDE, SIGNED>(operands, pixels, finish) }
     }
+}
 
+impl Slide<3> {
     /// Reads column `index`.
     ///
     /// # Safety
@@ -124,23 +104,6 @@ impl Slide {
                 vqtbl3q_u8(rows, places[2]),
                 vqtbl3q_u8(rows, places[3]),
             ]
-        }
-    }
-
-    /// Computes the row of fewer channels, over which the window moves by one column or two.
-    ///
-    /// # Safety
-    /// As for [`whole`](Self::whole).
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn in_parts<I: Dots>(self, stride: usize) {
-        // SAFETY: as the caller says; rows are read a vector at a time, whatever its channels are.
-        unsafe {
-            in_parts(self.pixels, self.to, 16, |first, pixels, to| {
-                let rows = self.rows.map(|row| row.add(first * stride * self.column));
-                let part = Slide { rows, pixels, to, ..self };
-                if stride == 1 { part.whole::<I, 1>() } else { part.whole::<I, 2>() }
-            });
         }
     }
 
@@ -212,7 +175,7 @@ impl Slide {
 
 /// A window that moves by STRIDE columns, 1 or 2, over N vectors of channels. It is a task of its own, so that its loop has all
 /// registers to itself.
-struct Of<const STRIDE: usize, const N: usize, const HOW: u8>(Slide);
+struct Of<const STRIDE: usize, const N: usize, const HOW: u8>(Slide<3>);
 
 impl<I: Dots, const STRIDE: usize, const N: usize, const HOW: u8> Task<I> for Of<STRIDE, N, HOW> {
     #[inline(always)]
@@ -221,7 +184,7 @@ impl<I: Dots, const STRIDE: usize, const N: usize, const HOW: u8> Task<I> for Of
         let slide = self.0;
         // SAFETY: as who made it said.
         unsafe {
-            let (weights, places) = (slide.weights(), Slide::places());
+            let (weights, places) = (slide.weights(), Slide::<3>::places());
             let mut a = slide.column(places, 0);
             let mut pixel = 0;
             if STRIDE == 1 {
@@ -256,7 +219,7 @@ impl<I: Dots, const STRIDE: usize, const N: usize, const HOW: u8> Task<I> for Of
 }
 
 /// A window that moves by more.
-struct Far(Slide, usize);
+struct Far(Slide<3>, usize);
 
 impl<I: Dots> Task<I> for Far {
     #[inline(always)]
@@ -267,7 +230,7 @@ impl<I: Dots> Task<I> for Far {
             let first = pixel * stride;
             // SAFETY: as who made it said.
             unsafe {
-                let (weights, places) = (slide.weights(), Slide::places());
+                let (weights, places) = (slide.weights(), Slide::<3>::places());
                 let mut columns = [slide.column(places, first); 3];
                 for (index, column) in columns.iter_mut().enumerate().skip(1) {
                     *column = slide.column(places, first + index);

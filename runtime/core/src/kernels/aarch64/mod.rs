@@ -35,6 +35,7 @@ mod product_lanes;
 mod product_matrix;
 mod product_rows;
 mod rounding;
+mod slide;
 mod sums_lanes;
 mod tile_5x5;
 mod tile_columns;

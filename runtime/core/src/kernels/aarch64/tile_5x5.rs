@@ -6,6 +6,7 @@
 
 use super::assembly::{bytes, magic, nearest};
 use super::finish::Finish;
+use super::slide::Operands;
 use core::arch::asm;
 
 /// Reads the upper rows of the next column into four registers.
@@ -136,20 +137,6 @@ macro_rules! by_two {
     };
 }
 
-/// What a row multiplies.
-#[derive(Clone, Copy)]
-pub struct Operands {
-    /// The rows under the window, flipped where the products are those of signed bytes.
-    pub rows: [*const u8; 5],
-    /// Bytes from one column to the next.
-    pub column: usize,
-    /// See [`depthwise_5x5`](super::depthwise_5x5).
-    pub weights: *const u8,
-    pub bias: *const i32,
-    /// Which bytes of four vectors lie side by side.
-    pub places: *const u8,
-}
-
 macro_rules! row {
     ($code:expr, $extension:literal, $stride:literal, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
         let Operands { rows: [x0, x1, x2, x3, x4], column, weights, bias, places } = $operands;
@@ -183,15 +170,14 @@ macro_rules! row_of {
     };
 }
 
-/// Computes `pixels` pixels, at least one, over which the window moves by STRIDE columns, one or two. SIGNED: of signed bytes.
+/// See [`Window::row`](super::slide::Window::row).
 ///
 /// # Safety
-/// The processor has SDOT, or where not SIGNED, USDOT. Rows, as whole vectors, weights, biases, multipliers and places can be read,
-/// results can be written.
+/// As there.
 // Every way of it is there once.
 #[inline(never)]
 #[allow(unsafe_code)]
-pub unsafe fn row<const STRIDE: usize, const SIGNED: bool>(operands: Operands, pixels: usize, finish: Finish) {
+pub unsafe fn row<const STRIDE: usize, const SIGNED: bool>(operands: Operands<5>, pixels: usize, finish: Finish) {
     // SAFETY: it reads and writes what the caller says, and writes its operands only.
     unsafe {
         match (SIGNED, finish.signed) {
