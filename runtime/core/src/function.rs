@@ -4,7 +4,7 @@
 //! [`Function::apply`] is the reference, for single elements; [`Function::apply_all`] computes the usual activations
 //! of a whole slice faster.
 
-mod exponential;
+pub(crate) mod exponential;
 
 use exponential::{exp, sigmoid, tanh};
 

@@ -4,13 +4,19 @@
 //! least relative error over their interval (3·10⁻⁹ and 4·10⁻⁹), below what f32 resolves.
 
 /// Adding it rounds a float of up to 2²² to an integer, which then stands in the low bits.
-const ROUNDER: f32 = 12_582_912.0;
+pub(crate) const ROUNDER: f32 = 12_582_912.0;
 
 /// ln 2 in two parts: the first has few enough bits that its product with n is exact.
-const LN_2: [f32; 2] = [0.693_145_75, 1.428_606_8e-6];
+pub(crate) const LN_2: [f32; 2] = [0.693_145_75, 1.428_606_8e-6];
+
+/// Above it, exp is infinity.
+pub(crate) const HIGHEST: f32 = 90.0;
+
+/// Below it, exp is 0.
+pub(crate) const LOWEST: f32 = -105.0;
 
 /// (exp(r) − 1 − r) / r² over |r| ≤ ln 2 / 2, from the constant term up.
-const EXP: [f32; 5] = [0.5, 0.166_665_18, 0.041_666_204, 0.008_368_954, 0.001_395_06];
+pub(crate) const EXP: [f32; 5] = [0.5, 0.166_665_18, 0.041_666_204, 0.008_368_954, 0.001_395_06];
 
 /// (tanh(x) − x) / x³ as a polynomial of x² over |x| ≤ 0.625, from the constant term up.
 const TANH: [f32; 5] = [-0.333_332_8, 0.133_314_42, -0.053_739_71, 0.020_639_08, -0.005_704_978_4];
@@ -32,8 +38,8 @@ fn power_of_two(n: i32) -> f32 {
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     // Comparisons this way round let NaN through.
-    let x = if x > 90.0 { 90.0 } else { x };
-    let x = if x < -105.0 { -105.0 } else { x };
+    let x = if x > HIGHEST { HIGHEST } else { x };
+    let x = if x < LOWEST { LOWEST } else { x };
     let rounded = x * core::f32::consts::LOG2_E + ROUNDER;
     let n = (rounded.to_bits() as i32).wrapping_sub(ROUNDER.to_bits() as i32);
     let whole = rounded - ROUNDER;

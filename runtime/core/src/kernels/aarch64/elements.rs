@@ -1,29 +1,46 @@
-//! Inner loops of steps besides convolutions which compilers do not make good vector code of: 16 elements at a time, the last
-//! ones together with some of those before them. Each operation is that of the portable code, on more elements at once.
+//! Steps on single elements which compilers do not make good vector code of: 16 at a time, the last ones of a row together with
+//! some of those before them. Each operation is that of the portable code, on more elements at once. What holds for all
+//! rows is worked out before the first, since rows may be short.
 
-use crate::plan::step::{BinaryInt8, Quantize};
+use crate::kernels::portable::Walk;
+use crate::plan::step::{BinaryInt8, Copy, IntegerOperation, Quantize};
 use core::arch::aarch64::*;
 
 /// Elements done at a time.
-const BLOCK: usize = 16;
+pub const BLOCK: usize = 16;
 
-/// Calls `block` with where each block of `len` elements begins, the last of which may overlap the one before it; returns
-/// `len`. Fewer than a block are none, and 0.
+/// Calls `block` with where each block of `len` elements begins, the last of which may overlap the one before it; there is
+/// at least one.
 #[inline(always)]
-fn for_each_block(len: usize, mut block: impl FnMut(usize)) -> usize {
-    let Some(last) = len.checked_sub(BLOCK) else { return 0 };
+pub fn for_each_block(len: usize, mut block: impl FnMut(usize)) {
+    let last = len - BLOCK;
     let mut at = 0;
     while at < last {
         block(at);
         at += BLOCK;
     }
     block(last);
-    len
+}
+
+/// Whether rows have a block or more of elements, `strides` apart.
+fn is_covered<const N: usize>(walk: &Walk<N>, strides: [usize; N]) -> bool {
+    walk.row_len() >= BLOCK && walk.row_strides() == strides
+}
+
+/// Calls `block` with where each block of each row begins in every operand. Elements lie side by side in all of them.
+///
+/// # Panics
+/// Where some lie behind the operands' ends, whose lengths are `lens`.
+#[inline(always)]
+fn for_each_block_of_rows<const N: usize>(walk: &Walk<N>, lens: [usize; N], mut block: impl FnMut([usize; N])) {
+    assert!(walk.reach().iter().zip(&lens).all(|(reach, len)| reach <= len), "operands");
+    let len = walk.row_len();
+    walk.for_each_row(|first| for_each_block(len, |at| block(first.map(|first| first + at))));
 }
 
 /// How floats become bytes: clamped, rounded half to even, the zero point added.
-#[derive(Clone, Copy)]
-struct ToBytes {
+#[derive(Clone, Copy, Debug)]
+pub struct ToBytes {
     low: float32x4_t,
     high: float32x4_t,
     zero: uint8x16_t,
@@ -33,7 +50,7 @@ impl ToBytes {
     /// For results with zero point `zero`, clamped to `low..=high`. All three lie in 0..=255.
     #[inline(always)]
     #[allow(unsafe_code)]
-    fn new(zero: i32, low: i32, high: i32) -> Self {
+    pub fn new(zero: i32, low: i32, high: i32) -> Self {
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
             ToBytes {
@@ -47,7 +64,7 @@ impl ToBytes {
     /// The bytes of 16 floats. NaN becomes the lower bound.
     #[inline(always)]
     #[allow(unsafe_code)]
-    fn apply(self, values: [float32x4_t; 4]) -> uint8x16_t {
+    pub fn apply(self, values: [float32x4_t; 4]) -> uint8x16_t {
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
             let mut words = [vdupq_n_s16(0); 4];
@@ -66,7 +83,7 @@ impl ToBytes {
 /// 16 bytes, less `shift`, as floats.
 #[inline(always)]
 #[allow(unsafe_code)]
-fn floats(bytes: uint8x16_t, shift: uint8x8_t) -> [float32x4_t; 4] {
+pub fn floats(bytes: uint8x16_t, shift: uint8x8_t) -> [float32x4_t; 4] {
     // SAFETY: every aarch64 processor has NEON.
     unsafe {
         let low = vreinterpretq_s16_u16(vsubl_u8(vget_low_u8(bytes), shift));
@@ -80,11 +97,19 @@ fn floats(bytes: uint8x16_t, shift: uint8x8_t) -> [float32x4_t; 4] {
     }
 }
 
-/// Adds rows of bytes as `step` says, which is an addition; returns how many of the first ones.
-#[inline(always)]
+fn walk_of_pairs(step: &BinaryInt8) -> Walk<3> {
+    Walk::new(&step.extent, [&step.a, &step.b, &step.y])
+}
+
+/// Whether [`add`] does `step`.
+pub fn adds(step: &BinaryInt8) -> bool {
+    step.operation == IntegerOperation::Add && is_covered(&walk_of_pairs(step), [1; 3])
+}
+
+/// Adds bytes as `step` says.
 #[allow(unsafe_code)]
-pub fn add(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8]) -> usize {
-    let len = y.len().min(a.len()).min(b.len());
+pub fn add(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8]) {
+    let lens = [a.len(), b.len(), y.len()];
     let (a, b, y) = (a.as_ptr(), b.as_ptr(), y.as_mut_ptr());
     let bytes = ToBytes::new(step.shift, step.low, step.high);
     // SAFETY: every aarch64 processor has NEON.
@@ -92,51 +117,71 @@ pub fn add(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8]) -> usize {
         let floats = [step.a_scale, step.b_scale, step.offset].map(|value| vdupq_n_f32(value));
         (vdup_n_u8(step.shift as u8), floats[0], floats[1], floats[2])
     };
-    for_each_block(len, |at| {
-        // SAFETY: the block is within all three.
+    for_each_block_of_rows(&walk_of_pairs(step), lens, |[at_a, at_b, at]| {
+        // SAFETY: blocks lie within all three.
         unsafe {
-            let (a, mut b) = (floats(vld1q_u8(a.add(at)), shift), floats(vld1q_u8(b.add(at)), shift));
+            let (a, mut b) = (floats(vld1q_u8(a.add(at_a)), shift), floats(vld1q_u8(b.add(at_b)), shift));
             for i in 0..4 {
                 // The order of the portable code; nothing is fused.
                 b[i] = vaddq_f32(vmulq_f32(b[i], b_scale), vaddq_f32(vmulq_f32(a[i], a_scale), offset));
             }
             vst1q_u8(y.add(at), bytes.apply(b));
         }
-    })
+    });
 }
 
-/// Quantises a row of floats; returns how many of the first ones.
-#[inline(always)]
+/// Whether [`quantize`] does `step`.
+pub fn quantizes(step: &Quantize) -> bool {
+    is_covered(&Walk::new(&step.extent, [&step.x, &step.y]), [1; 2])
+}
+
+/// Quantises floats.
 #[allow(unsafe_code)]
-pub fn quantize(step: &Quantize, x: &[f32], y: &mut [u8]) -> usize {
-    let len = y.len().min(x.len());
+pub fn quantize(step: &Quantize, x: &[f32], y: &mut [u8]) {
+    let walk = Walk::new(&step.extent, [&step.x, &step.y]);
+    let lens = [x.len(), y.len()];
     let (x, y) = (x.as_ptr(), y.as_mut_ptr());
     let bytes = ToBytes::new(step.zero, 0, 255);
-    for_each_block(len, |at| {
-        // SAFETY: the block is within both.
+    for_each_block_of_rows(&walk, lens, |[from, to]| {
+        // SAFETY: blocks lie within both.
         unsafe {
             let scale = vdupq_n_f32(step.scale);
             let mut values = [scale; 4];
             for i in 0..4 {
-                values[i] = vdivq_f32(vld1q_f32(x.add(at + 4 * i)), scale);
+                values[i] = vdivq_f32(vld1q_f32(x.add(from + 4 * i)), scale);
             }
-            vst1q_u8(y.add(at), bytes.apply(values));
+            vst1q_u8(y.add(to), bytes.apply(values));
         }
-    })
+    });
 }
 
-/// Copies every other byte of `x`, from the first on; returns how many.
-#[inline(always)]
+/// Whether [`copy_halves`] does `step`.
+pub fn copies_halves(step: &Copy) -> bool {
+    step.size == 1 && is_covered(&Walk::new(&step.extent, [&step.x, &step.y]), [2, 1])
+}
+
+/// Copies every other byte of rows, as a channel shuffle does.
 #[allow(unsafe_code)]
-pub fn every_other(x: &[u8], y: &mut [u8]) -> usize {
-    // The byte behind the last one that is copied is read, too.
-    let len = y.len().min(x.len() / 2);
+pub fn copy_halves(step: &Copy, x: &[u8], y: &mut [u8]) {
+    let walk = Walk::new(&step.extent, [&step.x, &step.y]);
+    let (len, readable) = (walk.row_len(), x.len());
+    let [x_reach, y_reach] = walk.reach();
+    assert!(x_reach <= readable && y_reach <= y.len(), "operands");
     let (x, y) = (x.as_ptr(), y.as_mut_ptr());
-    for_each_block(len, |at| {
-        // SAFETY: the block, twice as long in `x`, is within both.
+    walk.for_each_row(|[from, to]| {
+        // SAFETY: rows lie within both.
         unsafe {
-            let (low, high) = (vld1q_u8(x.add(2 * at)), vld1q_u8(x.add(2 * at + 16)));
-            vst1q_u8(y.add(at), vuzp1q_u8(low, high));
+            let (x, y) = (x.add(from), y.add(to));
+            // The byte behind the last one of a block is read, too; behind the furthest one of all there may be none.
+            let blocks = if from + 2 * len <= readable { len } else { len - 1 };
+            if blocks < BLOCK {
+                return (0..len).for_each(|at| *y.add(at) = *x.add(2 * at));
+            }
+            for_each_block(blocks, |at| {
+                let (low, high) = (vld1q_u8(x.add(2 * at)), vld1q_u8(x.add(2 * at + BLOCK)));
+                vst1q_u8(y.add(at), vuzp1q_u8(low, high));
+            });
+            *y.add(len - 1) = *x.add(2 * (len - 1));
         }
-    })
+    });
 }

@@ -1,12 +1,10 @@
 //! Bytes through tables of 256 entries: TBL picks among 64 bytes in four registers, and gives 0 or keeps what was there
 //! where a byte is larger.
 
-use super::elements;
 use super::neon::Neon;
 use crate::kernels::Table;
 use crate::kernels::portable::Entries;
 use crate::kernels::vector::Tables;
-use crate::plan::step::BinaryInt8;
 use core::arch::aarch64::*;
 
 /// A table in registers.
@@ -71,10 +69,5 @@ impl Tables for Neon {
             }
             vst1q_u8(to.add(last), end);
         }
-    }
-
-    #[inline(always)]
-    fn add(self, step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8]) -> usize {
-        elements::add(step, a, b, y)
     }
 }

@@ -1,10 +1,8 @@
 //! Floats on vectors of four.
 
-use super::elements;
 use super::neon::Neon;
 use super::tile_f32::{UNIT, add_to_5_by_16};
 use crate::kernels::vector::{Float, add_units_by_lane};
-use crate::plan::step::Quantize;
 use core::arch::aarch64::*;
 
 // SAFETY: every operation touches the memory that the trait says, and every aarch64 processor has NEON.
@@ -113,15 +111,5 @@ unsafe impl Float for Neon {
     #[inline(always)]
     fn min(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
         unsafe { vminq_f32(a, b) }
-    }
-
-    #[inline(always)]
-    fn quantize(self, step: &Quantize, x: &[f32], y: &mut [u8]) -> usize {
-        elements::quantize(step, x, y)
-    }
-
-    #[inline(always)]
-    fn every_other(self, x: &[u8], y: &mut [u8]) -> usize {
-        elements::every_other(x, y)
     }
 }

@@ -7,18 +7,9 @@ use crate::function::Function;
 use crate::kernels::Table;
 use crate::plan::step::{BinaryF32, BinaryInt8, FloatOperation, IntegerOperation};
 
-/// Writes `f(a, b)` for every pair of elements, `finish`ed, which is called on stretches of results. Where all three lie side
-/// by side, `head` may do some of the first elements, and returns how many.
+/// Writes `f(a, b)` for every pair of elements, `finish`ed, which is called on stretches of results.
 #[inline(always)]
-fn zip<T: Copy>(
-    walk: &Walk<3>,
-    a: &[T],
-    b: &[T],
-    y: &mut [T],
-    head: impl Fn(&[T], &[T], &mut [T]) -> usize,
-    f: impl Fn(T, T) -> T,
-    finish: impl Fn(&mut [T]),
-) {
+fn zip<T: Copy>(walk: &Walk<3>, a: &[T], b: &[T], y: &mut [T], f: impl Fn(T, T) -> T, finish: impl Fn(&mut [T])) {
     let (len, strides) = (walk.row_len(), walk.row_strides());
     walk.for_each_row(|[from_a, from_b, to]| {
         let [a_stride, b_stride, y_stride] = strides;
@@ -37,9 +28,7 @@ fn zip<T: Copy>(
             match (a_stride, b_stride) {
                 (1, 1) => {
                     let (a, b) = (&a[from_a..][..count], &b[from_b..][..count]);
-                    let done = head(a, b, y);
-                    let pairs = a[done..].iter().zip(&b[done..]);
-                    y[done..].iter_mut().zip(pairs).for_each(|(y, (&a, &b))| *y = f(a, b));
+                    y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b));
                 }
                 (1, 0) => {
                     let b = b[from_b];
@@ -79,19 +68,6 @@ fn spread<T: Copy>(y: &mut [T], a: (&[T], usize), b: (&[T], usize), f: impl Fn(T
 /// See [`BinaryInt8`].
 #[inline(always)]
 pub fn binary_int8(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
-    binary_int8_by(step, a, b, y, table, |_, _, _| 0);
-}
-
-/// See [`BinaryInt8`]. `add` may add some of the first of two rows of bytes, and returns how many.
-#[inline(always)]
-pub fn binary_int8_by(
-    step: &BinaryInt8,
-    a: &[u8],
-    b: &[u8],
-    y: &mut [u8],
-    table: Option<&Table>,
-    add: impl Fn(&[u8], &[u8], &mut [u8]) -> usize,
-) {
     let walk = Walk::new(&step.extent, [&step.a, &step.b, &step.y]).with_long_rows();
     let finish = |y: &mut [u8]| {
         if let Some(table) = table {
@@ -105,12 +81,12 @@ pub fn binary_int8_by(
             let (a_scale, b_scale, shift) = (step.a_scale, step.b_scale, step.shift);
             let shifted = |x: u8| (i32::from(x) - shift) as f32;
             let f = |a, b| byte.apply(shifted(b) * b_scale + (shifted(a) * a_scale + offset));
-            zip(&walk, a, b, y, add, f, finish);
+            zip(&walk, a, b, y, f, finish);
         }
         IntegerOperation::Multiply => {
             let (a_zero, b_zero, scale) = (step.a_zero, step.b_zero, step.a_scale);
             let f = |a, b| byte.apply(((i32::from(a) - a_zero) * (i32::from(b) - b_zero)) as f32 * scale + offset);
-            zip(&walk, a, b, y, |_, _, _| 0, f, finish);
+            zip(&walk, a, b, y, f, finish);
         }
     }
 }
@@ -134,7 +110,7 @@ pub fn binary_f32(step: &BinaryF32, a: &[f32], b: &[f32], y: &mut [f32]) {
 
 #[inline(always)]
 fn zip_f32(walk: &Walk<3>, a: &[f32], b: &[f32], y: &mut [f32], activation: Function, f: impl Fn(f32, f32) -> f32) {
-    zip(walk, a, b, y, |_, _, _| 0, f, |y| activation.apply_all(y));
+    zip(walk, a, b, y, f, |y| activation.apply_all(y));
 }
 
 /// a to the power of b; squares, the usual case, need no logarithm.

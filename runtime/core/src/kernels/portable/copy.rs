@@ -11,21 +11,15 @@ const TILE: usize = 16;
 /// See [`Copy`](struct@Copy).
 #[inline(always)]
 pub fn copy(step: &Copy, x: &[u8], y: &mut [u8]) {
-    copy_by(step, x, y, |_, _| 0);
-}
-
-/// See [`Copy`](struct@Copy). `pick` may copy every other byte of a row, the first `n` of them, and returns n.
-#[inline(always)]
-pub fn copy_by(step: &Copy, x: &[u8], y: &mut [u8], pick: impl Fn(&[u8], &mut [u8]) -> usize) {
     match step.size {
-        1 => copy_elements(step, x, y, pick),
-        4 => copy_elements::<u32>(step, cast_slice(x), cast_slice_mut(y), pick),
-        _ => copy_elements::<u64>(step, cast_slice(x), cast_slice_mut(y), pick),
+        1 => copy_elements(step, x, y),
+        4 => copy_elements::<u32>(step, cast_slice(x), cast_slice_mut(y)),
+        _ => copy_elements::<u64>(step, cast_slice(x), cast_slice_mut(y)),
     }
 }
 
 #[inline(always)]
-fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T], pick: impl Fn(&[u8], &mut [u8]) -> usize) {
+fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T]) {
     let mut walk = Walk::new(&step.extent, [&step.x, &step.y]);
     let (len, strides) = (walk.row_len(), walk.row_strides());
     let [x_stride, y_stride] = strides;
@@ -55,7 +49,7 @@ fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T], pick: impl Fn(&[u8],
             }
         });
     }
-    if y_stride == 1 && pick_rows(&walk, x_stride, cast_slice(x), cast_slice_mut(y), size_of::<T>(), pick) {
+    if y_stride == 1 && pick_rows(&walk, x_stride, cast_slice(x), cast_slice_mut(y), size_of::<T>()) {
         return;
     }
     walk.for_each_row(|[from, to]| (0..len).for_each(|i| y[to + i * y_stride] = x[from + i * x_stride]));
@@ -64,29 +58,13 @@ fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T], pick: impl Fn(&[u8],
 /// Copies one of every few elements, as the halves of a channel shuffle are, where the elements and the gaps between
 /// them have sizes that integers have: then an element is the lower part of an integer. Returns whether it has.
 #[inline(always)]
-fn pick_rows(
-    walk: &Walk<2>,
-    x_stride: usize,
-    x: &[u8],
-    y: &mut [u8],
-    size: usize,
-    pick: impl Fn(&[u8], &mut [u8]) -> usize,
-) -> bool {
-    /// Copies the rows of elements of E bytes, each followed by what fills it up to G bytes; the first ones of a row by `head`,
-    /// which returns how many.
+fn pick_rows(walk: &Walk<2>, x_stride: usize, x: &[u8], y: &mut [u8], size: usize) -> bool {
+    /// Copies the rows of elements of E bytes, each followed by what fills it up to G bytes.
     #[inline(always)]
-    fn rows<const G: usize, const E: usize>(
-        walk: &Walk<2>,
-        x: &[u8],
-        y: &mut [u8],
-        low: impl Fn([u8; G]) -> [u8; E],
-        head: impl Fn(&[u8], &mut [u8]) -> usize,
-    ) {
+    fn rows<const G: usize, const E: usize>(walk: &Walk<2>, x: &[u8], y: &mut [u8], low: impl Fn([u8; G]) -> [u8; E]) {
         walk.for_each_row(|[from, to]| {
-            let (x, y) = (&x[from * E..], &mut y[to * E..][..walk.row_len() * E]);
-            let done = head(x, y);
-            let (groups, rest) = x.get(done * G..).unwrap_or_default().as_chunks::<G>();
-            let (y, _) = y[done * E..].as_chunks_mut::<E>();
+            let (groups, rest) = x[from * E..].as_chunks::<G>();
+            let (y, _) = y[to * E..][..walk.row_len() * E].as_chunks_mut::<E>();
             let whole = y.len().min(groups.len());
             y[..whole].iter_mut().zip(groups).for_each(|(y, group)| *y = low(*group));
             // The furthest element need not be filled up.
@@ -96,9 +74,9 @@ fn pick_rows(
         });
     }
     match (size, x_stride) {
-        (1, 2) => rows(walk, x, y, |group: [u8; 2]| [u16::from_le_bytes(group) as u8], pick),
-        (1, 4) => rows(walk, x, y, |group: [u8; 4]| [u32::from_le_bytes(group) as u8], |_, _| 0),
-        (4, 2) => rows(walk, x, y, |group: [u8; 8]| (u64::from_le_bytes(group) as u32).to_le_bytes(), |_, _| 0),
+        (1, 2) => rows(walk, x, y, |group: [u8; 2]| [u16::from_le_bytes(group) as u8]),
+        (1, 4) => rows(walk, x, y, |group: [u8; 4]| [u32::from_le_bytes(group) as u8]),
+        (4, 2) => rows(walk, x, y, |group: [u8; 8]| (u64::from_le_bytes(group) as u32).to_le_bytes()),
         _ => return false,
     }
     true

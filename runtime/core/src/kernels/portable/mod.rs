@@ -27,17 +27,21 @@ mod tensor_tests;
 mod unary;
 mod walk;
 
-pub use binary::{binary_f32, binary_int8, binary_int8_by};
+pub use binary::{binary_f32, binary_int8};
 pub use convolution_dynamic::convolution_dynamic;
-pub use copy::{copy, copy_by, fill, gather};
+pub use copy::{copy, fill, gather};
 pub use matmul::matmul_f32;
 pub use peak::{peak, read};
+#[cfg(target_arch = "aarch64")]
+pub(super) use pool::{Places, for_each_places};
 pub use pool::{global_average_int8, pool_f32, pool_int8};
 pub use range::range_f32;
 pub use reduce::reduce_f32;
 pub use resize::{resize_f32, resize_int8};
 pub use softmax::{softmax_f32, softmax_int8};
-pub use unary::{Entries, dequantize, lookup, lookup_by, quantize, quantize_by, unary_f32};
+pub use unary::{Entries, dequantize, lookup, lookup_by, quantize, unary_f32};
+#[cfg(target_arch = "aarch64")]
+pub(super) use walk::Walk;
 
 use super::{KernelSet, Kernels, Packed, Table, Work};
 use crate::plan::step::{ConvolutionF32, ConvolutionInt8, Step};

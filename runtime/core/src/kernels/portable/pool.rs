@@ -98,46 +98,89 @@ impl Combine<u8> for ByteMean {
 }
 
 /// Neighbouring places of the window in one row of the output, all with the same taps inside the image.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    pub count: usize,
+    /// Elements in front of the first tap of the first place, and in front of its output.
+    pub first: [usize; 2],
+    /// Elements from one place to the next, in the input and in the output.
+    pub steps: [usize; 2],
+    /// Taps inside the image, vertically and horizontally.
+    pub taps: [usize; 2],
+    /// Elements from one tap to the next, vertically and horizontally.
+    pub tap_steps: [usize; 2],
+    /// How many inputs a mean divides by.
+    pub inputs: f32,
+}
+
+impl Places {
+    /// Elements up to the end of the last input behind `channels` channels, and of the last output.
+    #[inline(always)]
+    pub fn reach(&self, channels: usize) -> [usize; 2] {
+        let furthest = |count: usize, step: usize| count.saturating_sub(1) * step;
+        let taps = furthest(self.taps[0], self.tap_steps[0]) + furthest(self.taps[1], self.tap_steps[1]);
+        let [x, y] = [0, 1].map(|index| self.first[index] + furthest(self.count, self.steps[index]) + channels);
+        [x + taps, y]
+    }
+}
+
+/// Calls `f` for all places of a pool's window, as many at a time as have the same taps.
+#[inline(always)]
+pub fn for_each_places(pooling: Pooling, images: [&Image; 2], window: &Window, mut f: impl FnMut(Places)) {
+    let [from, to] = images.map(Grid::of);
+    let [rows, columns] = [Axis::rows(images[0], window), Axis::columns(images[0], window)];
+    let tap_steps = [rows.dilation() * from.width * from.stride, columns.dilation() * from.stride];
+    let steps = [window.stride[1] as usize * from.stride, to.stride];
+    let whole = columns.interior(to.width);
+    for image in 0..to.batch {
+        for row in 0..to.height {
+            let inside_rows = rows.taps(row);
+            let mut column = 0;
+            while column < to.width {
+                let count = if column == whole.start && !whole.is_empty() { whole.len() } else { 1 };
+                let inside = columns.taps(column);
+                // Some windows see padding only.
+                let at = if inside_rows.is_empty() || inside.is_empty() {
+                    0
+                } else {
+                    from.at(image, rows.index(row, inside_rows.start), columns.index(column, inside.start))
+                };
+                let taps = [inside_rows.len(), inside.len()];
+                let inputs = match pooling {
+                    Pooling::AverageWithPadding => rows.padded_taps(row) * columns.padded_taps(column),
+                    Pooling::Maximum | Pooling::Average => taps[0] * taps[1],
+                };
+                let first = [at, to.at(image, row, column)];
+                f(Places { count, first, steps, taps, tap_steps, inputs: inputs as f32 });
+                column += count;
+            }
+        }
+    }
+}
+
+/// The pool of some places.
 struct Run<'a, T, C> {
     combine: &'a C,
     x: &'a [T],
-    /// The output from the first place on.
     y: &'a mut [T],
-    /// Taps inside the image, vertically and horizontally.
-    taps: [usize; 2],
-    /// Elements from one tap to the next, vertically and horizontally.
-    tap_steps: [usize; 2],
-    /// Elements in front of the first tap of the first place.
-    from: usize,
-    /// Elements from one place to the next, in the input and in the output.
-    place_steps: [usize; 2],
-    places: usize,
-    /// How many inputs a mean divides by.
-    count: f32,
+    places: Places,
 }
 
 impl<T: Copy, C: Combine<T>> Run<'_, T, C> {
-    /// Elements up to the end of the last input behind N channels from `channel` on.
-    #[inline(always)]
-    fn reach(&self, channel: usize, taps: [usize; 2], len: usize) -> usize {
-        let furthest = |count: usize, step: usize| count.saturating_sub(1) * step;
-        let taps = furthest(taps[0], self.tap_steps[0]) + furthest(taps[1], self.tap_steps[1]);
-        self.from + furthest(self.places, self.place_steps[0]) + taps + channel + len
-    }
-
     /// Pools N channels of every place.
     #[inline(always)]
     #[allow(unsafe_code)]
     fn pool<const N: usize>(&mut self, channel: usize, taps: [usize; 2]) {
-        if self.reach(channel, taps, N) > self.x.len() {
+        let places = Places { taps, ..self.places };
+        if places.reach(channel + N)[0] > self.x.len() {
             return;
         }
-        let (mut from, mut to) = (self.from + channel, channel);
-        for _ in 0..self.places {
+        let [mut from, mut to] = places.first.map(|first| first + channel);
+        for _ in 0..places.count {
             let mut sums = [self.combine.start(); N];
             for row in 0..taps[0] {
                 for column in 0..taps[1] {
-                    let at = from + row * self.tap_steps[0] + column * self.tap_steps[1];
+                    let at = from + row * places.tap_steps[0] + column * places.tap_steps[1];
                     // SAFETY: no input lies further than the reach, which is within the slice. One check for all of them is
                     // what makes this loop fast.
                     let x: [T; N] = unsafe { self.x.as_ptr().add(at).cast::<[T; N]>().read() };
@@ -145,16 +188,16 @@ impl<T: Copy, C: Combine<T>> Run<'_, T, C> {
                 }
             }
             let y = &mut self.y[to..][..N];
-            y.iter_mut().zip(sums).for_each(|(y, sum)| *y = self.combine.finish(sum, self.count));
-            from += self.place_steps[0];
-            to += self.place_steps[1];
+            y.iter_mut().zip(sums).for_each(|(y, sum)| *y = self.combine.finish(sum, places.inputs));
+            from += places.steps[0];
+            to += places.steps[1];
         }
     }
 
     /// Pools N channels of every place; the usual windows are unrolled.
     #[inline(always)]
     fn channels<const N: usize>(&mut self, first: usize) {
-        match self.taps {
+        match self.places.taps {
             [3, 3] => self.pool::<N>(first, [3, 3]),
             [2, 2] => self.pool::<N>(first, [2, 2]),
             taps => self.pool::<N>(first, taps),
@@ -175,7 +218,7 @@ impl<T: Copy, C: Combine<T>> Blocks for Run<'_, T, C> {
     }
 }
 
-/// Pools images, run by run.
+/// Pools images.
 #[inline(always)]
 fn pool<T: Copy, C: Combine<T>>(
     pooling: Pooling,
@@ -185,40 +228,9 @@ fn pool<T: Copy, C: Combine<T>>(
     y: &mut [T],
     combine: &C,
 ) {
-    let [from, to] = images.map(Grid::of);
-    let [rows, columns] = [Axis::rows(images[0], window), Axis::columns(images[0], window)];
-    let tap_steps = [rows.dilation() * from.width * from.stride, columns.dilation() * from.stride];
-    let place_steps = [window.stride[1] as usize * from.stride, to.stride];
-    // The places at which no tap is outside.
-    let whole = |column: &usize| columns.taps(*column).len() == columns.kernel;
-    let first_whole = (0..to.width).find(whole).unwrap_or(to.width);
-    let end_whole = (first_whole..to.width).find(|column| !whole(column)).unwrap_or(to.width);
-    for image in 0..to.batch {
-        for row in 0..to.height {
-            let inside_rows = rows.taps(row);
-            let mut column = 0;
-            while column < to.width {
-                let places = if column == first_whole { end_whole - first_whole } else { 1 };
-                let inside = columns.taps(column);
-                // Some windows see padding only.
-                let at = if inside_rows.is_empty() || inside.is_empty() {
-                    0
-                } else {
-                    from.at(image, rows.index(row, inside_rows.start), columns.index(column, inside.start))
-                };
-                let taps = [inside_rows.len(), inside.len()];
-                let count = match pooling {
-                    Pooling::AverageWithPadding => rows.padded_taps(row) * columns.padded_taps(column),
-                    Pooling::Maximum | Pooling::Average => taps[0] * taps[1],
-                };
-                let y = &mut y[to.at(image, row, column)..];
-                let mut run =
-                    Run { combine, x, y, taps, tap_steps, from: at, place_steps, places, count: count as f32 };
-                for_each_block(to.channels, &mut run);
-                column += places;
-            }
-        }
-    }
+    for_each_places(pooling, images, window, |places| {
+        for_each_block(images[1].channels as usize, &mut Run { combine, x, y: &mut *y, places });
+    });
 }
 
 /// See [`PoolInt8`].

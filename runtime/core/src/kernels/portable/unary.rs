@@ -94,24 +94,8 @@ pub fn lookup_by(step: &Lookup, x: Option<&[u8]>, y: &mut [u8], entries: &impl E
 /// See [`Quantize`].
 #[inline(always)]
 pub fn quantize(step: &Quantize, x: &[f32], y: &mut [u8]) {
-    quantize_by(step, x, y, |_, _| 0);
-}
-
-/// See [`Quantize`]. `head` may do some of the first elements of a row, and returns how many.
-#[inline(always)]
-pub fn quantize_by(step: &Quantize, x: &[f32], y: &mut [u8], head: impl Fn(&[f32], &mut [u8]) -> usize) {
     let (byte, scale) = (ToByte::new(step.zero, 0, 255), step.scale);
-    let f = |x: f32| byte.apply(x / scale);
-    let walk = Walk::new(&step.extent, [&step.x, &step.y]);
-    if walk.row_strides() != [1, 1] {
-        return map(&step.extent, [&step.x, &step.y], x, y, f);
-    }
-    let len = walk.row_len();
-    walk.for_each_row(|[from, to]| {
-        let (x, y) = (&x[from..][..len], &mut y[to..][..len]);
-        let done = head(x, y);
-        y[done..].iter_mut().zip(&x[done..]).for_each(|(y, &x)| *y = f(x));
-    });
+    map(&step.extent, [&step.x, &step.y], x, y, |x| byte.apply(x / scale));
 }
 
 /// See [`Dequantize`].

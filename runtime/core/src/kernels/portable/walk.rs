@@ -5,7 +5,7 @@ use crate::plan::view::{Extent, MAX_AXES, Operand};
 /// A shape to walk, and for each of N operands how far apart its elements are along each axis. Axes of length 1 are
 /// dropped, and neighbours that all operands step through evenly are one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Walk<const N: usize> {
+pub struct Walk<const N: usize> {
     /// Axes in use; there is always one.
     axes: usize,
     lens: [usize; MAX_AXES],
@@ -67,6 +67,19 @@ impl<const N: usize> Walk<N> {
     #[inline(always)]
     pub fn row_strides(&self) -> [usize; N] {
         self.strides[self.axes - 1]
+    }
+
+    /// Elements from the first to behind the furthest one, in each operand; 0 where there are none.
+    #[cfg(any(test, target_arch = "aarch64"))]
+    pub fn reach(&self) -> [usize; N] {
+        if self.lens[..self.axes].contains(&0) {
+            return [0; N];
+        }
+        let furthest = |operand: usize| {
+            let steps = self.lens.iter().zip(&self.strides).take(self.axes);
+            steps.map(|(len, strides)| (len - 1) * strides[operand]).sum::<usize>() + 1
+        };
+        core::array::from_fn(furthest)
     }
 
     /// Moves the axis along which operand `operand` is contiguous next to the innermost one, and returns its length
@@ -161,6 +174,8 @@ mod tests {
                 visited.extend((0..walk.row_len()).map(|i| [first[0] + i * strides[0], first[1] + i * strides[1]]));
             });
             prop_assert_eq!(&visited, &expected);
+            let reach = [0, 1].map(|operand| expected.iter().map(|at: &[usize; 2]| at[operand] + 1).max().unwrap_or(0));
+            prop_assert_eq!(walk.reach(), reach);
             let long = walk.with_long_rows();
             let strides = long.row_strides();
             let mut visited = Vec::new();

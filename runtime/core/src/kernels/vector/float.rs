@@ -1,15 +1,14 @@
 //! The vector operations that float convolutions are made of.
 
-use super::Isa;
+use super::elements::Elements;
 use super::product_f32::add_units_by_lane;
-use crate::plan::step::Quantize;
 
 /// An instruction set's vectors of f32.
 ///
 /// # Safety
 /// Loads and stores touch exactly the memory that their documentation names.
 #[allow(unsafe_code)]
-pub unsafe trait Float: Isa {
+pub unsafe trait Float: Elements {
     /// [`LANES`](Self::LANES) f32.
     type Vector: Copy;
 
@@ -76,16 +75,4 @@ pub unsafe trait Float: Isa {
 
     /// The lesser of both; `b` where that is NaN. `a` never is.
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-
-    /// Quantises some of the first of a row of floats; returns how many.
-    #[inline(always)]
-    fn quantize(self, _step: &Quantize, _x: &[f32], _y: &mut [u8]) -> usize {
-        0
-    }
-
-    /// Copies every other byte, some of the first ones; returns how many.
-    #[inline(always)]
-    fn every_other(self, _x: &[u8], _y: &mut [u8]) -> usize {
-        0
-    }
 }

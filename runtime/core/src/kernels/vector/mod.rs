@@ -13,7 +13,7 @@
 //! | whose input's zero point comes at run time | `convolution_dynamic`, with `product` to sums | – |
 //! | how weights lie | `layout`, by `blocks`, with notes of `chains` | `layout_f32` |
 //!
-//! What is neither, `elements` compiles once more from the portable code. `set` makes a kernel set of it all.
+//! What is neither, `elements` compiles once more from the portable code, but for what an instruction set does itself. `set` makes a kernel set of it all.
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 // Where no instruction set has these operations, plans are still packed for processors that do.
@@ -46,7 +46,7 @@ mod set;
 pub use convolution_dynamic::{convolution_dynamic, name_of as name_of_convolution_dynamic};
 pub use convolution_f32::{convolution_f32, name_of as name_of_convolution_f32};
 pub use convolution_int8::{convolution_int8, name_of as name_of_convolution_int8};
-pub use elements::Tables;
+pub use elements::{Elements, Tables};
 pub use float::Float;
 pub use int8::{Int8, Stored};
 pub use layout::VectorPacking;

@@ -28,7 +28,7 @@ impl<I: Int8, F: Float, T: Tables> Kernels for VectorKernels<I, F, T> {
             Step::ConvolutionInt8(step) => super::name_of_convolution_int8::<I>(step),
             Step::ConvolutionDynamic(step) => super::name_of_convolution_dynamic(step),
             Step::ConvolutionF32(step) => super::name_of_convolution_f32(step),
-            _ => portable::name_of(step),
+            _ => F::name_of(step).unwrap_or_else(|| portable::name_of(step)),
         }
     }
 
@@ -76,11 +76,11 @@ impl<I: Int8, F: Float, T: Tables> Kernels for VectorKernels<I, F, T> {
     }
 
     fn binary_int8(&self, step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8], table: Option<&Table>) {
-        elements::binary_int8(self.tables, step, a, b, y, table);
+        elements::binary_int8(self.float, self.tables, step, a, b, y, table);
     }
 
     fn lookup(&self, step: &Lookup, x: Option<&[u8]>, y: &mut [u8], table: &Table) {
-        elements::lookup(self.tables, step, x, y, table);
+        elements::lookup(self.float, self.tables, step, x, y, table);
     }
 
     fn binary_f32(&self, step: &BinaryF32, a: &[f32], b: &[f32], y: &mut [f32]) {
@@ -100,7 +100,7 @@ impl<I: Int8, F: Float, T: Tables> Kernels for VectorKernels<I, F, T> {
     }
 
     fn copy(&self, step: &Copy, x: &[u8], y: &mut [u8]) {
-        elements::copy_rows(self.float, step, x, y);
+        elements::copy(self.float, step, x, y);
     }
 
     fn fill(&self, step: &Fill, y: &mut [u8]) {

@@ -1,7 +1,7 @@
 //! Floats on 512-bit vectors.
 
 use super::avx512::Avx512Vnni;
-use crate::kernels::vector::Float;
+use crate::kernels::vector::{Elements, Float};
 use core::arch::x86_64::*;
 
 /// The mask of the first `len` lanes.
@@ -9,6 +9,8 @@ use core::arch::x86_64::*;
 fn first(len: usize) -> __mmask16 {
     ((1u32 << len) - 1) as __mmask16
 }
+
+impl Elements for Avx512Vnni {}
 
 // SAFETY: every operation touches the memory that the trait says, and the token proves that the processor has the
 // instructions.

@@ -1,7 +1,7 @@
 //! Floats on 256-bit vectors.
 
 use super::ymm::Avx2;
-use crate::kernels::vector::Float;
+use crate::kernels::vector::{Elements, Float};
 use core::arch::x86_64::*;
 
 /// The mask of the first `len` lanes.
@@ -11,6 +11,8 @@ fn first(_isa: Avx2, len: usize) -> __m256i {
     // SAFETY: the token proves that the processor has these instructions.
     unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(len as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
 }
+
+impl Elements for Avx2 {}
 
 // SAFETY: every operation touches the memory that the trait says, and the token proves that the processor has the
 // instructions.
