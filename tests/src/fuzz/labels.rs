@@ -85,6 +85,6 @@ pub fn labels(bytes: &[u8]) {
                 }
             }
         }
-        Err(error) => told(&error, &place.folder.path().display().to_string()),
+        Err(error) => told(&error, &place.folder.path().display().to_string(), bytes),
     }
 }

@@ -24,14 +24,14 @@ fn options() -> LoadOptions {
 /// Loads and runs a model, and reads what it computed.
 fn run(bytes: &[u8], name: &str) {
     match Model::from_bytes(bytes, Path::new(name), &options()) {
-        Err(error) => told(&error, name),
+        Err(error) => told(&error, name, bytes),
         Ok(model) => {
             let mut session = model.session();
             for index in 0..model.inputs().len() {
                 let _ = session.input(index);
             }
             if let Err(error) = session.run() {
-                told(&error, name);
+                told(&error, name, bytes);
             }
             for index in 0..model.outputs().len() {
                 let _ = session.output(index);

@@ -21,7 +21,7 @@ pub fn picture(bytes: &[u8]) {
     let options = Options { limits, ..Options::default() };
     let mut source = match source::open(&path.display().to_string(), &options) {
         Ok(source) => source,
-        Err(error) => return told(&error, "fuzzed"),
+        Err(error) => return told(&error, "fuzzed", bytes),
     };
     for _ in 0..FRAMES {
         match source.next_shot() {
@@ -31,7 +31,7 @@ pub fn picture(bytes: &[u8]) {
                 let _ = frame.row(frame.height() - 1);
             }
             Ok(None) => return,
-            Err(error) => return told(&error, "fuzzed"),
+            Err(error) => return told(&error, "fuzzed", bytes),
         }
     }
 }

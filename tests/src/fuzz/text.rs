@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use retort::contract::Contract;
-use retort::guard::MISTAKE;
 use retort::model::{LoadOptions, Model};
 use retort::service::{Config, Settings};
 use retort::source::Stop;
 use retort_trainer::recipe::Recipe;
 
-use super::told;
+use super::{is_mistake, told};
 
 /// The text of a recipe, resolved against the defaults and checked.
 pub fn recipe(bytes: &[u8]) {
@@ -20,7 +19,7 @@ pub fn recipe(bytes: &[u8]) {
             let again = Recipe::from_text("again.toml", &recipe.to_toml(), &[]);
             assert!(again.is_ok(), "what was accepted is refused once it is spelled out: {:?}", again.err());
         }
-        Err(error) => told(&error, "fuzzed.toml"),
+        Err(error) => told(&error, "fuzzed.toml", bytes),
     }
 }
 
@@ -43,14 +42,14 @@ pub fn contract(bytes: &[u8]) {
                 again.err()
             );
         }
-        Err(error) => told(&error.in_file(Path::new("fuzzed.toml")), "fuzzed.toml"),
+        Err(error) => told(&error.in_file(Path::new("fuzzed.toml")), "fuzzed.toml", bytes),
     }
     let pairs: Vec<(String, String)> = (text.lines())
         .filter_map(|line| line.split_once('='))
         .map(|(key, value)| (format!("retort.{}", key.trim()), value.trim().to_owned()))
         .collect();
     if let Err(error) = Contract::from_metadata(&pairs) {
-        told(&error.in_file(Path::new("fuzzed.onnx")), "fuzzed.onnx");
+        told(&error.in_file(Path::new("fuzzed.onnx")), "fuzzed.onnx", bytes);
     }
 }
 
@@ -58,7 +57,7 @@ pub fn contract(bytes: &[u8]) {
 pub fn service(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let classes = ["person".to_owned(), "thing".to_owned()];
-    let one_line = |problem: String| assert!(!problem.is_empty() && !problem.contains(MISTAKE), "{problem}");
+    let one_line = |problem: String| assert!(!problem.is_empty() && !is_mistake(&problem, bytes), "{problem}");
     if let Ok(settings) = serde_json::from_str::<Settings>(text) {
         settings.places(&classes).err().into_iter().for_each(one_line);
         let kept = serde_json::to_string(&settings).expect("what was read can be written");

@@ -1,41 +1,48 @@
-//! Steps on single elements which compilers do not make good vector code of: 16 at a time, the last ones of a row together with
-//! some of those before them. Each operation is that of the portable code, on more elements at once. What holds for all
-//! rows is worked out before the first, since rows may be short.
+//! Steps on single elements which compilers do not make good vector code of: 16 at a time, or four of shorter rows, the last
+//! ones of a row together with some of those before them. Each operation is that of the portable code, on more elements at
+//! once. What holds for all rows is worked out before the first, since rows may be short.
 
 use crate::kernels::portable::Walk;
-use crate::plan::step::{BinaryInt8, Copy, IntegerOperation, Quantize};
+use crate::plan::step::{BinaryInt8, Copy, Dequantize, IntegerOperation, Quantize};
 use core::arch::aarch64::*;
 
 /// Elements done at a time.
 pub const BLOCK: usize = 16;
 
-/// Calls `block` with where each block of `len` elements begins, the last of which may overlap the one before it; there is
-/// at least one.
+/// Elements done at a time of rows that have fewer.
+const SHORT: usize = 4;
+
+/// Calls `block` with where each block of N of `len` elements begins, the last of which may overlap the one before it;
+/// there is at least one.
 #[inline(always)]
-pub fn for_each_block(len: usize, mut block: impl FnMut(usize)) {
-    let last = len - BLOCK;
+pub fn for_each_block<const N: usize>(len: usize, mut block: impl FnMut(usize)) {
+    let last = len - N;
     let mut at = 0;
     while at < last {
         block(at);
-        at += BLOCK;
+        at += N;
     }
     block(last);
 }
 
-/// Whether rows have a block or more of elements, `strides` apart.
-fn is_covered<const N: usize>(walk: &Walk<N>, strides: [usize; N]) -> bool {
-    walk.row_len() >= BLOCK && walk.row_strides() == strides
+/// Whether rows have `least` elements or more, `strides` apart.
+fn is_covered<const N: usize>(walk: &Walk<N>, strides: [usize; N], least: usize) -> bool {
+    walk.row_len() >= least && walk.row_strides() == strides
 }
 
-/// Calls `block` with where each block of each row begins in every operand. Elements lie side by side in all of them.
+/// Calls `block` with where each block of B elements of each row begins in every operand. They lie side by side in all.
 ///
 /// # Panics
 /// Where some lie behind the operands' ends, whose lengths are `lens`.
 #[inline(always)]
-fn for_each_block_of_rows<const N: usize>(walk: &Walk<N>, lens: [usize; N], mut block: impl FnMut([usize; N])) {
+fn for_each_block_of_rows<const B: usize, const N: usize>(
+    walk: &Walk<N>,
+    lens: [usize; N],
+    mut block: impl FnMut([usize; N]),
+) {
     assert!(walk.reach().iter().zip(&lens).all(|(reach, len)| reach <= len), "operands");
     let len = walk.row_len();
-    walk.for_each_row(|first| for_each_block(len, |at| block(first.map(|first| first + at))));
+    walk.for_each_row(|first| for_each_block::<B>(len, |at| block(first.map(|first| first + at))));
 }
 
 /// How floats become bytes: clamped, rounded half to even, the zero point added.
@@ -61,7 +68,30 @@ impl ToBytes {
         }
     }
 
-    /// The bytes of 16 floats. NaN becomes the lower bound.
+    /// Four floats, rounded, in the lower half of every second word. NaN becomes the lower bound.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn words(self, values: float32x4_t) -> int16x8_t {
+        // SAFETY: every aarch64 processor has NEON. Of a number and NaN this maximum is the number.
+        unsafe {
+            let value = vminq_f32(vmaxnmq_f32(values, self.low), self.high);
+            vreinterpretq_s16_s32(vcvtnq_s32_f32(value))
+        }
+    }
+
+    /// The bytes of four floats, in the lowest lanes.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn apply_to_four(self, values: float32x4_t) -> uint8x16_t {
+        // SAFETY: every aarch64 processor has NEON.
+        unsafe {
+            let words = self.words(values);
+            let words = vreinterpretq_u8_s16(vuzp1q_s16(words, words));
+            vaddq_u8(vuzp1q_u8(words, words), self.zero)
+        }
+    }
+
+    /// The bytes of 16 floats.
     #[inline(always)]
     #[allow(unsafe_code)]
     pub fn apply(self, values: [float32x4_t; 4]) -> uint8x16_t {
@@ -69,9 +99,7 @@ impl ToBytes {
         unsafe {
             let mut words = [vdupq_n_s16(0); 4];
             for i in 0..4 {
-                // Of a number and NaN this maximum is the number.
-                let value = vminq_f32(vmaxnmq_f32(values[i], self.low), self.high);
-                words[i] = vreinterpretq_s16_s32(vcvtnq_s32_f32(value));
+                words[i] = self.words(values[i]);
             }
             let low = vreinterpretq_u8_s16(vuzp1q_s16(words[0], words[1]));
             let high = vreinterpretq_u8_s16(vuzp1q_s16(words[2], words[3]));
@@ -103,7 +131,7 @@ fn walk_of_pairs(step: &BinaryInt8) -> Walk<3> {
 
 /// Whether [`add`] does `step`.
 pub fn adds(step: &BinaryInt8) -> bool {
-    step.operation == IntegerOperation::Add && is_covered(&walk_of_pairs(step), [1; 3])
+    step.operation == IntegerOperation::Add && is_covered(&walk_of_pairs(step), [1; 3], BLOCK)
 }
 
 /// Adds bytes as `step` says.
@@ -117,7 +145,7 @@ pub fn add(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8]) {
         let floats = [step.a_scale, step.b_scale, step.offset].map(|value| vdupq_n_f32(value));
         (vdup_n_u8(step.shift as u8), floats[0], floats[1], floats[2])
     };
-    for_each_block_of_rows(&walk_of_pairs(step), lens, |[at_a, at_b, at]| {
+    for_each_block_of_rows::<BLOCK, 3>(&walk_of_pairs(step), lens, |[at_a, at_b, at]| {
         // SAFETY: blocks lie within all three.
         unsafe {
             let (a, mut b) = (floats(vld1q_u8(a.add(at_a)), shift), floats(vld1q_u8(b.add(at_b)), shift));
@@ -132,7 +160,7 @@ pub fn add(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8]) {
 
 /// Whether [`quantize`] does `step`.
 pub fn quantizes(step: &Quantize) -> bool {
-    is_covered(&Walk::new(&step.extent, [&step.x, &step.y]), [1; 2])
+    is_covered(&Walk::new(&step.extent, [&step.x, &step.y]), [1; 2], SHORT)
 }
 
 /// Quantises floats.
@@ -142,22 +170,51 @@ pub fn quantize(step: &Quantize, x: &[f32], y: &mut [u8]) {
     let lens = [x.len(), y.len()];
     let (x, y) = (x.as_ptr(), y.as_mut_ptr());
     let bytes = ToBytes::new(step.zero, 0, 255);
-    for_each_block_of_rows(&walk, lens, |[from, to]| {
+    // SAFETY: every aarch64 processor has NEON.
+    let scale = unsafe { vdupq_n_f32(step.scale) };
+    // SAFETY: they are within `x`, as all that the closures below touch is within both.
+    let quotients = |at: usize| unsafe { vdivq_f32(vld1q_f32(x.add(at)), scale) };
+    if walk.row_len() < BLOCK {
+        return for_each_block_of_rows::<SHORT, 2>(&walk, lens, |[from, to]| unsafe {
+            let four = vreinterpretq_u32_u8(bytes.apply_to_four(quotients(from)));
+            y.add(to).cast::<u32>().write_unaligned(vgetq_lane_u32::<0>(four));
+        });
+    }
+    for_each_block_of_rows::<BLOCK, 2>(&walk, lens, |[from, to]| unsafe {
+        vst1q_u8(
+            y.add(to),
+            bytes.apply([quotients(from), quotients(from + 4), quotients(from + 8), quotients(from + 12)]),
+        );
+    });
+}
+
+/// Whether [`dequantize`] does `step`. Of longer rows a compiler makes the same.
+pub fn dequantizes(step: &Dequantize) -> bool {
+    let walk = Walk::new(&step.extent, [&step.x, &step.y]);
+    is_covered(&walk, [1; 2], SHORT) && walk.row_len() < BLOCK && (0..=255).contains(&step.zero)
+}
+
+/// Makes floats of the bytes of short rows.
+#[allow(unsafe_code)]
+pub fn dequantize(step: &Dequantize, x: &[u8], y: &mut [f32]) {
+    let walk = Walk::new(&step.extent, [&step.x, &step.y]);
+    let lens = [x.len(), y.len()];
+    let (x, y) = (x.as_ptr(), y.as_mut_ptr());
+    // SAFETY: every aarch64 processor has NEON.
+    let (zero, scale) = unsafe { (vdup_n_u8(step.zero as u8), vdupq_n_f32(step.scale)) };
+    for_each_block_of_rows::<SHORT, 2>(&walk, lens, |[from, to]| {
         // SAFETY: blocks lie within both.
         unsafe {
-            let scale = vdupq_n_f32(step.scale);
-            let mut values = [scale; 4];
-            for i in 0..4 {
-                values[i] = vdivq_f32(vld1q_f32(x.add(from + 4 * i)), scale);
-            }
-            vst1q_u8(y.add(to), bytes.apply(values));
+            let bytes = vreinterpret_u8_u32(vdup_n_u32(x.add(from).cast::<u32>().read_unaligned()));
+            let words = vreinterpretq_s16_u16(vsubl_u8(bytes, zero));
+            vst1q_f32(y.add(to), vmulq_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(words))), scale));
         }
     });
 }
 
 /// Whether [`copy_halves`] does `step`.
 pub fn copies_halves(step: &Copy) -> bool {
-    step.size == 1 && is_covered(&Walk::new(&step.extent, [&step.x, &step.y]), [2, 1])
+    step.size == 1 && is_covered(&Walk::new(&step.extent, [&step.x, &step.y]), [2, 1], BLOCK)
 }
 
 /// Copies every other byte of rows, as a channel shuffle does.
@@ -177,7 +234,7 @@ pub fn copy_halves(step: &Copy, x: &[u8], y: &mut [u8]) {
             if blocks < BLOCK {
                 return (0..len).for_each(|at| *y.add(at) = *x.add(2 * at));
             }
-            for_each_block(blocks, |at| {
+            for_each_block::<BLOCK>(blocks, |at| {
                 let (low, high) = (vld1q_u8(x.add(2 * at)), vld1q_u8(x.add(2 * at + BLOCK)));
                 vst1q_u8(y.add(at), vuzp1q_u8(low, high));
             });

@@ -31,6 +31,32 @@ impl Quarters<'_> {
     }
 }
 
+impl Quarters<'_> {
+    /// As [`Tables::map`], of four to fifteen bytes: as many from the start and to the end as a power of two has.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn map_few(&self, x: Option<&[u8]>, y: &mut [u8]) {
+        let (to, len) = (y.as_mut_ptr(), y.len());
+        let from = x.map_or(to.cast_const(), <[u8]>::as_ptr);
+        // SAFETY: both have `len` bytes, which is no less than what is read and written from the start and in front of the end.
+        // All is read before anything is written, so that no byte is mapped twice where `y` is mapped in place.
+        unsafe {
+            if len >= 8 {
+                let both = vcombine_u8(vld1_u8(from), vld1_u8(from.add(len - 8)));
+                let both = self.of(both);
+                vst1_u8(to, vget_low_u8(both));
+                vst1_u8(to.add(len - 8), vget_high_u8(both));
+            } else {
+                let word = |at: usize| from.add(at).cast::<u32>().read_unaligned();
+                let both = vreinterpretq_u8_u32(vsetq_lane_u32::<1>(word(len - 4), vdupq_n_u32(word(0))));
+                let both = vreinterpretq_u32_u8(self.of(both));
+                to.cast::<u32>().write_unaligned(vgetq_lane_u32::<0>(both));
+                to.add(len - 4).cast::<u32>().write_unaligned(vgetq_lane_u32::<1>(both));
+            }
+        }
+    }
+}
+
 impl Tables for Neon {
     type Prepared<'t> = Quarters<'t>;
 
@@ -50,11 +76,14 @@ impl Tables for Neon {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn map(self, table: Quarters<'_>, x: Option<&[u8]>, y: &mut [u8]) {
-        if y.len() < 16 {
-            return table.table.map(x, y);
-        }
         if let Some(x) = x {
             assert!(x.len() >= y.len(), "operands");
+        }
+        if (4..16).contains(&y.len()) {
+            return table.map_few(x, y);
+        }
+        if y.len() < 4 {
+            return table.table.map(x, y);
         }
         let (to, last) = (y.as_mut_ptr(), y.len() - 16);
         let from = x.map_or(to.cast_const(), <[u8]>::as_ptr);

@@ -21,6 +21,7 @@ mod depthwise_5x5;
 mod depthwise_columns;
 mod depthwise_taps;
 mod elements;
+mod exponential;
 mod finish;
 mod instructions;
 mod lookup;

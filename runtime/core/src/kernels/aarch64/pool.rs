@@ -21,7 +21,7 @@ pub fn pool(step: &PoolInt8, x: &[u8], y: &mut [u8]) {
     for_each_places(step.pooling, [&step.x, &step.y], &step.window, |places| {
         let [x_reach, y_reach] = places.reach(channels);
         assert!(x_reach <= x.len() && y_reach <= y.len(), "operands");
-        for_each_block(channels, |channel| {
+        for_each_block::<BLOCK>(channels, |channel| {
             // SAFETY: the furthest channel of the furthest place is within both.
             unsafe {
                 let from = x.as_ptr().add(places.first[0] + channel);

@@ -24,7 +24,13 @@ fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T]) {
     let (len, strides) = (walk.row_len(), walk.row_strides());
     let [x_stride, y_stride] = strides;
     if strides == [1, 1] {
-        return walk.for_each_row(|[from, to]| copy_run(&x[from..][..len], &mut y[to..][..len]));
+        return match len {
+            1 => copy_runs::<T, 1>(&walk, x, y),
+            2 => copy_runs::<T, 2>(&walk, x, y),
+            3 => copy_runs::<T, 3>(&walk, x, y),
+            4 => copy_runs::<T, 4>(&walk, x, y),
+            _ => walk.for_each_row(|[from, to]| copy_run(&x[from..][..len], &mut y[to..][..len])),
+        };
     }
     if x_stride > 1
         && let Some((rows, [_, y_row])) = walk.take_contiguous(0)
@@ -53,6 +59,16 @@ fn copy_elements<T: Pod>(step: &Copy, x: &[T], y: &mut [T]) {
         return;
     }
     walk.for_each_row(|[from, to]| (0..len).for_each(|i| y[to + i * y_stride] = x[from + i * x_stride]));
+}
+
+/// Copies runs of N elements, such as the channels of every other pixel.
+#[inline(always)]
+fn copy_runs<T: Pod, const N: usize>(walk: &Walk<2>, x: &[T], y: &mut [T]) {
+    walk.for_each_row(|[from, to]| {
+        if let (Some(x), Some(y)) = (x[from..].first_chunk::<N>(), y[to..].first_chunk_mut::<N>()) {
+            *y = *x;
+        }
+    });
 }
 
 /// Copies one of every few elements, as the halves of a channel shuffle are, where the elements and the gaps between

@@ -28,25 +28,43 @@ fn map_in_place<T: Copy>(extent: &Extent, operand: &Operand, y: &mut [T], f: imp
     walk.for_each_row(|[at]| y[at..].iter_mut().step_by(stride.max(1)).take(len).for_each(|y| *y = f(*y)));
 }
 
-/// See [`UnaryF32`].
+/// See [`UnaryF32`]. Elements that do not lie side by side are brought together.
 #[inline(always)]
 pub fn unary_f32(step: &UnaryF32, x: Option<&[f32]>, y: &mut [f32]) {
     let function = step.function;
-    let walk = Walk::new(&step.extent, [&step.x, &step.y]);
-    let len = walk.row_len();
-    match (walk.row_strides(), x) {
-        ([1, 1], x) => walk.for_each_row(|[from, to]| {
-            for start in (0..len).step_by(PIECE) {
-                let end = len.min(start + PIECE);
-                let y = &mut y[to + start..to + end];
-                if let Some(x) = x {
-                    y.copy_from_slice(&x[from + start..from + end]);
+    let walk = Walk::new(&step.extent, [&step.x, &step.y]).with_long_rows();
+    let (len, [x_stride, y_stride]) = (walk.row_len(), walk.row_strides());
+    walk.for_each_row(|[from, to]| {
+        for start in (0..len).step_by(PIECE) {
+            let count = PIECE.min(len - start);
+            let (from, to) = (from + start * x_stride, to + start * y_stride);
+            match x {
+                _ if y_stride != 1 => {
+                    let mut piece = [0.0; PIECE];
+                    let piece = &mut piece[..count];
+                    let (x, stride) = x.map_or((&y[to..], y_stride), |x| (&x[from..], x_stride));
+                    gather(x, stride, piece);
+                    function.apply_all(piece);
+                    y[to..].iter_mut().step_by(y_stride.max(1)).zip(piece).for_each(|(y, value)| *y = *value);
                 }
-                function.apply_all(y);
+                Some(x) => {
+                    let y = &mut y[to..][..count];
+                    gather(&x[from..], x_stride, y);
+                    function.apply_all(y);
+                }
+                None => function.apply_all(&mut y[to..][..count]),
             }
-        }),
-        (_, Some(x)) => map(&step.extent, [&step.x, &step.y], x, y, |x| function.apply(x)),
-        (_, None) => map_in_place(&step.extent, &step.y, y, |x| function.apply(x)),
+        }
+    });
+}
+
+/// Copies elements that lie `stride` apart, or are one and the same.
+#[inline(always)]
+fn gather(x: &[f32], stride: usize, to: &mut [f32]) {
+    match stride {
+        0 => to.fill(x[0]),
+        1 => to.copy_from_slice(&x[..to.len()]),
+        _ => to.iter_mut().zip(x.iter().step_by(stride)).for_each(|(to, x)| *to = *x),
     }
 }
 

@@ -39,9 +39,21 @@ pub trait Elements: Isa {
         false
     }
 
+    /// See [`UnaryF32`].
+    #[inline(always)]
+    fn unary_f32(self, _step: &UnaryF32, _x: Option<&[f32]>, _y: &mut [f32]) -> bool {
+        false
+    }
+
     /// See [`Quantize`].
     #[inline(always)]
     fn quantize(self, _step: &Quantize, _x: &[f32], _y: &mut [u8]) -> bool {
+        false
+    }
+
+    /// See [`Dequantize`].
+    #[inline(always)]
+    fn dequantize(self, _step: &Dequantize, _x: &[u8], _y: &mut [f32]) -> bool {
         false
     }
 
@@ -104,8 +116,6 @@ macro_rules! recompiled_unless_own {
 
 recompiled! {
     binary_f32(step: &'a BinaryF32, a: &'a [f32], b: &'a [f32], y: &'a mut [f32]);
-    unary_f32(step: &'a UnaryF32, x: Option<&'a [f32]>, y: &'a mut [f32]);
-    dequantize(step: &'a Dequantize, x: &'a [u8], y: &'a mut [f32]);
     fill(step: &'a Fill, y: &'a mut [u8]);
     gather(step: &'a Gather, x: &'a [u8], y: &'a mut [u8], indices: &'a [u32]);
     global_average_int8(step: &'a GlobalAverageInt8, x: &'a [u8], y: &'a mut [u8]);
@@ -118,7 +128,9 @@ recompiled! {
 }
 
 recompiled_unless_own! {
+    unary_f32(step: &'a UnaryF32, x: Option<&'a [f32]>, y: &'a mut [f32]);
     quantize(step: &'a Quantize, x: &'a [f32], y: &'a mut [u8]);
+    dequantize(step: &'a Dequantize, x: &'a [u8], y: &'a mut [f32]);
     copy(step: &'a Copy, x: &'a [u8], y: &'a mut [u8]);
     pool_int8(step: &'a PoolInt8, x: &'a [u8], y: &'a mut [u8]);
     softmax_f32(step: &'a SoftmaxF32, x: Option<&'a [f32]>, y: &'a mut [f32]);
