@@ -21,6 +21,10 @@ use crate::data::sample::Label;
 /// Files of classes' names, one a line.
 const NAMES: [&str; 5] = ["classes.txt", "obj.names", "classes.names", "labels.txt", "names.txt"];
 
+/// Classes that a set may have. Those without names are numbered up to the highest that a line speaks of, and a line may hold
+/// anything.
+const MOST_CLASSES: usize = 1 << 16;
+
 pub(super) fn recognise(path: &Path) -> Option<String> {
     if path.is_file() {
         return describes(path).then(|| format!("the keys of {}", names::file(path)));
@@ -283,7 +287,8 @@ fn parse(line: &str) -> Result<Label, String> {
     let class = parts.next().unwrap_or_default();
     // Some tools write numbers of classes as floats.
     let class = class.strip_suffix(".0").unwrap_or(class);
-    let class: usize = class.parse().map_err(|_| format!("`{class}` is no number of a class"))?;
+    let number = class.parse().ok().filter(|&number| number < MOST_CLASSES);
+    let class: usize = number.ok_or_else(|| format!("`{class}` is no number of a class below {MOST_CLASSES}"))?;
     let numbers: Result<Vec<f32>, String> =
         parts.map(|part| part.parse().map_err(|_| format!("`{part}` is no number"))).collect();
     let numbers = numbers?;
@@ -332,7 +337,17 @@ mod tests {
         assert_eq!(parse("3.0 0.5 0.5 1 1 0.25").expect("a box").score, 0.25);
         assert_eq!(parse("0 0.1 0.9 0.5 0.2 0.3 0.4").expect("a polygon").bounds, [0.1, 0.2, 0.5, 0.9]);
         assert!(parse("0 nan 0.5 0.5 0.5").expect("a number").bounds[0].is_nan());
-        for wrong in ["", "cat 1 1 1 1", "-1 0 0 1 1", "0 1 2 3", "0 a b c d", "0 1 1 1 1 1 1 1"] {
+        for wrong in [
+            "",
+            "cat 1 1 1 1",
+            "65536 1 1 1 1",
+            "22222222222222220 1 1 1 1",
+            "18446744073709551615 1 1 1 1",
+            "-1 0 0 1 1",
+            "0 1 2 3",
+            "0 a b c d",
+            "0 1 1 1 1 1 1 1",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
