@@ -8,11 +8,13 @@
 //!
 //! Base NEON and SDOT multiply signed bytes only: bytes are flipped (less 128) as they are read or copied, which costs one
 //! operation for 16 of them. For SDOT, tensors that nothing else reads are stored as signed bytes from the start (retort's
-//! `plan/signed.rs`). Depthwise convolutions of 3 × 3 and 5 × 5 have dot products of their own, `depthwise_columns` and `depthwise_5x5`;
-//! what writes a few channels of a vector does so in `parts`. Tiles that fill all registers are in assembly (`tile_*`), from the first load to the bytes that
-//! are written: a compiler would spill some of them in every round. They read weights in order, which the hardware
-//! prefetchers of all these cores follow (Cortex-A53's after three cache lines in sequence), so there is no explicit
-//! prefetch.
+//! `plan/signed.rs`). Depthwise convolutions of 3 × 3 and 5 × 5 have dot products of their own, `depthwise_columns` and
+//! `depthwise_5x5`; what writes a few channels of a vector does so in `parts`. Of the steps that are no convolutions, `steps`
+//! says which do not run the portable code.
+//!
+//! Tiles that fill all registers are in assembly (`tile_*`), from the first load to the bytes that are written: a compiler
+//! would spill some of them in every round. They read weights in order, which the hardware prefetchers of all these cores
+//! follow (Cortex-A53's after three cache lines in sequence), so there is no explicit prefetch.
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 
