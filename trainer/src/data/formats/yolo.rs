@@ -246,8 +246,7 @@ fn class_list(yaml: &Path, keys: &BTreeMap<String, Value>) -> Result<Option<Vec<
             .map_err(|_| DataError::format(yaml, format!("`names` has `{number}` where a number belongs")))?;
         names.insert(number, name.clone());
     }
-    let count = names.len();
-    if names.keys().last().is_some_and(|&last| last + 1 != count) {
+    if names.keys().enumerate().any(|(class, &number)| class != number) {
         return Err(DataError::format(yaml, "`names` leaves out numbers; give a name to each class from 0"));
     }
     Ok(Some(names.into_values().collect()))
@@ -421,5 +420,6 @@ mod tests {
         };
         assert!(error("train: images/none\n").contains("`train: images/none` is not there"));
         assert!(error("train: images\nnames:\n  0: a\n  2: b\n").contains("leaves out"));
+        assert!(error("train: images\nnames:\n  18446744073709551615: a\n").contains("leaves out"));
     }
 }
