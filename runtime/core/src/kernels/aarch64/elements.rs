@@ -30,6 +30,13 @@ fn is_covered<const N: usize>(walk: &Walk<N>, strides: [usize; N], least: usize)
     walk.row_len() >= least && walk.row_strides() == strides
 }
 
+/// Panics where some elements of `walk` lie behind the operands' ends, whose lengths are `lens`; the check of a plan sees to it
+/// that none do.
+#[inline(always)]
+fn assert_within<const N: usize>(walk: &Walk<N>, lens: [usize; N]) {
+    assert!(walk.reach().iter().zip(&lens).all(|(reach, len)| reach <= len), "operands");
+}
+
 /// Calls `block` with where each block of B elements of each row begins in every operand. They lie side by side in all.
 ///
 /// # Panics
@@ -40,7 +47,7 @@ fn for_each_block_of_rows<const B: usize, const N: usize>(
     lens: [usize; N],
     mut block: impl FnMut([usize; N]),
 ) {
-    assert!(walk.reach().iter().zip(&lens).all(|(reach, len)| reach <= len), "operands");
+    assert_within(walk, lens);
     let len = walk.row_len();
     walk.for_each_row(|first| for_each_block::<B>(len, |at| block(first.map(|first| first + at))));
 }
@@ -222,8 +229,7 @@ pub fn copies_halves(step: &Copy) -> bool {
 pub fn copy_halves(step: &Copy, x: &[u8], y: &mut [u8]) {
     let walk = Walk::new(&step.extent, [&step.x, &step.y]);
     let (len, readable) = (walk.row_len(), x.len());
-    let [x_reach, y_reach] = walk.reach();
-    assert!(x_reach <= readable && y_reach <= y.len(), "operands");
+    assert_within(&walk, [readable, y.len()]);
     let (x, y) = (x.as_ptr(), y.as_mut_ptr());
     walk.for_each_row(|[from, to]| {
         // SAFETY: rows lie within both.

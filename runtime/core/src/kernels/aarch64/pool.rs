@@ -103,7 +103,6 @@ struct Mean {
 impl Mean {
     #[allow(unsafe_code)]
     fn of(step: &PoolInt8) -> Self {
-        let bytes = ToBytes::new(0, 0, 255);
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
             Mean {
@@ -111,7 +110,7 @@ impl Mean {
                 x_scale: vdupq_n_f32(step.x_scale),
                 y_scale: vdupq_n_f32(step.y_scale),
                 y_zero: vdupq_n_f32(step.y_zero as f32),
-                bytes,
+                bytes: ToBytes::new(0, 0, 255),
             }
         }
     }
