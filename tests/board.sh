@@ -26,7 +26,7 @@ declare -A offers=(
     [cortex-a76]='portable neon neon-dotprod'
     [max]='portable neon neon-dotprod neon-i8mm'
 )
-here=(portable avx2 avx-vnni avx512-vnni neon neon-dotprod neon-i8mm)
+here=(portable avx2 avx-vnni avx512-vnni amx-int8 neon neon-dotprod neon-i8mm)
 processors=(cortex-a53 cortex-a72 cortex-a76 max)
 once=(--threads 1 --warmup 0 --duration 0 --json)
 failures=0

@@ -88,6 +88,7 @@ const FEATURES: &[&str] = &[
     "avx_vnni",
     "avx512f",
     "avx512_vnni",
+    "amx_int8",
 ];
 
 impl Cpu {

@@ -130,6 +130,23 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
     })
 }
 
+/// Products of more inputs than a tile of any instruction set holds, and more pixels.
+fn deep() -> impl Strategy<Value = Case> {
+    let taps = prop_oneof![Just(1u32), Just(3)];
+    let inputs =
+        prop_oneof![1u32..600, (1u32..70).prop_map(|fours| 4 * fours), (1u32..10).prop_map(|tiles| 64 * tiles)];
+    (case(), taps, inputs, 1u32..140, 1u32..80).prop_map(|(case, taps, inputs, outputs, width)| {
+        let form = if taps == 1 { ConvolutionForm::Pointwise } else { ConvolutionForm::General };
+        let window = Window { kernel: [taps; 2], stride: [1, 1], dilation: [1, 1], pad: [taps / 2; 4] };
+        let inputs = inputs.div_ceil(taps);
+        let x =
+            Image { offset: 4, batch: 1, height: 1, width, channels: inputs, stride: inputs + case.seed as u32 % 3 };
+        let offset = (x.offset + elements(&x)).next_multiple_of(4);
+        let y = Image { offset, channels: outputs, stride: outputs + case.seed as u32 % 2, ..x };
+        Case { form, groups: 1, x, y, window, wide: false, ..case }
+    })
+}
+
 /// The constants of an integer convolution before they are packed.
 struct Integers {
     weights: Vec<i16>,
@@ -312,6 +329,11 @@ proptest! {
 
     #[test]
     fn int8_convolution_is_the_direct_sum(case in case()) {
+        int8_convolution(&case)?;
+    }
+
+    #[test]
+    fn deep_int8_products_are_the_direct_sum(case in deep()) {
         int8_convolution(&case)?;
     }
 

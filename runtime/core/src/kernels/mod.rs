@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `portable` | plain Rust for any processor: the truth |
 //! | `vector` | the fast algorithms, written once over the few vector operations they need |
-//! | `x86` | those operations in AVX512-VNNI, AVX-VNNI and AVX2, and which of them this processor has |
+//! | `x86` | those operations in AVX512-VNNI, AVX-VNNI and AVX2, products on tiles in AMX, and which of them this processor has |
 //! | `aarch64` | those operations in NEON, and int8 products of its own for each of base NEON, SDOT and USMMLA |
 
 #[cfg(target_endian = "big")]
@@ -59,6 +59,8 @@ pub enum KernelSet {
     AvxVnni,
     /// x86-64 with byte dot products on 512-bit vectors.
     Avx512Vnni,
+    /// The same, with products on tiles where the processor has AMX-INT8.
+    AmxInt8,
     /// aarch64 as it always is: NEON.
     Neon,
     /// aarch64 with byte dot products (`FEAT_DotProd`).
@@ -66,7 +68,7 @@ pub enum KernelSet {
     /// aarch64 with byte matrix products (`FEAT_I8MM`).
     NeonI8mm,
 }
-numbered!(KernelSet, "kernel set": 0 => Portable, 1 => Avx2, 2 => AvxVnni, 3 => Avx512Vnni, 4 => Neon, 5 => NeonDotprod, 6 => NeonI8mm);
+numbered!(KernelSet, "kernel set": 0 => Portable, 1 => Avx2, 2 => AvxVnni, 3 => Avx512Vnni, 4 => Neon, 5 => NeonDotprod, 6 => NeonI8mm, 7 => AmxInt8);
 
 impl KernelSet {
     /// Every kernel set that this build knows; of those for the same processors, the slowest first.
@@ -75,6 +77,7 @@ impl KernelSet {
         KernelSet::Avx2,
         KernelSet::AvxVnni,
         KernelSet::Avx512Vnni,
+        KernelSet::AmxInt8,
         KernelSet::Neon,
         KernelSet::NeonDotprod,
         KernelSet::NeonI8mm,
@@ -92,6 +95,7 @@ impl KernelSet {
             KernelSet::Avx2 => "avx2",
             KernelSet::AvxVnni => "avx-vnni",
             KernelSet::Avx512Vnni => "avx512-vnni",
+            KernelSet::AmxInt8 => "amx-int8",
             KernelSet::Neon => "neon",
             KernelSet::NeonDotprod => "neon-dotprod",
             KernelSet::NeonI8mm => "neon-i8mm",
@@ -277,6 +281,7 @@ pub fn packing(set: KernelSet) -> &'static dyn Packing {
         KernelSet::Avx2 => &vector::VectorPacking::AVX2,
         KernelSet::AvxVnni => &vector::VectorPacking::AVX_VNNI,
         KernelSet::Avx512Vnni => &vector::VectorPacking::AVX512_VNNI,
+        KernelSet::AmxInt8 => &vector::VectorPacking::AMX_INT8,
         KernelSet::Neon => &vector::VectorPacking::NEON,
         KernelSet::NeonDotprod => &vector::VectorPacking::NEON_DOTPROD,
         KernelSet::NeonI8mm => &vector::VectorPacking::NEON_I8MM,
@@ -293,8 +298,10 @@ pub fn select(set: KernelSet) -> Option<&'static dyn Kernels> {
         KernelSet::AvxVnni => x86::avx_vnni(),
         #[cfg(target_arch = "x86_64")]
         KernelSet::Avx512Vnni => x86::avx512_vnni(),
+        #[cfg(target_arch = "x86_64")]
+        KernelSet::AmxInt8 => x86::amx_int8(),
         #[cfg(not(target_arch = "x86_64"))]
-        KernelSet::Avx2 | KernelSet::AvxVnni | KernelSet::Avx512Vnni => None,
+        KernelSet::Avx2 | KernelSet::AvxVnni | KernelSet::Avx512Vnni | KernelSet::AmxInt8 => None,
         #[cfg(target_arch = "aarch64")]
         KernelSet::Neon => Some(aarch64::neon()),
         #[cfg(target_arch = "aarch64")]

@@ -344,7 +344,7 @@ int8!(
     fn name_of_depthwise(_: &ConvolutionShape) -> &'static str {
         "aarch64/depthwise_taps"
     },
-    fn name_of_product(shape: &ConvolutionShape) -> &'static str {
+    fn name_of_product(self, shape: &ConvolutionShape, _: usize) -> &'static str {
         if VectorPacking::NEON.takes_few(shape) { "aarch64/product_few" } else { "aarch64/product_rows" }
     },
     #[inline(always)]

@@ -11,17 +11,23 @@ use super::{Tables, Task, scratch};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Table, Work, portable};
 use crate::plan::check;
 use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
+use crate::plan::view::Image;
 use core::ops::Range;
 
 /// The file under `kernels/` that [`convolution_int8`] runs `step` with: the same choices, in the same order.
-pub fn name_of<I: Int8>(step: &ConvolutionInt8) -> &'static str {
+pub fn name_of<I: Int8>(isa: I, step: &ConvolutionInt8) -> &'static str {
     let shape = ConvolutionShape::of_int8(step);
     match step.form {
         _ if !is_covered(&shape, step.wide) => "portable/convolution_int8",
-        ConvolutionForm::Pointwise => I::name_of_product(&shape),
+        ConvolutionForm::Pointwise => isa.name_of_product(&shape, pixels(&step.y)),
         ConvolutionForm::Depthwise => I::name_of_depthwise(&shape),
         ConvolutionForm::General => "vector/convolution_int8 (general)",
     }
+}
+
+/// Pixels of all images together.
+fn pixels(image: &Image) -> usize {
+    image.batch as usize * image.height as usize * image.width as usize
 }
 
 /// See [`ConvolutionInt8`].
@@ -56,7 +62,7 @@ pub fn convolution_int8<I: Int8, T: Tables>(
     let chains = packing.notes_at(&shape, packed.weights.len());
     let convolution = Convolution { step, shape, x, packed, table, chains, few: packing.takes_few(&shape) };
     let (rows, width) = (step.y.batch as usize * step.y.height as usize, step.y.width as usize);
-    let (pixels, pitch) = (rows * width, step.y.stride as usize);
+    let (pixels, pitch) = (pixels(&step.y), step.y.stride as usize);
     let macs = (pixels as u64).saturating_mul(shape.weight_count());
     match step.form {
         ConvolutionForm::Pointwise if pixels == 1 => {

@@ -117,6 +117,23 @@ pub unsafe trait Int8: Isa {
         unsafe { product::multiply(self, runs, pixels, constants, rounding, to) }
     }
 
+    /// Computes pixels of a block of N vectors of output channels, from the first one on, with instructions that are not on
+    /// vectors; returns how many.
+    ///
+    /// # Safety
+    /// As [`product::multiply`].
+    #[inline(always)]
+    unsafe fn sweep<const N: usize>(
+        self,
+        _runs: Runs<'_>,
+        _pixels: usize,
+        _constants: Constants,
+        _rounding: Self::Rounding,
+        _to: Target,
+    ) -> usize {
+        0
+    }
+
     /// Computes sums, as [`product::multiply_to_sums`] does.
     ///
     /// # Safety
@@ -163,8 +180,8 @@ pub unsafe trait Int8: Isa {
         }
     }
 
-    /// The file under `kernels/` that such a pointwise convolution is computed in.
-    fn name_of_product(_: &ConvolutionShape) -> &'static str {
+    /// The file under `kernels/` that such a pointwise convolution of so many pixels is computed in.
+    fn name_of_product(self, _: &ConvolutionShape, _pixels: usize) -> &'static str {
         Self::PRODUCT
     }
 

@@ -165,6 +165,8 @@ impl VectorPacking {
     /// For [`KernelSet::Avx512Vnni`].
     pub const AVX512_VNNI: VectorPacking =
         VectorPacking { set: KernelSet::Avx512Vnni, lanes: 16, many_registers: true, ..VectorPacking::AVX_VNNI };
+    /// For [`KernelSet::AmxInt8`].
+    pub const AMX_INT8: VectorPacking = VectorPacking { set: KernelSet::AmxInt8, ..VectorPacking::AVX512_VNNI };
     /// For [`KernelSet::NeonDotprod`].
     pub const NEON_DOTPROD: VectorPacking = VectorPacking {
         set: KernelSet::NeonDotprod,

@@ -7,7 +7,7 @@
 //! | | int8 | f32 |
 //! |---|---|---|
 //! | which algorithm, and who of the threads does what | `convolution_int8` | `convolution_f32` |
-//! | 1 × 1, and the tiles of all other products | `product` | `product_f32` |
+//! | 1 × 1, and the tiles of all other products | `product`, to bytes by `round` | `product_f32` |
 //! | depthwise | `depthwise_3x3`, others `depthwise_int8` with `quads` | `depthwise_f32` |
 //! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
 //! | whose input's zero point comes at run time | `convolution_dynamic`, with `product` to sums | – |
@@ -40,6 +40,7 @@ mod product;
 mod product_f32;
 mod quads;
 mod ring;
+mod round;
 mod scratch;
 mod set;
 
@@ -53,6 +54,14 @@ pub use layout::VectorPacking;
 pub use peak::{multiply_adds, read};
 pub use set::VectorKernels;
 
+/// What instruction sets with products of their own need besides.
+#[cfg(target_arch = "x86_64")]
+mod own {
+    pub use super::int8::load_floats;
+    pub use super::peak::dots;
+    pub use super::product::{Constants, Runs, Target};
+    pub use super::round::round_stored;
+}
 /// What instruction sets with algorithms of their own need besides.
 #[cfg(target_arch = "aarch64")]
 mod own {
@@ -65,7 +74,7 @@ mod own {
     pub use super::ring::{RowRing, Source, by_image};
     pub use super::scratch::general as padded_rows;
 }
-#[cfg(target_arch = "aarch64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 pub use own::*;
 
 /// An instruction set that the processor has. Holding one is proof of that.

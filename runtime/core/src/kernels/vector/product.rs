@@ -6,17 +6,8 @@
 
 use super::int8::{Int8, Stored, load_floats, load_sums, load_weights};
 use super::layout::blocks;
+use super::round::{round, round_all, together, unrolled};
 use super::{Isa, Task};
-
-/// Repeats code with a number that the compiler knows, so that arrays of vectors which it indexes stay in registers.
-macro_rules! unrolled {
-    ($number:ident in $($value:literal)* $body:block) => {
-        $({
-            let $number = $value;
-            $body
-        })*
-    };
-}
 
 /// The most sums of a vector.
 const LONGEST: usize = 16;
@@ -61,6 +52,14 @@ pub struct Target {
     pub step: usize,
     /// Output channels.
     pub channels: usize,
+}
+
+impl Target {
+    /// Where the results of the pixels behind the first `pixels` go.
+    #[inline(always)]
+    pub fn skip(self, pixels: usize) -> Self {
+        Target { first: self.first.wrapping_add(pixels * self.step), ..self }
+    }
 }
 
 /// Computes `pixels` pixels.
@@ -160,6 +159,10 @@ impl<I: Int8, const N: usize, const SUMS: bool> Task<I> for Sweep<'_, I, N, SUMS
     fn run(mut self, isa: I) {
         // SAFETY: the caller of `multiply` says that the pixels can be read and written; each call does the next ones.
         unsafe {
+            if !SUMS {
+                let Sweep { runs, pixels, constants, rounding, to } = self;
+                self.skip(isa.sweep::<N>(runs, pixels, constants, rounding, to));
+            }
             if I::RELAYS && !SUMS {
                 match N {
                     1 => self.relay::<12>(isa),
@@ -183,9 +186,6 @@ impl<I: Int8, const N: usize, const SUMS: bool> Task<I> for Sweep<'_, I, N, SUMS
 }
 
 impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
-    /// Pixels whose results fill a vector of bytes.
-    const TOGETHER: usize = if N < 3 { 4 / N } else { 1 };
-
     /// Computes M pixels.
     ///
     /// # Safety
@@ -199,7 +199,7 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
             if SUMS {
                 self.store(isa, &sums);
             } else {
-                self.round_all(isa, &sums);
+                round_all(isa, &sums, self.constants.multiplier, self.rounding, self.to);
             }
         }
         self.skip(M);
@@ -249,7 +249,7 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
                 sums = next;
                 self.skip(M);
             }
-            self.round_all(isa, &sums);
+            round_all(isa, &sums, self.constants.multiplier, self.rounding, self.to);
         }
         self.skip(M);
     }
@@ -258,7 +258,7 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
     #[inline(always)]
     fn skip(&mut self, count: usize) {
         self.runs.offset += count * self.runs.step;
-        self.to.first = self.to.first.wrapping_add(count * self.to.step);
+        self.to = self.to.skip(count);
         self.pixels -= count;
     }
 
@@ -286,14 +286,14 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
                 if let (0, Some(before)) = (index, before) {
                     let by = load_floats::<I, N>(isa, self.constants.multiplier);
                     unrolled!(group in 0 1 2 3 {
-                        if group * Self::TOGETHER < M {
+                        if group * together(N) < M {
                             if left > 0 {
                                 self.add(isa, &mut sums, x, 4, weights);
                                 x = x.add(4);
                                 weights = weights.add(N * I::WEIGHT_BYTES);
                                 left -= 1;
                             }
-                            self.round(isa, before, by, group * Self::TOGETHER);
+                            round(isa, before, by, self.rounding, self.to, group * together(N));
                         }
                     });
                 }
@@ -336,60 +336,6 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
                 for v in 0..N {
                     sums[m][v] = isa.dot(sums[m][v], four, w[v]);
                 }
-            }
-        }
-    }
-
-    /// Rounds and writes the results of the first M pixels.
-    ///
-    /// # Safety
-    /// There are so many pixels.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn round_all<const M: usize>(&self, isa: I, sums: &[[I::Sums; N]; M]) {
-        // SAFETY: as the caller says.
-        unsafe {
-            let by = load_floats::<I, N>(isa, self.constants.multiplier);
-            unrolled!(group in 0 1 2 3 4 5 6 7 8 9 10 11 {
-                if group * Self::TOGETHER < M {
-                    self.round(isa, sums, by, group * Self::TOGETHER);
-                }
-            });
-        }
-    }
-
-    /// Rounds and writes the results of the pixels from `first` on that fill a vector of bytes.
-    ///
-    /// # Safety
-    /// Every pixel can be written.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn round<const M: usize>(&self, isa: I, sums: &[[I::Sums; N]; M], by: [I::Floats; N], first: usize) {
-        let (mut four, mut four_by) = ([sums[first][0]; 4], [by[0]; 4]);
-        for i in 1..4 {
-            // Where there are not enough pixels left, the last stands in for the others.
-            let pixel = (first + (i / N).min(Self::TOGETHER - 1)).min(M - 1);
-            (four[i], four_by[i]) = (sums[pixel][i % N], by[i % N]);
-        }
-        // SAFETY: as the caller says.
-        unsafe {
-            // Blocks of four vectors are packed so that narrowing need not sort them.
-            let bytes = if N == 4 {
-                isa.narrow::<false>(four, four_by, self.rounding)
-            } else {
-                isa.narrow::<true>(four, four_by, self.rounding)
-            };
-            let Target { first: start, step, channels } = self.to;
-            let at = start.add(first * step);
-            isa.store::<N, 0>(bytes, at, channels);
-            if N < 3 && first + 1 < M {
-                isa.store::<N, 1>(bytes, at.add(step), channels);
-            }
-            if N == 1 && first + 2 < M {
-                isa.store::<N, 2>(bytes, at.add(2 * step), channels);
-            }
-            if N == 1 && first + 3 < M {
-                isa.store::<N, 3>(bytes, at.add(3 * step), channels);
             }
         }
     }

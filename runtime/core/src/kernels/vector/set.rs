@@ -25,7 +25,7 @@ impl<I: Int8, F: Float, T: Tables> Kernels for VectorKernels<I, F, T> {
 
     fn name_of(&self, step: &Step) -> &'static str {
         match step {
-            Step::ConvolutionInt8(step) => super::name_of_convolution_int8::<I>(step),
+            Step::ConvolutionInt8(step) => super::name_of_convolution_int8(self.int8, step),
             Step::ConvolutionDynamic(step) => super::name_of_convolution_dynamic(step),
             Step::ConvolutionF32(step) => super::name_of_convolution_f32(step),
             _ => F::name_of(step).unwrap_or_else(|| portable::name_of(step)),

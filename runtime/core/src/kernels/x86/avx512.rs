@@ -1,13 +1,15 @@
 //! 512-bit vectors: AVX512 with byte dot products.
 
+use super::amx::Tiles;
 use super::ymm::{self, Avx512Ymm};
-use crate::kernels::vector::{Int8, Isa, Stored, Task};
+use crate::kernels::ConvolutionShape;
+use crate::kernels::vector::{Constants, Int8, Isa, Runs, Stored, Target, Task, dots};
 use core::arch::asm;
 use core::arch::x86_64::*;
 
-/// AVX512 F, BW, DQ, VL and VNNI; AVX2 and FMA.
+/// AVX512 F, BW, DQ, VL and VNNI; AVX2 and FMA; and tiles for products, if any.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx512Vnni(());
+pub struct Avx512Vnni(Option<Tiles>);
 
 impl Avx512Vnni {
     /// A token.
@@ -16,7 +18,12 @@ impl Avx512Vnni {
     /// The processor has these instructions.
     #[allow(unsafe_code)]
     pub const unsafe fn assume() -> Self {
-        Avx512Vnni(())
+        Avx512Vnni(None)
+    }
+
+    /// One that multiplies on tiles, too.
+    pub const fn with(self, tiles: Tiles) -> Self {
+        Avx512Vnni(Some(tiles))
     }
 }
 
@@ -39,6 +46,9 @@ impl Isa for Avx512Vnni {
 pub struct Rounding {
     /// Whether products may leave the range of i32.
     may_overflow: bool,
+    /// Whether the zero point is not 0; whether the bounds are not those of bytes anyway.
+    shifts: bool,
+    clamps: bool,
     /// The zero point as i16.
     zero: __m512i,
     /// The bounds as bytes.
@@ -90,8 +100,33 @@ unsafe impl Int8 for Avx512Vnni {
             let Rounding { may_overflow, zero, low, high, .. } = rounding;
             let zero = _mm512_castsi512_si256(zero);
             let (low, high) = (_mm512_castsi512_si256(low), _mm512_castsi512_si256(high));
-            (Avx512Ymm::assume(), ymm::Rounding { may_overflow, zero, low, high })
+            (Avx512Ymm::assume(self.0), ymm::Rounding { may_overflow, zero, low, high })
         }
+    }
+
+    #[inline(always)]
+    unsafe fn sweep<const N: usize>(
+        self,
+        runs: Runs<'_>,
+        pixels: usize,
+        constants: Constants,
+        rounding: Rounding,
+        to: Target,
+    ) -> usize {
+        let Some(tiles) = self.0 else { return 0 };
+        unsafe { tiles.sweep::<Self, N>(self, runs, pixels, constants, rounding, to) }
+    }
+
+    fn peak(self, rounds: u32) -> u64 {
+        match self.0 {
+            Some(tiles) => tiles.peak(rounds),
+            None => dots(self, rounds),
+        }
+    }
+
+    fn name_of_product(self, shape: &ConvolutionShape, pixels: usize) -> &'static str {
+        let tiled = self.0.is_some() && Tiles::take(shape.in_channels as usize, pixels);
+        if tiled { "x86/amx" } else { Self::PRODUCT }
     }
 
     #[inline(always)]
@@ -186,6 +221,8 @@ unsafe impl Int8 for Avx512Vnni {
         unsafe {
             Rounding {
                 may_overflow,
+                shifts: stored.zero != 0,
+                clamps: (stored.low, stored.high) != (0, 255),
                 zero: _mm512_set1_epi16(stored.zero as i16),
                 low: _mm512_set1_epi8(stored.low as i8),
                 high: _mm512_set1_epi8(stored.high as i8),
@@ -211,10 +248,14 @@ unsafe impl Int8 for Avx512Vnni {
             for i in 0..4 {
                 whole[i] = _mm512_cvtps_epi32(products[i]);
             }
-            let first = _mm512_adds_epi16(_mm512_packs_epi32(whole[0], whole[1]), rounding.zero);
-            let second = _mm512_adds_epi16(_mm512_packs_epi32(whole[2], whole[3]), rounding.zero);
-            let bytes = _mm512_packus_epi16(first, second);
-            let bytes = _mm512_min_epu8(_mm512_max_epu8(bytes, rounding.low), rounding.high);
+            let mut halves = [_mm512_packs_epi32(whole[0], whole[1]), _mm512_packs_epi32(whole[2], whole[3])];
+            if rounding.shifts {
+                halves = [_mm512_adds_epi16(halves[0], rounding.zero), _mm512_adds_epi16(halves[1], rounding.zero)];
+            }
+            let mut bytes = _mm512_packus_epi16(halves[0], halves[1]);
+            if rounding.clamps {
+                bytes = _mm512_min_epu8(_mm512_max_epu8(bytes, rounding.low), rounding.high);
+            }
             // Packing worked in each quarter by itself.
             if ORDERED { _mm512_permutexvar_epi32(rounding.order, bytes) } else { bytes }
         }

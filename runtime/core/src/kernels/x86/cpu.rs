@@ -13,6 +13,8 @@ pub struct Features {
     pub avx512_vnni: bool,
     /// The same and AVX512-VBMI: bytes picked among 128.
     pub avx512_vbmi: bool,
+    /// The same and AMX-INT8: products of bytes on tiles. The system may want to be asked before they are used.
+    pub amx_int8: bool,
 }
 
 /// Bit `index` of `word`.
@@ -34,15 +36,19 @@ pub fn features() -> Features {
         return Features::default();
     }
     let state = enabled_state();
+    let extended = __cpuid_count(7, 0);
     // The halves of the 256-bit registers; then masks, the upper halves of the 512-bit ones, and the sixteen further ones.
     let (ymm, zmm) = (state & 0x06 == 0x06, state & 0xe6 == 0xe6);
-    let extended = __cpuid_count(7, 0);
+    // The shapes of tiles, and what is in them.
+    let tiles = state & 0x6_0000 == 0x6_0000 && bit(extended.edx, 24);
     let (b, c) = (extended.ebx, extended.ecx);
     let avx2 = ymm && fma && bit(b, 5);
     let avx_vnni = extended.eax >= 1 && bit(__cpuid_count(7, 1).eax, 4);
     let (f, dq, bw, vl, vnni) = (bit(b, 16), bit(b, 17), bit(b, 30), bit(b, 31), bit(c, 11));
     let avx512_vnni = avx2 && zmm && f && dq && bw && vl && vnni;
-    Features { avx2, avx_vnni: avx2 && avx_vnni, avx512_vnni, avx512_vbmi: avx512_vnni && bit(c, 1) }
+    let avx512_vbmi = avx512_vnni && bit(c, 1);
+    let amx_int8 = avx512_vbmi && tiles && bit(extended.edx, 25);
+    Features { avx2, avx_vnni: avx2 && avx_vnni, avx512_vnni, avx512_vbmi, amx_int8 }
 }
 
 /// Which register state the operating system saves.
@@ -71,6 +77,8 @@ mod tests {
             avx_vnni: avx2 && detected!("avxvnni"),
             avx512_vnni: avx2 && avx512 && detected!("avx512vnni"),
             avx512_vbmi: avx2 && avx512 && detected!("avx512vnni") && detected!("avx512vbmi"),
+            // The standard library tells this to nightly compilers only.
+            amx_int8: features().amx_int8,
         };
         assert_eq!(features(), expected);
     }

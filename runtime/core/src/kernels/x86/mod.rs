@@ -2,12 +2,14 @@
 //!
 //! | kernel set | bytes | floats |
 //! |---|---|---|
+//! | `amx-int8` | [`Avx512Vnni`](avx512::Avx512Vnni) with [`Tiles`](amx::Tiles) | [`Avx512Vnni`](avx512::Avx512Vnni) |
 //! | `avx512-vnni` | [`Avx512Vnni`](avx512::Avx512Vnni) | the same |
 //! | `avx-vnni` | [`AvxVnni`](ymm::AvxVnni), or [`Avx512Ymm`](ymm::Avx512Ymm) where the processor only has the longer encoding | [`Avx2`](ymm::Avx2) |
 //! | `avx2` | [`Avx2`](ymm::Avx2) | the same |
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 
+mod amx;
 mod avx512;
 mod avx512_f32;
 mod cpu;
@@ -17,6 +19,7 @@ mod ymm_f32;
 
 use super::Kernels;
 use super::vector::{VectorKernels, VectorPacking};
+use amx::Tiles;
 use avx512::Avx512Vnni;
 use lookup::Avx512Vbmi;
 use ymm::{Avx2, Avx512Ymm, AvxVnni};
@@ -45,7 +48,7 @@ pub fn avx_vnni() -> Option<&'static dyn Kernels> {
     };
     // SAFETY: as above.
     static LONG: VectorKernels<Avx512Ymm, Avx2, Avx2> = VectorKernels {
-        int8: unsafe { Avx512Ymm::assume() },
+        int8: unsafe { Avx512Ymm::assume(None) },
         float: ISA,
         tables: ISA,
         packing: &VectorPacking::AVX_VNNI,
@@ -76,4 +79,19 @@ pub fn avx512_vnni() -> Option<&'static dyn Kernels> {
         features if features.avx512_vnni => Some(&SET),
         _ => None,
     }
+}
+
+/// `amx-int8`, where the processor has it and the system permits it.
+#[allow(unsafe_code)]
+pub fn amx_int8() -> Option<&'static dyn Kernels> {
+    // SAFETY: each is given out only where the processor has the instructions and the system permits them.
+    static SET: VectorKernels<Avx512Vnni, Avx512Vnni, Avx512Vbmi> = unsafe {
+        VectorKernels {
+            int8: Avx512Vnni::assume().with(Tiles::assume()),
+            float: Avx512Vnni::assume(),
+            tables: Avx512Vbmi::assume(),
+            packing: &VectorPacking::AMX_INT8,
+        }
+    };
+    (cpu::features().amx_int8 && amx::permit()).then_some(&SET as _)
 }

@@ -2,7 +2,8 @@
 //!
 //! The three instruction sets differ in one operation, [`dot`](Int8::dot), and in how it wants its weights.
 
-use crate::kernels::vector::{Int8, Isa, Stored, Task};
+use super::amx::Tiles;
+use crate::kernels::vector::{Constants, Int8, Isa, Runs, Stored, Target, Task};
 use core::arch::x86_64::*;
 
 /// AVX2 and FMA.
@@ -16,9 +17,10 @@ pub struct Avx2(());
 #[derive(Clone, Copy, Debug)]
 pub struct AvxVnni(());
 
-/// AVX2, FMA, AVX512-VNNI and AVX512-VL: the instruction of [`AvxVnni`] in the encoding of AVX512.
+/// AVX2, FMA, AVX512-VNNI and AVX512-VL: the instruction of [`AvxVnni`] in the encoding of AVX512; and tiles for products, if
+/// any.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx512Ymm(());
+pub struct Avx512Ymm(Option<Tiles>);
 
 impl Avx2 {
     /// A token.
@@ -48,8 +50,8 @@ impl Avx512Ymm {
     /// # Safety
     /// The processor has these instructions.
     #[allow(unsafe_code)]
-    pub const unsafe fn assume() -> Self {
-        Avx512Ymm(())
+    pub const unsafe fn assume(tiles: Option<Tiles>) -> Self {
+        Avx512Ymm(tiles)
     }
 }
 
@@ -95,7 +97,7 @@ unsafe fn store_some(bytes: __m128i, mut to: *mut u8, mut len: usize) {
 }
 
 macro_rules! int8 {
-    ($isa:ident, $features:literal, $weights:ty, |$from:ident| $load:expr, |$w:ident| $delay:expr, |$sums:ident, $x:ident, $by:ident| $dot:expr) => {
+    ($isa:ident, $features:literal, $weights:ty, |$from:ident| $load:expr, |$w:ident| $delay:expr, |$sums:ident, $x:ident, $by:ident| $dot:expr $(, $own:item)?) => {
         impl Isa for $isa {
             #[inline(always)]
             #[allow(unsafe_code)]
@@ -130,6 +132,8 @@ macro_rules! int8 {
             const UNIT: usize = 4;
             const PRODUCT: &'static str = "vector/product";
             const WEIGHT_BYTES: usize = size_of::<$weights>();
+
+            $($own)?
 
             #[inline(always)]
             fn half(self, rounding: Rounding) -> (Self, Rounding) {
@@ -317,5 +321,19 @@ int8!(
     __m256i,
     |from| _mm256_loadu_si256(from.cast()),
     |w| _mm256_slli_epi32::<8>(w),
-    |sums, x, w| _mm256_dpbusd_epi32(sums, x, w)
+    |sums, x, w| _mm256_dpbusd_epi32(sums, x, w),
+    #[inline(always)]
+    unsafe fn sweep<const N: usize>(
+        self,
+        runs: Runs<'_>,
+        pixels: usize,
+        constants: Constants,
+        rounding: Rounding,
+        to: Target,
+    ) -> usize {
+        match self.0 {
+            Some(tiles) if N == 1 => unsafe { tiles.sweep::<Self, N>(self, runs, pixels, constants, rounding, to) },
+            _ => 0,
+        }
+    }
 );
