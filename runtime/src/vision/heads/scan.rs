@@ -76,11 +76,18 @@ fn scan_stored<T: Stored>(
         return;
     }
     let classes = matrix.columns - first;
+    let mut of_rows = [T::LEAST; ROWS];
     for row in 0..matrix.rows {
         let start = row * matrix.row_stride + first * matrix.column_stride;
         let class = |class: usize| data[start + class * matrix.column_stride];
         let best = if matrix.column_stride == 1 {
             largest(&data[start..start + classes])
+        } else if matrix.row_stride == 1 {
+            if row % ROWS == 0 {
+                let columns = data[start..].chunks(matrix.column_stride.max(1)).take(classes);
+                of_rows = largest_of_rows(columns, ROWS.min(matrix.rows - row));
+            }
+            of_rows[row % ROWS]
         } else {
             (0..classes).map(class).fold(T::LEAST, larger)
         };
@@ -108,11 +115,32 @@ fn larger<T: Stored>(so_far: T, next: T) -> T {
     if next > so_far { next } else { so_far }
 }
 
-/// The largest of a slice. Lanes of their own let it vectorise: a single running maximum of floats would have to be
-/// taken in order.
+/// Running maxima at a time, so that taking them vectorises: a single one of floats would have to be taken in order.
+const LANES: usize = 16;
+
+/// Rows at a time where they lie side by side: some lines of the cache a column.
+const ROWS: usize = 64;
+
+/// The largest of each of `count` rows, at most [`ROWS`], that lie side by side in every column.
+fn largest_of_rows<'d, T: Stored + 'd>(columns: impl Iterator<Item = &'d [T]>, count: usize) -> [T; ROWS] {
+    let mut lanes = [T::LEAST; ROWS];
+    for column in columns {
+        if let Some(rows) = column.first_chunk::<ROWS>().filter(|_| count == ROWS) {
+            for (lane, &value) in lanes.iter_mut().zip(rows) {
+                *lane = larger(*lane, value);
+            }
+        } else {
+            for (lane, &value) in lanes.iter_mut().zip(column).take(count) {
+                *lane = larger(*lane, value);
+            }
+        }
+    }
+    lanes
+}
+
+/// The largest of a slice.
 #[inline]
 pub(super) fn largest<T: Stored>(values: &[T]) -> T {
-    const LANES: usize = 16;
     let (chunks, rest) = values.as_chunks::<LANES>();
     let mut lanes = [T::LEAST; LANES];
     for chunk in chunks {
@@ -129,5 +157,43 @@ pub(super) fn threshold(score: f32, form: ScoreForm) -> f32 {
         ScoreForm::Probabilities => score,
         // The inverse of the sigmoid; infinite at 0 and 1.
         ScoreForm::Logits => (score / (1.0 - score)).ln(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{ElementType, Port};
+    use crate::vision::heads::Plan;
+    use proptest::prelude::*;
+
+    /// What a scan finds in an output of shape `[1, rows, columns]` whose memory holds rows or, else, columns one by one.
+    fn found(data: &[f32], rows: usize, by_row: bool, labels: Labels) -> Vec<(usize, u32, u32)> {
+        let columns = data.len() / rows;
+        let order = if by_row { vec![0, 1, 2] } else { vec![0, 2, 1] };
+        let shape = vec![1, rows, columns];
+        let ports = [Port { name: "y".into(), element: ElementType::F32, shape, order, quantisation: None }];
+        let plan = Plan { outputs: &ports, classes: columns - 1, input: [8, 8], score: 0.5 };
+        let matrix = Matrix::find(&plan, "head.output", "y", Some(rows), columns).unwrap();
+        let transposed: Vec<f32> = (0..data.len()).map(|at| data[at % rows * columns + at / rows]).collect();
+        let data = if by_row { data } else { &transposed };
+        let mut found = vec![];
+        let values = Values { data: TensorRef::F32(data), matrix };
+        scan(&values, 1, 0.5, labels, |row, class, value| found.push((row, class, value.to_bits())));
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn both_memory_orders_hold_the_same(
+            rows in 1usize..140,
+            columns in 2usize..20,
+            values in prop::collection::vec(prop_oneof![8 => -1f32..0.8, 1 => Just(f32::NAN), 1 => Just(0.7)], 140 * 20),
+            every in any::<bool>(),
+        ) {
+            let labels = if every { Labels::Every } else { Labels::Best };
+            let data = &values[..rows * columns];
+            prop_assert_eq!(found(data, rows, true, labels), found(data, rows, false, labels));
+        }
     }
 }
