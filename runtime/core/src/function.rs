@@ -107,26 +107,92 @@ impl Function {
     /// Replaces every element by the function's value, within a few units in the last place of [`apply`](Self::apply).
     #[inline(always)]
     pub fn apply_all(self, values: &mut [f32]) {
-        /// A loop whose body the compiler sees, so that it can be vectorised.
-        #[inline(always)]
-        fn each(values: &mut [f32], f: impl Fn(f32) -> f32) {
-            values.iter_mut().for_each(|v| *v = f(*v));
+        /// A loop whose body the compiler sees, so that it can be vectorised. No closure: one that is not inlined would be
+        /// compiled without the instruction set that the caller is compiled for.
+        macro_rules! each {
+            (|$x:ident| $value:expr) => {
+                for value in values.iter_mut() {
+                    let $x = *value;
+                    *value = $value;
+                }
+            };
         }
         match self {
             Function::Identity => {}
-            Function::Clamp { low, high } => each(values, |x| clamp(x, low, high)),
-            Function::LeakyRelu { slope } => each(values, |x| leaky(x, slope)),
-            Function::HardSigmoid { slope, offset } => each(values, |x| clamp(slope * x + offset, 0.0, 1.0)),
-            Function::HardSwish => each(values, hard_swish),
-            Function::Sigmoid => each(values, sigmoid),
-            Function::Silu => each(values, |x| x * sigmoid(x)),
-            Function::Tanh => each(values, tanh),
-            Function::Exp => each(values, exp),
-            Function::Sqrt => each(values, sqrt),
-            Function::Abs => each(values, f32::abs),
-            Function::Negate => each(values, |x| -x),
-            Function::Reciprocal => each(values, |x| 1.0 / x),
-            other => each(values, |x| other.apply(x)),
+            Function::Clamp { low, high } => each!(|x| clamp(x, low, high)),
+            Function::LeakyRelu { slope } => each!(|x| leaky(x, slope)),
+            Function::HardSigmoid { slope, offset } => each!(|x| clamp(slope * x + offset, 0.0, 1.0)),
+            Function::HardSwish => each!(|x| hard_swish(x)),
+            Function::Sigmoid => each!(|x| sigmoid(x)),
+            Function::Silu => each!(|x| x * sigmoid(x)),
+            Function::Tanh => each!(|x| tanh(x)),
+            Function::Exp => each!(|x| exp(x)),
+            Function::Sqrt => each!(|x| sqrt(x)),
+            Function::Abs => each!(|x| x.abs()),
+            Function::Negate => each!(|x| -x),
+            Function::Reciprocal => each!(|x| 1.0 / x),
+            other => each!(|x| other.apply(x)),
+        }
+    }
+
+    /// Replaces the first `channels` elements of every pixel; pixels lie `stride` elements apart.
+    #[inline(always)]
+    pub fn apply_to_pixels(self, values: &mut [f32], stride: usize, channels: usize) {
+        match channels {
+            _ if stride == channels => self.apply_all(values),
+            1..=4 => self.apply_to_few::<4>(values, stride, channels),
+            5..=8 => self.apply_to_few::<8>(values, stride, channels),
+            9..=15 => self.apply_to_few::<16>(values, stride, channels),
+            _ => {
+                for pixel in values.chunks_mut(stride) {
+                    let len = channels.min(pixel.len());
+                    self.apply_all(&mut pixel[..len]);
+                }
+            }
+        }
+    }
+
+    /// As [`apply_to_pixels`](Self::apply_to_pixels), of at most N channels. Those of some pixels are brought together and taken
+    /// apart again, N elements at a time, which is a copy that a compiler knows the length of; what is behind a pixel's channels
+    /// is overwritten by the next pixel there, and here by what it was.
+    #[inline(always)]
+    fn apply_to_few<const N: usize>(self, values: &mut [f32], stride: usize, channels: usize) {
+        const PIXELS: usize = 16;
+        let mut of_channels = [[0u32; N]; PIXELS];
+        for pixel in &mut of_channels {
+            pixel[..channels].fill(u32::MAX);
+        }
+        let mut rest = values;
+        while let Some(some) = rest.get_mut(..(PIXELS - 1) * stride + N).filter(|_| stride >= N) {
+            let mut before = [[0.0; N]; PIXELS];
+            for (pixel, from) in before.iter_mut().zip(some.chunks(stride)) {
+                *pixel = from.first_chunk().copied().unwrap_or([0.0; N]);
+            }
+            let mut together = [[0.0; N]; PIXELS + 1];
+            let together = together.as_flattened_mut();
+            for (index, pixel) in before.iter().enumerate() {
+                together[index * channels..][..N].copy_from_slice(pixel);
+            }
+            self.apply_all(&mut together[..PIXELS * channels]);
+            let mut after = before;
+            for (index, pixel) in after.iter_mut().enumerate() {
+                pixel.copy_from_slice(&together[index * channels..][..N]);
+            }
+            let masks = of_channels.as_flattened().iter();
+            for ((after, before), mask) in after.as_flattened_mut().iter_mut().zip(before.as_flattened()).zip(masks) {
+                *after = f32::from_bits(after.to_bits() & mask | before.to_bits() & !mask);
+            }
+            for (pixel, to) in after.iter().zip(some.chunks_mut(stride)) {
+                if let Some(to) = to.first_chunk_mut() {
+                    *to = *pixel;
+                }
+            }
+            let done = rest.len().min(PIXELS * stride);
+            rest = &mut rest[done..];
+        }
+        for pixel in rest.chunks_mut(stride) {
+            let len = channels.min(pixel.len());
+            self.apply_all(&mut pixel[..len]);
         }
     }
 }
@@ -231,6 +297,28 @@ mod tests {
                     let close = (value - expected).abs() <= tolerance || value == expected;
                     prop_assert!(close || expected.is_nan() && value.is_nan(), "{:?} of {x}: {value}, {expected}", function);
                 }
+            }
+        }
+
+        #[test]
+        fn pixels_change_in_their_channels_only(
+            channels in 1usize..20,
+            gap in 0usize..40,
+            pixels in 1usize..40,
+            // Whether elements follow the last pixel's channels.
+            whole in any::<bool>(),
+        ) {
+            let stride = channels + gap;
+            let len = if whole { pixels * stride } else { (pixels - 1) * stride + channels };
+            let before: std::vec::Vec<f32> = (0..len).map(|i| (i * 37 % 200) as f32 * 0.1 - 10.0).collect();
+            for function in [Function::Silu, Function::HardSwish, Function::Exp] {
+                let (mut expected, mut found) = (before.clone(), before.clone());
+                for pixel in expected.chunks_mut(stride) {
+                    function.apply_all(&mut pixel[..channels]);
+                }
+                function.apply_to_pixels(&mut found, stride, channels);
+                let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<std::vec::Vec<_>>();
+                prop_assert_eq!(bits(&found), bits(&expected), "{:?}", function);
             }
         }
     }

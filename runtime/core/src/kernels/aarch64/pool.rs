@@ -1,7 +1,7 @@
 //! Pools of bytes, 16 channels at a time. Of a maximum's columns, each is taken once where neighbouring windows share it.
 
 use super::elements::{BLOCK, ToBytes, floats, for_each_block};
-use crate::kernels::portable::{Places, for_each_places};
+use crate::kernels::portable::{EachPlaces, Places, for_each_places};
 use crate::plan::step::{PoolInt8, Pooling};
 use core::arch::aarch64::*;
 
@@ -14,19 +14,33 @@ pub fn is_covered(step: &PoolInt8) -> bool {
 ///
 /// # Panics
 /// Where a slice is shorter than the step says; the check of a plan sees to that.
-#[allow(unsafe_code)]
 pub fn pool(step: &PoolInt8, x: &[u8], y: &mut [u8]) {
-    let channels = step.y.channels as usize;
-    let mean = Mean::of(step);
-    for_each_places(step.pooling, [&step.x, &step.y], &step.window, |places| {
-        let [x_reach, y_reach] = places.reach(channels);
+    let mut pool = Pool { pooling: step.pooling, channels: step.y.channels as usize, mean: Mean::of(step), x, y };
+    for_each_places(step.pooling, [&step.x, &step.y], &step.window, &mut pool);
+}
+
+/// The pool of all places.
+struct Pool<'p> {
+    pooling: Pooling,
+    channels: usize,
+    mean: Mean,
+    x: &'p [u8],
+    y: &'p mut [u8],
+}
+
+impl EachPlaces for Pool<'_> {
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn at(&mut self, places: Places) {
+        let Pool { pooling, channels, mean, x, y } = self;
+        let [x_reach, y_reach] = places.reach(*channels);
         assert!(x_reach <= x.len() && y_reach <= y.len(), "operands");
-        for_each_block::<BLOCK>(channels, |channel| {
+        for_each_block::<BLOCK>(*channels, |channel| {
             // SAFETY: the furthest channel of the furthest place is within both.
             unsafe {
                 let from = x.as_ptr().add(places.first[0] + channel);
                 let to = y.as_mut_ptr().add(places.first[1] + channel);
-                match step.pooling {
+                match pooling {
                     Pooling::Maximum if shares_columns(&places) => largest_of_3x3(&places, from, to),
                     Pooling::Maximum => largest(&places, from, to),
                     // The usual window is unrolled.
@@ -35,7 +49,7 @@ pub fn pool(step: &PoolInt8, x: &[u8], y: &mut [u8]) {
                 }
             }
         });
-    });
+    }
 }
 
 /// Whether the last of a window's three columns is the first one of the next window.

@@ -15,6 +15,9 @@ use crate::plan::step::{ConvolutionDynamic, ConvolutionForm, SumsAs};
 use bytemuck::{cast_slice, cast_slice_mut};
 use core::ops::Range;
 
+/// Channels from which on most vectors hold channels of one pixel.
+const MOST_REPEATED: usize = 32;
+
 /// How sums become results.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Finish<'f> {
@@ -53,6 +56,20 @@ impl<'f> Finish<'f> {
         if !self.is_float {
             return;
         }
+        if pitch == channels && channels < MOST_REPEATED && !channels.is_multiple_of(BLOCK) {
+            self.scale_repeated(at, channels, y);
+        } else {
+            self.scale_by_columns(at, channels, pitch, y);
+        }
+        match self.activation {
+            Function::Identity | Function::Clamp { .. } => {}
+            other => other.apply_to_pixels(cast_slice_mut(y), pitch, channels),
+        }
+    }
+
+    /// Scales and bounds pixels, some channels of all of them at a time.
+    #[inline(always)]
+    fn scale_by_columns(&self, at: usize, channels: usize, pitch: usize, y: &mut [i32]) {
         let mut first = 0;
         while first < channels {
             let rest = channels - first;
@@ -65,10 +82,31 @@ impl<'f> Finish<'f> {
             };
             first += done;
         }
-        match self.activation {
-            Function::Identity | Function::Clamp { .. } => {}
-            other if pitch == channels => other.apply_all(cast_slice_mut(y)),
-            other => y.chunks_mut(pitch).for_each(|y| other.apply_all(cast_slice_mut(&mut y[..channels]))),
+    }
+
+    /// Scales and bounds pixels of so few channels that a vector holds several, or one and some of the next, and that lie side
+    /// by side: after as many pixels as a vector has lanes, at most, the channels are where they were.
+    #[inline(always)]
+    fn scale_repeated(&self, at: usize, channels: usize, y: &mut [i32]) {
+        let (mut scale, mut bias) = ([[0.0; BLOCK]; MOST_REPEATED], [[0.0; BLOCK]; MOST_REPEATED]);
+        let pixels = scale.as_flattened_mut().chunks_exact_mut(channels);
+        for (scale, bias) in pixels.zip(bias.as_flattened_mut().chunks_exact_mut(channels)).take(BLOCK) {
+            for (channel, (scale, bias)) in scale.iter_mut().zip(bias).enumerate() {
+                (*scale, *bias) = (self.scale_of(at + channel), self.bias_of(at + channel));
+            }
+        }
+        let (scale, bias, [low, high]) = (&scale[..channels], &bias[..channels], self.bounds());
+        for y in y.chunks_mut(channels * BLOCK) {
+            let (blocks, rest) = y.as_chunks_mut::<BLOCK>();
+            for ((y, scale), bias) in blocks.iter_mut().zip(scale).zip(bias) {
+                for i in 0..BLOCK {
+                    y[i] = scaled(y[i], scale[i], bias[i], low, high);
+                }
+            }
+            let done = blocks.len() % channels;
+            for (i, y) in rest.iter_mut().enumerate() {
+                *y = scaled(*y, scale[done][i], bias[done][i], low, high);
+            }
         }
     }
 
@@ -76,24 +114,47 @@ impl<'f> Finish<'f> {
     /// bound; returns N.
     #[inline(always)]
     fn scale<const N: usize>(&self, at: usize, pitch: usize, y: &mut [i32]) -> usize {
-        // Nothing changes that is bounded or added to so.
-        let (low, high) = match self.activation {
-            Function::Clamp { low, high } => (low, high),
-            _ => (f32::NEG_INFINITY, f32::INFINITY),
-        };
-        let scale: [f32; N] = core::array::from_fn(|i| self.scale * self.constants.scale[at + i]);
-        let bias: [f32; N] = core::array::from_fn(|i| self.constants.bias.get(at + i).copied().unwrap_or(-0.0));
+        let [low, high] = self.bounds();
+        let scale: [f32; N] = core::array::from_fn(|i| self.scale_of(at + i));
+        let bias: [f32; N] = core::array::from_fn(|i| self.bias_of(at + i));
         for y in y.chunks_mut(pitch) {
             if let Some(y) = y.first_chunk_mut::<N>() {
                 for i in 0..N {
-                    let x = y[i] as f32 * scale[i] + bias[i];
-                    let x = if x < low { low } else { x };
-                    y[i] = (if x > high { high } else { x }).to_bits() as i32;
+                    y[i] = scaled(y[i], scale[i], bias[i], low, high);
                 }
             }
         }
         N
     }
+
+    /// What the sums of a channel are multiplied with.
+    #[inline(always)]
+    fn scale_of(&self, channel: usize) -> f32 {
+        self.scale * self.constants.scale[channel]
+    }
+
+    /// What is added to them then. Where there are no biases, nothing changes.
+    #[inline(always)]
+    fn bias_of(&self, channel: usize) -> f32 {
+        self.constants.bias.get(channel).copied().unwrap_or(-0.0)
+    }
+
+    /// The least and the greatest result. Where the activation does not bound, nothing changes.
+    #[inline(always)]
+    fn bounds(&self) -> [f32; 2] {
+        match self.activation {
+            Function::Clamp { low, high } => [low, high],
+            _ => [f32::NEG_INFINITY, f32::INFINITY],
+        }
+    }
+}
+
+/// The bits of what becomes of a sum.
+#[inline(always)]
+fn scaled(sum: i32, scale: f32, bias: f32, low: f32, high: f32) -> i32 {
+    let x = sum as f32 * scale + bias;
+    let x = if x < low { low } else { x };
+    (if x > high { high } else { x }).to_bits() as i32
 }
 
 /// What a matrix product needs.

@@ -33,7 +33,7 @@ pub use copy::{copy, fill, gather};
 pub use matmul::matmul_f32;
 pub use peak::{peak, read};
 #[cfg(target_arch = "aarch64")]
-pub(super) use pool::{Places, for_each_places};
+pub(super) use pool::{EachPlaces, Places, for_each_places};
 pub use pool::{global_average_int8, pool_f32, pool_int8};
 pub use range::range_f32;
 pub use reduce::reduce_f32;

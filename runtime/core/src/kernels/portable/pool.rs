@@ -124,9 +124,15 @@ impl Places {
     }
 }
 
-/// Calls `f` for all places of a pool's window, as many at a time as have the same taps.
+/// What is done at places of a pool's window. A method instead of a closure: see [`Combine`].
+pub trait EachPlaces {
+    /// Does it.
+    fn at(&mut self, places: Places);
+}
+
+/// Goes through all places of a pool's window, as many at a time as have the same taps.
 #[inline(always)]
-pub fn for_each_places(pooling: Pooling, images: [&Image; 2], window: &Window, mut f: impl FnMut(Places)) {
+pub fn for_each_places(pooling: Pooling, images: [&Image; 2], window: &Window, each: &mut impl EachPlaces) {
     let [from, to] = images.map(Grid::of);
     let [rows, columns] = [Axis::rows(images[0], window), Axis::columns(images[0], window)];
     let tap_steps = [rows.dilation() * from.width * from.stride, columns.dilation() * from.stride];
@@ -151,7 +157,7 @@ pub fn for_each_places(pooling: Pooling, images: [&Image; 2], window: &Window, m
                     Pooling::Maximum | Pooling::Average => taps[0] * taps[1],
                 };
                 let first = [at, to.at(image, row, column)];
-                f(Places { count, first, steps, taps, tap_steps, inputs: inputs as f32 });
+                each.at(Places { count, first, steps, taps, tap_steps, inputs: inputs as f32 });
                 column += count;
             }
         }
@@ -218,6 +224,21 @@ impl<T: Copy, C: Combine<T>> Blocks for Run<'_, T, C> {
     }
 }
 
+/// The pool of all places.
+struct Runs<'a, T, C> {
+    channels: usize,
+    combine: &'a C,
+    x: &'a [T],
+    y: &'a mut [T],
+}
+
+impl<T: Copy, C: Combine<T>> EachPlaces for Runs<'_, T, C> {
+    #[inline(always)]
+    fn at(&mut self, places: Places) {
+        for_each_block(self.channels, &mut Run { combine: self.combine, x: self.x, y: &mut *self.y, places });
+    }
+}
+
 /// Pools images.
 #[inline(always)]
 fn pool<T: Copy, C: Combine<T>>(
@@ -228,9 +249,7 @@ fn pool<T: Copy, C: Combine<T>>(
     y: &mut [T],
     combine: &C,
 ) {
-    for_each_places(pooling, images, window, |places| {
-        for_each_block(images[1].channels as usize, &mut Run { combine, x, y: &mut *y, places });
-    });
+    for_each_places(pooling, images, window, &mut Runs { channels: images[1].channels as usize, combine, x, y });
 }
 
 /// See [`PoolInt8`].

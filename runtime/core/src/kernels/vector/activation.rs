@@ -73,13 +73,11 @@ impl Rest {
     }
 
     /// Applies it to `channels` elements of each of `pixels` pixels, which lie `stride` apart.
+    #[inline(always)]
     pub fn apply(self, y: &mut [f32], pixels: usize, stride: usize, channels: usize) {
         let Some(function) = self.0 else { return };
-        if stride == channels {
-            return function.apply_all(&mut y[..pixels * channels]);
-        }
-        for pixel in y.chunks_mut(stride).take(pixels) {
-            function.apply_all(&mut pixel[..channels]);
-        }
+        // Whole pixels, as far as there are elements: the last one may end with its channels.
+        let end = y.len().min(pixels * stride);
+        function.apply_to_pixels(&mut y[..end], stride, channels);
     }
 }

@@ -216,6 +216,7 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
     fn run(self, isa: I) {
         let GeneralRows { convolution, rows: of_y, y, scratch } = self;
         let (step, shape, finish) = (convolution.step, &convolution.shape, &convolution.finish);
+        let zero = convolution.zero;
         let layout = rows(&step.window, &step.x, &step.y, I::GATHERS);
         let general =
             General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding: convolution.zero };
@@ -241,9 +242,38 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
                 let weights = convolution.constants.weights.as_ptr().add(group * depth * padded);
                 isa.multiply_to_sums(runs, width, [weights, bias.as_ptr().add(4 * group * padded)], to);
                 let y = &mut y[..(width - 1) * stride + outputs];
-                finish.apply((group * outputs, outputs), stride, y, |pixel| {
-                    inputs(isa, starts, pixel * general.step(), len, convolution.zero)
-                });
+                let of_group = (group * outputs, outputs);
+                isa.invoke(FinishRow { finish, of_group, pitch: stride, y, starts, step: general.step(), len, zero });
+            }
+        });
+    }
+}
+
+/// A row of sums that are to become results. A task of its own, so that it is compiled for the instruction set: the walk
+/// that calls it need not be inlined.
+struct FinishRow<'r> {
+    finish: &'r Finish<'r>,
+    /// The first channel, and how many there are.
+    of_group: (usize, usize),
+    /// Elements from one pixel to the next.
+    pitch: usize,
+    y: &'r mut [i32],
+    /// The runs of inputs behind the first pixel, `len` bytes each, and bytes from there to the next pixel's.
+    starts: &'r [*const u8],
+    step: usize,
+    len: usize,
+    zero: u8,
+}
+
+impl<I: Int8> Task<I> for FinishRow<'_> {
+    #[inline(always)]
+    fn run(self, isa: I) {
+        let FinishRow { finish, of_group, pitch, y, starts, step, len, zero } = self;
+        finish.apply(of_group, pitch, y, |pixel| {
+            // SAFETY: whoever made the row could read the inputs behind all of its pixels.
+            #[allow(unsafe_code)]
+            unsafe {
+                inputs(isa, starts, pixel * step, len, zero)
             }
         });
     }

@@ -11,6 +11,7 @@ use super::product_f32::{Constants, Runs, Target, multiply};
 use crate::kernels::{ConvolutionShape, Packed, Packing, Work, portable};
 use crate::plan::check;
 use crate::plan::step::{ConvolutionF32, ConvolutionForm};
+use crate::plan::view::Image;
 use bytemuck::cast_slice_mut;
 use core::ops::Range;
 
@@ -62,12 +63,21 @@ pub fn convolution_f32<I: Float>(
         }),
         // Its multiplications are few, but wait for memory.
         ConvolutionForm::Depthwise => work.rows(height, macs.saturating_mul(4), pitch * width, y, &|rows, y, _| {
-            let pixels = rows.len() * width;
-            isa.invoke(Depthwise { step, x, rows, y: &mut *y, constants: convolution.constants() });
-            convolution.finish(y, pixels);
+            // A few rows at a time, so that what is finished is still in the first cache.
+            let (row, constants) = (pitch * width, convolution.constants());
+            let at_once = (FINISHED / (4 * row)).max(1);
+            for first in rows.clone().step_by(at_once) {
+                let some = first..rows.end.min(first + at_once);
+                let (y, count) = (&mut y[(first - rows.start) * row..], some.len());
+                isa.invoke(Depthwise { step, x, rows: some, y: &mut *y, constants });
+                convolution.finish(isa, y, count * width);
+            }
         }),
     }
 }
+
+/// Bytes of depthwise results that an activation is applied to at a time: half the first cache of most processors.
+const FINISHED: usize = 16 << 10;
 
 /// What every form needs.
 struct Convolution<'c> {
@@ -83,9 +93,25 @@ impl Convolution<'_> {
     }
 
     /// Applies what of the activation is not applied in registers.
-    fn finish(&self, y: &mut [f32], pixels: usize) {
-        let image = &self.step.y;
-        Rest::of(self.step.activation).apply(y, pixels, image.stride as usize, image.channels as usize);
+    fn finish<I: Float>(&self, isa: I, y: &mut [f32], pixels: usize) {
+        isa.invoke(Finish { image: &self.step.y, rest: Rest::of(self.step.activation), y, pixels });
+    }
+}
+
+/// Pixels whose activation is to be finished. A task of its own, so that it is compiled for the instruction set wherever it
+/// begins.
+struct Finish<'f> {
+    image: &'f Image,
+    rest: Rest,
+    y: &'f mut [f32],
+    pixels: usize,
+}
+
+impl<I: Float> Task<I> for Finish<'_> {
+    #[inline(always)]
+    fn run(self, _: I) {
+        let Finish { image, rest, y, pixels } = self;
+        rest.apply(y, pixels, image.stride as usize, image.channels as usize);
     }
 }
 
@@ -118,7 +144,7 @@ impl<I: Float> Task<I> for Pointwise<'_> {
             unsafe {
                 multiply(isa, runs, pixels, convolution.constants(), activation, to);
             }
-            convolution.finish(y, pixels);
+            convolution.finish(isa, y, pixels);
         }
     }
 }
@@ -163,7 +189,7 @@ impl<I: Float> Task<I> for GeneralRows<'_> {
                     multiply(isa, runs, width, constants, activation, to);
                 }
                 if group + 1 == groups {
-                    convolution.finish(y, width);
+                    convolution.finish(isa, y, width);
                 }
             },
         );

@@ -8,6 +8,9 @@ use super::peak;
 use super::product::{self, Constants, Runs, Target};
 use crate::kernels::ConvolutionShape;
 
+/// The most sums of a vector.
+const LONGEST: usize = 16;
+
 /// How results are stored.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stored {
@@ -81,6 +84,17 @@ pub unsafe trait Int8: Isa {
 
     /// Writes [`LANES`](Self::LANES) sums.
     unsafe fn store_sums(self, sums: Self::Sums, to: *mut i32);
+
+    /// Writes the first `len` sums, fewer than [`LANES`](Self::LANES).
+    #[inline(always)]
+    unsafe fn store_some_sums(self, sums: Self::Sums, to: *mut i32, len: usize) {
+        let mut whole = [0; LONGEST];
+        // SAFETY: no vector is longer than these, and the caller may write so many.
+        unsafe {
+            self.store_sums(sums, whole.as_mut_ptr());
+            to.copy_from_nonoverlapping(whole.as_ptr(), len);
+        }
+    }
 
     /// Reads [`LANES`](Self::LANES) floats.
     unsafe fn floats(self, from: *const f32) -> Self::Floats;

@@ -9,9 +9,6 @@ use super::layout::blocks;
 use super::round::{round, round_all, together, unrolled};
 use super::{Isa, Task};
 
-/// The most sums of a vector.
-const LONGEST: usize = 16;
-
 /// The inputs of the first pixel: runs that lie side by side in memory.
 #[derive(Clone, Copy)]
 pub struct Runs<'r> {
@@ -221,9 +218,7 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
                     if channels >= (v + 1) * I::LANES {
                         isa.store_sums(sums[m][v], to);
                     } else {
-                        let mut whole = [0; LONGEST];
-                        isa.store_sums(sums[m][v], whole.as_mut_ptr());
-                        to.copy_from_nonoverlapping(whole.as_ptr(), channels - v * I::LANES);
+                        isa.store_some_sums(sums[m][v], to, channels - v * I::LANES);
                     }
                 }
             }

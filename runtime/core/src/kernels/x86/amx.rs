@@ -116,12 +116,13 @@ struct Cut {
 
 impl Cut {
     /// The fewest tiles for `runs` runs of `fours` groups of four inputs; `None` where vectors are faster: they multiply two
-    /// groups a cycle, tiles sixteen or as many as they hold, and sums need no way through memory.
+    /// groups a cycle, a tile takes as long as two groups however many it holds, and the sums' way through memory as long as
+    /// three.
     fn of(runs: usize, fours: usize) -> Option<Cut> {
         let most = MOST / runs.max(1);
         let per_run = (fours.div_ceil(PIXELS).max(1)..=most).find(|&parts| fours.is_multiple_of(parts))?;
         let (tiles, products) = (runs * per_run, runs.saturating_mul(fours));
-        (fours > 0 && 2 * tiles <= products.saturating_add(2)).then(|| Cut { fours: fours / per_run, per_run })
+        (fours > 0 && 2 * tiles + 3 <= products).then(|| Cut { fours: fours / per_run, per_run })
     }
 }
 
@@ -370,6 +371,8 @@ mod tests {
         assert_eq!(Cut::of(3, 3), cut(3, 1));
         // Seventeen tiles of one group each are slower than vectors.
         assert_eq!(Cut::of(1, 17), None);
+        // So are four groups in one tile.
+        assert_eq!(Cut::of(1, 4), None);
         assert_eq!(Cut::of(1, 0), None);
     }
 }

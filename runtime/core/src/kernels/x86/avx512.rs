@@ -140,6 +140,11 @@ unsafe impl Int8 for Avx512Vnni {
     }
 
     #[inline(always)]
+    unsafe fn store_some_sums(self, sums: __m512i, to: *mut i32, len: usize) {
+        unsafe { _mm512_mask_storeu_epi32(to, ((1u32 << len) - 1) as __mmask16, sums) }
+    }
+
+    #[inline(always)]
     unsafe fn floats(self, from: *const f32) -> __m512 {
         unsafe { _mm512_loadu_ps(from) }
     }

@@ -151,6 +151,14 @@ macro_rules! int8 {
             }
 
             #[inline(always)]
+            unsafe fn store_some_sums(self, sums: __m256i, to: *mut i32, len: usize) {
+                unsafe {
+                    let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+                    _mm256_maskstore_epi32(to, _mm256_cmpgt_epi32(_mm256_set1_epi32(len as i32), lanes), sums);
+                }
+            }
+
+            #[inline(always)]
             unsafe fn floats(self, from: *const f32) -> __m256 {
                 unsafe { _mm256_loadu_ps(from) }
             }
