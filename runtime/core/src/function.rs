@@ -105,8 +105,16 @@ impl Function {
     }
 
     /// Replaces every element by the function's value, within a few units in the last place of [`apply`](Self::apply).
-    #[inline(always)]
+    ///
+    /// On x86-64 it is compiled for the instruction set of each of its callers; on aarch64, which has vectors anyway, once, so
+    /// that its constants have all registers.
+    #[cfg_attr(target_arch = "aarch64", inline(never))]
+    #[cfg_attr(not(target_arch = "aarch64"), inline(always))]
     pub fn apply_all(self, values: &mut [f32]) {
+        #[cfg(target_arch = "aarch64")]
+        if crate::kernels::apply_exponential(self, values) {
+            return;
+        }
         /// A loop whose body the compiler sees, so that it can be vectorised. No closure: one that is not inlined would be
         /// compiled without the instruction set that the caller is compiled for.
         macro_rules! each {

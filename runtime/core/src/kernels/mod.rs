@@ -33,6 +33,8 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) use aarch64::apply_exponential;
 pub use packing::{
     ConvolutionShape, DynamicConstants, IntegerWeights, Packed, PackedLen, PackedMut, Packing, Parameters,
 };

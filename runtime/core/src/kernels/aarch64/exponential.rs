@@ -41,15 +41,46 @@ fn apply_to_rows(step: &UnaryF32, x: Option<&[f32]>, y: &mut [f32], f: impl Fn(&
         if let Some(x) = x {
             y.copy_from_slice(&x[from..][..len]);
         }
-        let (blocks, rest) = y.as_chunks_mut::<BLOCK>();
-        blocks.iter_mut().for_each(|block| store(f(&e, load(block)), block));
-        if !rest.is_empty() {
-            let mut last = [0.0; BLOCK];
-            last[..rest.len()].copy_from_slice(rest);
-            store(f(&e, load(&last)), &mut last);
-            rest.copy_from_slice(&last[..rest.len()]);
-        }
+        apply_to_blocks(y, |block| f(&e, block));
     });
+}
+
+/// Elements from which on filling the registers pays.
+const ENOUGH: usize = 4 * BLOCK;
+
+/// Replaces all elements by values of a function that is made of exp; whether it is one, and there are enough of them.
+#[inline(never)]
+pub fn apply_all(function: Function, values: &mut [f32]) -> bool {
+    if values.len() < ENOUGH {
+        return false;
+    }
+    match function {
+        Function::Exp => with_exponential(values, |e, x| e.exp(x)),
+        Function::Sigmoid => with_exponential(values, |e, x| e.sigmoid(x)),
+        Function::Silu => with_exponential(values, |e, x| e.silu(x)),
+        _ => return false,
+    }
+    true
+}
+
+/// Replaces all elements by what `f` makes of them.
+#[inline(always)]
+fn with_exponential(values: &mut [f32], f: impl Fn(&Exponential, Block) -> Block) {
+    let e = Exponential::new();
+    apply_to_blocks(values, |block| f(&e, block));
+}
+
+/// Replaces all elements by what `f` makes of them; the last block is filled up.
+#[inline(always)]
+fn apply_to_blocks(values: &mut [f32], f: impl Fn(Block) -> Block) {
+    let (blocks, rest) = values.as_chunks_mut::<BLOCK>();
+    blocks.iter_mut().for_each(|block| store(f(load(block)), block));
+    if !rest.is_empty() {
+        let mut last = [0.0; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
+        store(f(load(&last)), &mut last);
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
 }
 
 /// The constants of exp, in registers.

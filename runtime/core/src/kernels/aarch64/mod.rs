@@ -51,6 +51,8 @@ mod tile_lanes;
 mod tile_rows;
 mod tile_taps;
 
+pub(crate) use exponential::apply_all as apply_exponential;
+
 use super::Kernels;
 use super::vector::{VectorKernels, VectorPacking};
 use neon::{Neon, NeonDotprod, NeonI8mm};
