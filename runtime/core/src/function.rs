@@ -106,10 +106,10 @@ impl Function {
 
     /// Replaces every element by the function's value, within a few units in the last place of [`apply`](Self::apply).
     ///
-    /// On x86-64 it is compiled for the instruction set of each of its callers; on aarch64, which has vectors anyway, once, so
-    /// that its constants have all registers.
-    #[cfg_attr(target_arch = "aarch64", inline(never))]
-    #[cfg_attr(not(target_arch = "aarch64"), inline(always))]
+    /// On x86-64 it is compiled for the instruction set of each of its callers; elsewhere, where there is but one, once: that is
+    /// less code, and its constants have all registers.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
+    #[cfg_attr(not(target_arch = "x86_64"), inline(never))]
     pub fn apply_all(self, values: &mut [f32]) {
         #[cfg(target_arch = "aarch64")]
         if crate::kernels::apply_exponential(self, values) {
@@ -143,8 +143,10 @@ impl Function {
         }
     }
 
-    /// Replaces the first `channels` elements of every pixel; pixels lie `stride` elements apart.
-    #[inline(always)]
+    /// Replaces the first `channels` elements of every pixel; pixels lie `stride` elements apart. Compiled as
+    /// [`apply_all`](Self::apply_all) is.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
+    #[cfg_attr(not(target_arch = "x86_64"), inline(never))]
     pub fn apply_to_pixels(self, values: &mut [f32], stride: usize, channels: usize) {
         match channels {
             _ if stride == channels => self.apply_all(values),
