@@ -153,12 +153,16 @@ impl Function {
             1..=4 => self.apply_to_few::<4>(values, stride, channels),
             5..=8 => self.apply_to_few::<8>(values, stride, channels),
             9..=15 => self.apply_to_few::<16>(values, stride, channels),
-            _ => {
-                for pixel in values.chunks_mut(stride) {
-                    let len = channels.min(pixel.len());
-                    self.apply_all(&mut pixel[..len]);
-                }
-            }
+            _ => self.apply_to_each(values, stride, channels),
+        }
+    }
+
+    /// As [`apply_to_pixels`](Self::apply_to_pixels), pixel by pixel.
+    #[inline(always)]
+    fn apply_to_each(self, values: &mut [f32], stride: usize, channels: usize) {
+        for pixel in values.chunks_mut(stride) {
+            let len = channels.min(pixel.len());
+            self.apply_all(&mut pixel[..len]);
         }
     }
 
@@ -200,10 +204,7 @@ impl Function {
             let done = rest.len().min(PIXELS * stride);
             rest = &mut rest[done..];
         }
-        for pixel in rest.chunks_mut(stride) {
-            let len = channels.min(pixel.len());
-            self.apply_all(&mut pixel[..len]);
-        }
+        self.apply_to_each(rest, stride, channels);
     }
 }
 

@@ -218,8 +218,7 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
         let (step, shape, finish) = (convolution.step, &convolution.shape, &convolution.finish);
         let zero = convolution.zero;
         let layout = rows(&step.window, &step.x, &step.y, I::GATHERS);
-        let general =
-            General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding: convolution.zero };
+        let general = General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding: zero };
         let (count, len) = runs(shape, false);
         let fours = fours(len, 4);
         let outputs = step.y.channels as usize / step.groups as usize;

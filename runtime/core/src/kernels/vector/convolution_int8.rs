@@ -212,7 +212,7 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
             let strip = (STRIP / stride).next_multiple_of(PIXELS).max(PIXELS);
             for first in (0..pixels.len()).step_by(strip) {
                 let runs = Runs { offset: first * stride, ..runs };
-                let to = Target { first: to.first.add(first * to.step), ..to };
+                let to = to.skip(first);
                 isa.multiply(runs, strip.min(pixels.len() - first), constants, rounding, to);
             }
         }
@@ -278,7 +278,7 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
                     let gathered = [patches.as_ptr()];
                     let runs = Runs { starts: &gathered, step: pitch, readable, ..runs };
                     isa.multiply(runs, pixels, constants, rounding, to);
-                    to.first = to.first.wrapping_add(pixels * stride);
+                    to = to.skip(pixels);
                 }
             }
         });
