@@ -39,11 +39,7 @@ pub fn lane_channel(count: usize, vector: usize, lane: usize, lanes: usize) -> u
 }
 
 /// Which channel of its chunk lane `lane` of vector `vector` of a depthwise convolution works on.
-pub fn chunk_channel(chunk: Chunk, slides: bool, vector: usize, lane: usize, lanes: usize) -> usize {
-    if slides {
-        // The sets of rows that share the vectors are like further channels.
-        return lane_channel(4, vector, lane, lanes) % chunk.pitch;
-    }
+pub fn chunk_channel(chunk: Chunk, vector: usize, lane: usize, lanes: usize) -> usize {
     let count = chunk.pitch / lanes;
     lane_channel(count, vector % count, lane, lanes)
 }

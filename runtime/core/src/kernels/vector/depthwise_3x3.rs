@@ -3,8 +3,7 @@
 //! The window slides along a row; each column that it comes upon is read once, its rows interleaved by fours, so that one
 //! dot product multiplies a channel of the column with the weights of a kernel column. Where the window moves down by one row
 //! at a time, two output rows are computed from the same four rows, the second with its weights delayed by one. Where a
-//! chunk of channels fills only a half or a quarter of the vectors, they hold that chunk of two or four *sets* of rows, as
-//! if these were further channels.
+//! chunk of channels fills only a half or a quarter of four vectors, two or four pixels of the row are worked on together.
 
 use super::Task;
 use super::convolution_int8::rounding;
@@ -13,6 +12,7 @@ use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::{Chunk, chunks};
 use super::product::Constants;
 use super::ring::by_image;
+use super::round::unrolled;
 use super::scratch;
 use crate::plan::step::ConvolutionInt8;
 use core::ops::Range;
@@ -103,7 +103,7 @@ impl ImageRows<'_> {
         }
     }
 
-    /// Slides along all rows: pixels of N vectors, R output rows a set, and a window that moves by S columns, or by more
+    /// Slides along all rows: pixels of N vectors, R output rows at a time, and a window that moves by S columns, or by more
     /// where S is 3.
     #[inline(always)]
     fn slide<I: Int8, const N: usize, const R: usize, const S: usize>(
@@ -113,25 +113,7 @@ impl ImageRows<'_> {
         y: &mut [u8],
         rounding: I::Rounding,
     ) {
-        let (step, chunk, sets) = (self.step, self.chunk, 4 / N);
-        let (places, y_step) = (step.y.width as usize, step.y.stride as usize);
-        for first in rows.clone().step_by(R * sets) {
-            let (mut from, mut to) = ([[self.spare.rows.as_ptr(); 4]; 4], [[core::ptr::null_mut(); 4]; R]);
-            for set in 0..sets {
-                let row = first + set * R;
-                for (r, to) in to.iter_mut().enumerate().take_while(|&(r, _)| row + r < rows.end) {
-                    let row = &mut y[(row + r - rows.start) * places * y_step + chunk.start..];
-                    // The last element that is written.
-                    assert!((places - 1) * y_step + chunk.channels <= row.len(), "the output is too small");
-                    to[set] = row.as_mut_ptr();
-                }
-                for (down, from) in from[set].iter_mut().enumerate().filter(|_| row < rows.end) {
-                    *from = self.input_row(row * step.window.stride[0] as usize + down);
-                }
-            }
-            let slide = Slide { from, to, step, channels: chunk.channels, constants: self.constants, rounding };
-            isa.invoke::<Slide<'_, I, N, R, S>>(slide);
-        }
+        isa.invoke(Slide::<I, N, R, S> { part: self, rows, y, rounding });
     }
 
     /// Where an input row begins, counted from the first row of padding on.
@@ -147,16 +129,73 @@ impl ImageRows<'_> {
     }
 }
 
-/// Sliding along the rows of 4 / N sets; see [`ImageRows::slide`]. It is a task of its own, so that its loop has all
-/// registers to itself.
+/// The columns of four input rows.
+#[derive(Clone, Copy)]
+struct Columns {
+    /// The first pixel of every row.
+    from: [*const u8; 4],
+    /// A pixel of padding.
+    padding: *const u8,
+    /// Columns of padding in front of the first one.
+    pad: usize,
+    width: usize,
+    /// Bytes from one to the next.
+    step: usize,
+    /// Whether they lie without gaps, channels of further chunks included.
+    dense: bool,
+}
+
+impl Columns {
+    /// 4 / N columns of N vectors, `spacing` apart, from column `first` on, counted from the first one of padding on: the N
+    /// vectors of the first column, then those of the next one.
+    ///
+    /// # Safety
+    /// Whole vectors can be read at all pixels of every row, and of padding.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn read<I: Int8, const N: usize>(&self, isa: I, first: usize, spacing: usize) -> [I::Bytes; 4] {
+        let first = first.wrapping_sub(self.pad);
+        let last = first.wrapping_add((4 / N - 1) * spacing);
+        let mut rows = [isa.splat(0); 4];
+        // SAFETY: what is read are pixels of the rows, or padding.
+        unsafe {
+            if first < self.width && last < self.width {
+                let (at, apart) = (first * self.step, spacing * self.step);
+                for row in 0..4 {
+                    let from = self.from[row].add(at);
+                    rows[row] = if N < 4 && !(self.dense && spacing == 1) {
+                        let pixel = |index: usize| from.wrapping_add(index * apart);
+                        isa.pixels::<N>([from, pixel(1), pixel(2), pixel(3)])
+                    } else {
+                        isa.bytes(from)
+                    };
+                }
+            } else {
+                for row in 0..4 {
+                    let mut pixels = [self.padding; 4];
+                    for index in 0..4 / N {
+                        let column = first.wrapping_add(index * spacing);
+                        if column < self.width {
+                            pixels[index] = self.from[row].add(column * self.step);
+                        }
+                    }
+                    rows[row] = isa.pixels::<N>(pixels);
+                }
+            }
+        }
+        for row in 0..4 {
+            rows[row] = isa.flip(rows[row]);
+        }
+        if N == 4 { isa.interleave::<false>(rows) } else { isa.interleave::<true>(rows) }
+    }
+}
+
+/// Sliding along output rows, R at a time; see [`ImageRows::slide`]. It is a task of its own, so that its loops have all
+/// registers to themselves.
 struct Slide<'s, I: Int8, const N: usize, const R: usize, const S: usize> {
-    /// The first pixel of the four input rows of every set.
-    from: [[*const u8; 4]; 4],
-    /// The first pixel of the output rows of every set; null where there is no such row.
-    to: [[*mut u8; 4]; R],
-    step: &'s ConvolutionInt8,
-    channels: usize,
-    constants: Constants,
+    part: &'s ImageRows<'s>,
+    rows: Range<usize>,
+    y: &'s mut [u8],
     rounding: I::Rounding,
 }
 
@@ -164,113 +203,199 @@ impl<I: Int8, const N: usize, const R: usize, const S: usize> Task<I> for Slide<
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, isa: I) {
-        let (places, stride) = (self.step.y.width as usize, self.step.window.stride[1] as usize);
-        // SAFETY: every input row can be read a vector at a time at all its pixels, and every output row that is there can
-        // be written; who made this saw to both.
+        let Slide { part, rows, y, rounding } = self;
+        let ImageRows { step, chunk, spare, constants, .. } = *part;
+        let (places, y_step, channels) = (step.y.width as usize, step.y.stride as usize, chunk.channels);
+        // The last element that is written.
+        let len = rows.len() * places * y_step - (y_step - channels);
+        let y = &mut y[chunk.start..][..len];
+        // SAFETY: a chunk has four vectors of weights for every kernel column, of which N are different ones.
+        let filter = unsafe { Filter::<I, N>::new(isa, constants) };
+        let line = Line {
+            places,
+            stride: step.window.stride[1] as usize,
+            y_step,
+            channels,
+            dense: N < 4 && channels == y_step && channels == N * I::LANES,
+            rounding,
+        };
+        let mut columns = Columns {
+            from: [spare.rows.as_ptr(); 4],
+            padding: spare.rows.as_ptr(),
+            pad: step.window.pad[1] as usize,
+            width: step.x.width as usize,
+            step: step.x.stride as usize,
+            dense: step.x.stride as usize == N * I::LANES,
+        };
+        let mut row = 0;
+        while row < rows.len() {
+            for (down, from) in columns.from.iter_mut().enumerate() {
+                *from = part.input_row((rows.start + row) * step.window.stride[0] as usize + down);
+            }
+            let to = y[row * places * y_step..].as_mut_ptr();
+            // SAFETY: whole vectors can be read at all pixels of every input row and of padding: rows where they cannot have
+            // been copied. The output is as long as was asserted.
+            unsafe {
+                if R == 2 && row + 1 < rows.len() {
+                    line.slide::<I, N, 2, S>(isa, &filter, columns, [to, to.add(places * y_step)]);
+                    row += 2;
+                } else {
+                    line.slide::<I, N, 1, S>(isa, &filter, columns, [to]);
+                    row += 1;
+                }
+            }
+        }
+    }
+}
+
+/// The constants of a chunk of N vectors.
+struct Filter<I: Int8, const N: usize> {
+    /// Those of every kernel column.
+    weights: [[I::Weights; N]; 3],
+    /// The same for the output row below.
+    delayed: [[I::Weights; N]; 3],
+    bias: [I::Sums; N],
+    by: [I::Floats; 4],
+}
+
+impl<I: Int8, const N: usize> Filter<I, N> {
+    /// # Safety
+    /// The constants are packed for a chunk.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn new(isa: I, constants: Constants) -> Self {
+        // SAFETY: as the caller says.
         unsafe {
-            let mut weights = [load_weights::<I, 4>(isa, self.constants.weights); 3];
+            let mut weights = [load_weights::<I, N>(isa, constants.weights); 3];
             for tap in 1..3 {
-                weights[tap] = load_weights::<I, 4>(isa, self.constants.weights.add(tap * 4 * I::WEIGHT_BYTES));
+                weights[tap] = load_weights::<I, N>(isa, constants.weights.add(tap * 4 * I::WEIGHT_BYTES));
             }
             let mut delayed = weights;
-            for v in 0..4 {
-                for delayed in &mut delayed {
-                    delayed[v] = isa.delay(delayed[v]);
+            for tap in 0..3 {
+                for v in 0..N {
+                    delayed[tap][v] = isa.delay(weights[tap][v]);
                 }
             }
-            let by = load_floats::<I, 4>(isa, self.constants.multiplier);
-            let mut a = self.column(isa, 0);
-            let mut b = if S == 1 { self.column(isa, 1) } else { a };
-            for place in 0..places {
-                let first = place * stride;
-                if S > 2 {
-                    a = self.column(isa, first);
+            let (bias, by) =
+                (load_sums::<I, N>(isa, constants.bias), load_floats::<I, 4>(isa, constants.multiplier));
+            Filter { weights, delayed, bias, by }
+        }
+    }
+}
+
+/// The vectors of the columns under the window at as many places as are worked on together.
+type Window<I> = [<I as Int8>::Bytes; 12];
+
+/// What output rows have in common.
+#[derive(Clone, Copy)]
+struct Line<R> {
+    /// Places of the window in a row, and columns from one to the next.
+    places: usize,
+    stride: usize,
+    /// Bytes from one output pixel to the next.
+    y_step: usize,
+    channels: usize,
+    /// Whether the pixels of a chunk of one or two vectors lie without gaps.
+    dense: bool,
+    rounding: R,
+}
+
+impl<R: Copy> Line<R> {
+    /// Computes R output rows, which begin at `to`.
+    ///
+    /// # Safety
+    /// The columns can be [read](Columns::read), and all channels of all places be written.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn slide<I: Int8<Rounding = R>, const N: usize, const ROWS: usize, const S: usize>(
+        &self,
+        isa: I,
+        filter: &Filter<I, N>,
+        columns: Columns,
+        mut to: [*mut u8; ROWS],
+    ) {
+        let Line { places, stride, y_step, channels, dense, rounding } = *self;
+        let together = 4 / N;
+        // SAFETY: as the caller says.
+        unsafe {
+            let mut window = [isa.splat(0); 12];
+            if S < 3 {
+                put::<I>(&mut window, 0, columns.read::<I, N>(isa, 0, 1));
+            }
+            if S == 1 && N == 4 {
+                put::<I>(&mut window, 4, columns.read::<I, N>(isa, 1, 1));
+            }
+            for first in (0..places).step_by(together) {
+                match S {
+                    1 => put::<I>(&mut window, 2 * N, columns.read::<I, N>(isa, first + 2, 1)),
+                    2 => {
+                        put::<I>(&mut window, N, columns.read::<I, N>(isa, 2 * first + 1, 1));
+                        put::<I>(&mut window, N + 4, columns.read::<I, N>(isa, 2 * first + 1 + together, 1));
+                    }
+                    _ => {
+                        put::<I>(&mut window, 0, columns.read::<I, N>(isa, first * stride, stride));
+                        put::<I>(&mut window, 4, columns.read::<I, N>(isa, first * stride + 1, stride));
+                        put::<I>(&mut window, 8, columns.read::<I, N>(isa, first * stride + 2, stride));
+                    }
                 }
-                if S > 1 {
-                    b = self.column(isa, first + 1);
+                for row in 0..ROWS {
+                    let weights = if row == 0 { &filter.weights } else { &filter.delayed };
+                    let sums = products::<I, N, S>(isa, &window, filter.bias, weights);
+                    let bytes = if N == 4 {
+                        isa.narrow::<false>(sums, filter.by, rounding)
+                    } else {
+                        isa.narrow::<true>(sums, filter.by, rounding)
+                    };
+                    if dense && first + together <= places {
+                        isa.store::<4, 0>(bytes, to[row], 4 * I::LANES);
+                    } else {
+                        isa.store::<N, 0>(bytes, to[row], channels);
+                        if N < 4 && first + 1 < places {
+                            isa.store::<N, 1>(bytes, to[row].add(y_step), channels);
+                        }
+                        if N == 1 && first + 2 < places {
+                            isa.store::<N, 2>(bytes, to[row].add(2 * y_step), channels);
+                        }
+                        if N == 1 && first + 3 < places {
+                            isa.store::<N, 3>(bytes, to[row].add(3 * y_step), channels);
+                        }
+                    }
+                    to[row] = to[row].wrapping_add(together * y_step);
                 }
-                let c = self.column(isa, first + 2);
-                self.write(isa, 0, place, self.products(isa, [a, b, c], weights), by);
-                if R == 2 {
-                    self.write(isa, R - 1, place, self.products(isa, [a, b, c], delayed), by);
-                }
-                (a, b) = if S == 1 { (b, c) } else { (c, b) };
+                // The columns that the window shares with the one at the next places.
+                unrolled!(v in 0 1 2 3 4 5 6 7 {
+                    if S < 3 && v < (3 - S) * N {
+                        window[v] = window[4 * S + v];
+                    }
+                });
             }
         }
     }
 }
 
-impl<I: Int8, const N: usize, const R: usize, const S: usize> Slide<'_, I, N, R, S> {
-    /// A column, counted from the first one of padding on.
-    ///
-    /// # Safety
-    /// As [`run`](Task::run).
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn column(&self, isa: I, column: usize) -> [I::Bytes; 4] {
-        let column = column.wrapping_sub(self.step.window.pad[1] as usize);
-        if column >= self.step.x.width as usize {
-            return [isa.flip(isa.splat(u32::from_ne_bytes([self.step.x_zero as u8; 4]))); 4];
-        }
-        let (from, at) = (&self.from, column * self.step.x.stride as usize);
-        // SAFETY: the column is one of the rows' pixels. Rows of chunks of four vectors, which have one set, are those of
-        // the first set.
-        unsafe {
-            let mut rows = [isa.flip(isa.pixels::<N>(at_row(from, 0, at))); 4];
-            for row in 1..4 {
-                rows[row] = isa.flip(isa.pixels::<N>(at_row(from, row, at)));
-            }
-            isa.interleave::<false>(rows)
-        }
-    }
-
-    /// The sums of one output row.
-    ///
-    /// # Safety
-    /// As [`run`](Task::run).
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn products(&self, isa: I, columns: [[I::Bytes; 4]; 3], weights: [[I::Weights; 4]; 3]) -> [I::Sums; 4] {
-        // SAFETY: a chunk has so many biases.
-        let mut sums = unsafe { load_sums::<I, 4>(isa, self.constants.bias) };
-        for tap in 0..3 {
-            for v in 0..4 {
-                sums[v] = isa.dot(sums[v], columns[tap][v], weights[tap][v]);
-            }
-        }
-        sums
-    }
-
-    /// Rounds the sums of output row `row` of every set and writes them.
-    ///
-    /// # Safety
-    /// As [`run`](Task::run).
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn write(&self, isa: I, row: usize, place: usize, sums: [I::Sums; 4], by: [I::Floats; 4]) {
-        let bytes = isa.narrow::<false>(sums, by, self.rounding);
-        let (to, at) = (&self.to[row], place * self.step.y.stride as usize);
-        // SAFETY: only rows that are there.
-        unsafe {
-            if !to[0].is_null() {
-                isa.store::<N, 0>(bytes, to[0].add(at), self.channels);
-            }
-            if N < 4 && !to[1].is_null() {
-                isa.store::<N, 1>(bytes, to[1].add(at), self.channels);
-            }
-            if N == 1 && !to[2].is_null() {
-                isa.store::<N, 2>(bytes, to[2].add(at), self.channels);
-            }
-            if N == 1 && !to[3].is_null() {
-                isa.store::<N, 3>(bytes, to[3].add(at), self.channels);
-            }
-        }
-    }
-}
-
-/// A pixel of one row of every set.
+/// Writes four vectors, from vector `at` on.
 #[inline(always)]
-fn at_row(from: &[[*const u8; 4]; 4], row: usize, at: usize) -> [*const u8; 4] {
-    let [a, b, c, d] = from;
-    [a[row].wrapping_add(at), b[row].wrapping_add(at), c[row].wrapping_add(at), d[row].wrapping_add(at)]
+fn put<I: Int8>(window: &mut Window<I>, at: usize, vectors: [I::Bytes; 4]) {
+    for v in 0..4 {
+        window[at + v] = vectors[v];
+    }
+}
+
+/// The sums of one output row at as many places as are worked on together.
+#[inline(always)]
+fn products<I: Int8, const N: usize, const S: usize>(
+    isa: I,
+    window: &Window<I>,
+    bias: [I::Sums; N],
+    weights: &[[I::Weights; N]; 3],
+) -> [I::Sums; 4] {
+    let mut sums = [bias[0]; 4];
+    for v in 0..4 {
+        sums[v] = bias[v % N];
+        for tap in 0..3 {
+            let column = if S < 3 { (v / N * S + tap) * N + v % N } else { tap * 4 + v };
+            sums[v] = isa.dot(sums[v], window[column], weights[tap][v % N]);
+        }
+    }
+    sums
 }

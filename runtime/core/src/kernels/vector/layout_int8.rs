@@ -1,6 +1,6 @@
 //! Writes the weights of int8 convolutions in the orders that [`layout`](super::layout) draws.
 
-use super::layout::{PRODUCTS_5X5, VectorPacking, slides};
+use super::layout::{PRODUCTS_5X5, VectorPacking};
 use super::layout::{blocks, chunk_channel, chunks, lane_channel, runs, tap_chunks};
 use crate::kernels::{ConvolutionShape, IntegerWeights};
 use crate::plan::step::ConvolutionForm;
@@ -35,13 +35,12 @@ impl VectorPacking {
     pub(super) fn channels(&self, shape: &ConvolutionShape) -> impl Iterator<Item = Option<usize>> {
         let (lanes, most, outputs) = (self.lanes, self.block, shape.out_channels as usize);
         let depthwise = shape.form == ConvolutionForm::Depthwise;
-        let slides = slides(shape, self.many_registers);
         let by_taps = if depthwise && self.goes_by_taps(shape) { outputs } else { 0 };
         let in_taps = (0..by_taps.next_multiple_of(8)).map(move |channel| Some(channel).filter(|&c| c < outputs));
         let in_chunks =
             chunks(if depthwise && !self.goes_by_taps(shape) { outputs } else { 0 }, lanes).flat_map(move |chunk| {
                 (0..4 * lanes).map(move |i| {
-                    Some(chunk_channel(chunk, slides, i / lanes, i % lanes, lanes))
+                    Some(chunk_channel(chunk, i / lanes, i % lanes, lanes))
                         .filter(|&c| c < chunk.channels)
                         .map(|c| chunk.start + c)
                 })
@@ -128,7 +127,7 @@ impl VectorPacking {
                 for vector in 0..4 {
                     let Some(dot) = dots.next() else { return };
                     for lane in 0..self.lanes {
-                        let channel = chunk_channel(chunk, false, vector, lane, self.lanes);
+                        let channel = chunk_channel(chunk, vector, lane, self.lanes);
                         let weight = |i: usize| match tap(product, i).filter(|_| channel < chunk.channels) {
                             Some((row, column)) => weights.at(((chunk.start + channel) * 5 + row) * 5 + column) as i8,
                             None => 0,
@@ -142,7 +141,6 @@ impl VectorPacking {
 
     pub(super) fn pack_depthwise(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
         let [rows, columns] = shape.kernel.map(|k| k as usize);
-        let slides = slides(shape, self.many_registers);
         let mut dots = packed.chunks_exact_mut(self.weight_bytes());
         for chunk in chunks(shape.out_channels as usize, self.lanes) {
             for first in (0..rows).step_by(4) {
@@ -150,7 +148,7 @@ impl VectorPacking {
                     for vector in 0..4 {
                         let Some(dot) = dots.next() else { return };
                         for lane in 0..self.lanes {
-                            let channel = chunk_channel(chunk, slides, vector, lane, self.lanes);
+                            let channel = chunk_channel(chunk, vector, lane, self.lanes);
                             let weight = |i: usize| {
                                 let inside = channel < chunk.channels && first + i < rows;
                                 let index = || ((chunk.start + channel) * rows + first + i) * columns + column;

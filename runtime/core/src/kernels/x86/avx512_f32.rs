@@ -1,7 +1,9 @@
 //! Floats on 512-bit vectors.
 
+use super::add::{Add, adds};
 use super::avx512::Avx512Vnni;
-use crate::kernels::vector::{Elements, Float};
+use crate::kernels::vector::{Elements, Float, Isa};
+use crate::plan::step::{BinaryInt8, Step};
 use core::arch::x86_64::*;
 
 /// The mask of the first `len` lanes.
@@ -10,7 +12,23 @@ fn first(len: usize) -> __mmask16 {
     ((1u32 << len) - 1) as __mmask16
 }
 
-impl Elements for Avx512Vnni {}
+impl Elements for Avx512Vnni {
+    fn name_of(step: &Step) -> Option<&'static str> {
+        match step {
+            Step::BinaryInt8(step) if adds(step) => Some("x86/add"),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn binary_int8(self, step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8]) -> bool {
+        let covered = adds(step);
+        if covered {
+            self.invoke(Add { step, a, b, y });
+        }
+        covered
+    }
+}
 
 // SAFETY: every operation touches the memory that the trait says, and the token proves that the processor has the
 // instructions.

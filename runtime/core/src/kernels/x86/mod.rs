@@ -9,6 +9,7 @@
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 
+mod add;
 mod amx;
 mod avx512;
 mod avx512_f32;
