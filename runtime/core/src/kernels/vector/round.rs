@@ -106,6 +106,9 @@ pub unsafe fn round<I: Int8, const N: usize, const M: usize>(
         };
         let Target { first: start, step, channels } = to;
         let at = start.wrapping_add(first * step);
+        if N < 3 && first + together(N) <= M && channels == N * I::LANES && channels == step {
+            return isa.store::<4, 0>(bytes, at, 4 * I::LANES);
+        }
         isa.store::<N, 0>(bytes, at, channels);
         if N < 3 && first + 1 < M {
             isa.store::<N, 1>(bytes, at.wrapping_add(step), channels);
