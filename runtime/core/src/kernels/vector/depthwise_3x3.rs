@@ -153,7 +153,12 @@ impl Columns {
     /// Whole vectors can be read at all pixels of every row, and of padding.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn read<I: Int8, const N: usize>(&self, isa: I, first: usize, spacing: usize) -> [I::Bytes; 4] {
+    unsafe fn read<I: Int8, const N: usize, const ROWS: usize>(
+        &self,
+        isa: I,
+        first: usize,
+        spacing: usize,
+    ) -> [I::Bytes; 4] {
         let first = first.wrapping_sub(self.pad);
         let last = first.wrapping_add((4 / N - 1) * spacing);
         let mut rows = [isa.splat(0); 4];
@@ -161,7 +166,7 @@ impl Columns {
         unsafe {
             if first < self.width && last < self.width {
                 let (at, apart) = (first * self.step, spacing * self.step);
-                for row in 0..4 {
+                for row in 0..ROWS + 2 {
                     let from = self.from[row].add(at);
                     rows[row] = if N < 4 && !(self.dense && spacing == 1) {
                         let pixel = |index: usize| from.wrapping_add(index * apart);
@@ -171,7 +176,7 @@ impl Columns {
                     };
                 }
             } else {
-                for row in 0..4 {
+                for row in 0..ROWS + 2 {
                     let mut pixels = [self.padding; 4];
                     for index in 0..4 / N {
                         let column = first.wrapping_add(index * spacing);
@@ -183,7 +188,7 @@ impl Columns {
                 }
             }
         }
-        for row in 0..4 {
+        for row in 0..ROWS + 2 {
             rows[row] = isa.flip(rows[row]);
         }
         if N == 4 { isa.interleave::<false>(rows) } else { isa.interleave::<true>(rows) }
@@ -255,7 +260,7 @@ struct Filter<I: Int8, const N: usize> {
     /// The same for the output row below.
     delayed: [[I::Weights; N]; 3],
     bias: [I::Sums; N],
-    by: [I::Floats; 4],
+    by: [I::Floats; N],
 }
 
 impl<I: Int8, const N: usize> Filter<I, N> {
@@ -276,8 +281,7 @@ impl<I: Int8, const N: usize> Filter<I, N> {
                     delayed[tap][v] = isa.delay(weights[tap][v]);
                 }
             }
-            let (bias, by) =
-                (load_sums::<I, N>(isa, constants.bias), load_floats::<I, 4>(isa, constants.multiplier));
+            let (bias, by) = (load_sums::<I, N>(isa, constants.bias), load_floats::<I, N>(isa, constants.multiplier));
             Filter { weights, delayed, bias, by }
         }
     }
@@ -314,53 +318,44 @@ impl<R: Copy> Line<R> {
         columns: Columns,
         mut to: [*mut u8; ROWS],
     ) {
-        let Line { places, stride, y_step, channels, dense, rounding } = *self;
-        let together = 4 / N;
+        let (Line { places, stride, .. }, together) = (*self, 4 / N);
         // SAFETY: as the caller says.
         unsafe {
             let mut window = [isa.splat(0); 12];
             if S < 3 {
-                put::<I>(&mut window, 0, columns.read::<I, N>(isa, 0, 1));
+                put::<I>(&mut window, 0, columns.read::<I, N, ROWS>(isa, 0, 1));
             }
             if S == 1 && N == 4 {
-                put::<I>(&mut window, 4, columns.read::<I, N>(isa, 1, 1));
+                put::<I>(&mut window, 4, columns.read::<I, N, ROWS>(isa, 1, 1));
             }
+            // Where registers suffice, the sums of places are rounded while those of the next ones are added up: both are long
+            // chains of operations that wait for each other.
+            let waits = N < 4 || S > 1;
+            let mut sums = [[filter.bias[0]; 4]; ROWS];
             for first in (0..places).step_by(together) {
                 match S {
-                    1 => put::<I>(&mut window, 2 * N, columns.read::<I, N>(isa, first + 2, 1)),
+                    1 => put::<I>(&mut window, 2 * N, columns.read::<I, N, ROWS>(isa, first + 2, 1)),
                     2 => {
-                        put::<I>(&mut window, N, columns.read::<I, N>(isa, 2 * first + 1, 1));
-                        put::<I>(&mut window, N + 4, columns.read::<I, N>(isa, 2 * first + 1 + together, 1));
+                        put::<I>(&mut window, N, columns.read::<I, N, ROWS>(isa, 2 * first + 1, 1));
+                        put::<I>(&mut window, N + 4, columns.read::<I, N, ROWS>(isa, 2 * first + 1 + together, 1));
                     }
                     _ => {
-                        put::<I>(&mut window, 0, columns.read::<I, N>(isa, first * stride, stride));
-                        put::<I>(&mut window, 4, columns.read::<I, N>(isa, first * stride + 1, stride));
-                        put::<I>(&mut window, 8, columns.read::<I, N>(isa, first * stride + 2, stride));
+                        put::<I>(&mut window, 0, columns.read::<I, N, ROWS>(isa, first * stride, stride));
+                        put::<I>(&mut window, 4, columns.read::<I, N, ROWS>(isa, first * stride + 1, stride));
+                        put::<I>(&mut window, 8, columns.read::<I, N, ROWS>(isa, first * stride + 2, stride));
                     }
                 }
                 for row in 0..ROWS {
                     let weights = if row == 0 { &filter.weights } else { &filter.delayed };
-                    let sums = products::<I, N, S>(isa, &window, filter.bias, weights);
-                    let bytes = if N == 4 {
-                        isa.narrow::<false>(sums, filter.by, rounding)
-                    } else {
-                        isa.narrow::<true>(sums, filter.by, rounding)
-                    };
-                    if dense && first + together <= places {
-                        isa.store::<4, 0>(bytes, to[row], 4 * I::LANES);
-                    } else {
-                        isa.store::<N, 0>(bytes, to[row], channels);
-                        if N < 4 && first + 1 < places {
-                            isa.store::<N, 1>(bytes, to[row].add(y_step), channels);
-                        }
-                        if N == 1 && first + 2 < places {
-                            isa.store::<N, 2>(bytes, to[row].add(2 * y_step), channels);
-                        }
-                        if N == 1 && first + 3 < places {
-                            isa.store::<N, 3>(bytes, to[row].add(3 * y_step), channels);
-                        }
+                    let next = products::<I, N, S>(isa, &window, filter.bias, weights);
+                    if !waits {
+                        self.write::<I, N>(isa, next, filter.by, to[row], 1);
+                        to[row] = to[row].wrapping_add(self.y_step);
+                    } else if first > 0 {
+                        self.write::<I, N>(isa, sums[row], filter.by, to[row], together);
+                        to[row] = to[row].wrapping_add(together * self.y_step);
                     }
-                    to[row] = to[row].wrapping_add(together * y_step);
+                    sums[row] = next;
                 }
                 // The columns that the window shares with the one at the next places.
                 unrolled!(v in 0 1 2 3 4 5 6 7 {
@@ -368,6 +363,50 @@ impl<R: Copy> Line<R> {
                         window[v] = window[4 * S + v];
                     }
                 });
+            }
+            for row in 0..if waits { ROWS } else { 0 } {
+                let left = places - (places - 1) / together * together;
+                self.write::<I, N>(isa, sums[row], filter.by, to[row], left);
+            }
+        }
+    }
+
+    /// Rounds the sums of `count` places, up to 4 / N, and writes them.
+    ///
+    /// # Safety
+    /// All channels of so many places can be written.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn write<I: Int8<Rounding = R>, const N: usize>(
+        &self,
+        isa: I,
+        sums: [I::Sums; 4],
+        by: [I::Floats; N],
+        to: *mut u8,
+        count: usize,
+    ) {
+        let Line { y_step, channels, dense, rounding, .. } = *self;
+        let mut four_by = [by[0]; 4];
+        for v in 0..4 {
+            four_by[v] = by[v % N];
+        }
+        let by = four_by;
+        let bytes =
+            if N == 4 { isa.narrow::<false>(sums, by, rounding) } else { isa.narrow::<true>(sums, by, rounding) };
+        // SAFETY: as the caller says.
+        unsafe {
+            if dense && count == 4 / N {
+                return isa.store::<4, 0>(bytes, to, 4 * I::LANES);
+            }
+            isa.store::<N, 0>(bytes, to, channels);
+            if N < 4 && count > 1 {
+                isa.store::<N, 1>(bytes, to.add(y_step), channels);
+            }
+            if N == 1 && count > 2 {
+                isa.store::<N, 2>(bytes, to.add(2 * y_step), channels);
+            }
+            if N == 1 && count > 3 {
+                isa.store::<N, 3>(bytes, to.add(3 * y_step), channels);
             }
         }
     }

@@ -148,6 +148,23 @@ pub unsafe trait Int8: Isa {
         0
     }
 
+    /// Computes pixels of a block of half a vector of output channels, from the first one on, with instructions other than
+    /// those of [`Half`](Self::Half); returns how many.
+    ///
+    /// # Safety
+    /// As [`product::multiply`].
+    #[inline(always)]
+    unsafe fn sweep_half(
+        self,
+        _runs: Runs<'_>,
+        _pixels: usize,
+        _constants: Constants,
+        _rounding: Self::Rounding,
+        _to: Target,
+    ) -> usize {
+        0
+    }
+
     /// Computes sums, as [`product::multiply_to_sums`] does.
     ///
     /// # Safety

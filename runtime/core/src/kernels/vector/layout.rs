@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
 //! | pointwise, general, [few](VectorPacking::takes_few) inputs | `[group][16 channels, or the last 8][input][channel]` | `[group][channel]` |
+//! | pointwise, general, a block of half a vector of 16 lanes without tiles | `[group][block][segment][pair of fours][channel][even four, odd four]`, a last four without a partner as above | as above |
 //! | pointwise, general, to sums | as the first, with units of four inputs, runs as they lie, and channels in their own order | – |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
 //! | depthwise, [5 × 5](is_5x5) by dot products of 16 bytes | `[chunk][product][vector][lane][4 inputs]`: a product is a column of four rows, or of the fifth row four columns, or one | `[chunk][vector][lane]` |
@@ -52,6 +53,8 @@ pub struct VectorPacking {
     signed: bool,
     /// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied.
     pub(super) gathers: bool,
+    /// Whether the channels of half a vector have two lanes each in products.
+    pub(super) pairs: bool,
     /// Whether there are notes of [`chains`] behind the weights of products.
     chains: bool,
 }
@@ -158,15 +161,22 @@ impl VectorPacking {
         flips: false,
         signed: false,
         gathers: false,
+        pairs: false,
         chains: false,
     };
     /// For [`KernelSet::AvxVnni`].
     pub const AVX_VNNI: VectorPacking = VectorPacking { set: KernelSet::AvxVnni, wide: false, ..VectorPacking::AVX2 };
     /// For [`KernelSet::Avx512Vnni`].
-    pub const AVX512_VNNI: VectorPacking =
-        VectorPacking { set: KernelSet::Avx512Vnni, lanes: 16, many_registers: true, ..VectorPacking::AVX_VNNI };
+    pub const AVX512_VNNI: VectorPacking = VectorPacking {
+        set: KernelSet::Avx512Vnni,
+        lanes: 16,
+        many_registers: true,
+        pairs: true,
+        ..VectorPacking::AVX_VNNI
+    };
     /// For [`KernelSet::AmxInt8`].
-    pub const AMX_INT8: VectorPacking = VectorPacking { set: KernelSet::AmxInt8, ..VectorPacking::AVX512_VNNI };
+    pub const AMX_INT8: VectorPacking =
+        VectorPacking { set: KernelSet::AmxInt8, pairs: false, ..VectorPacking::AVX512_VNNI };
     /// For [`KernelSet::NeonDotprod`].
     pub const NEON_DOTPROD: VectorPacking = VectorPacking {
         set: KernelSet::NeonDotprod,
@@ -180,6 +190,7 @@ impl VectorPacking {
         flips: true,
         signed: true,
         gathers: true,
+        pairs: false,
         chains: false,
     };
     /// For [`KernelSet::Neon`].
@@ -394,7 +405,7 @@ impl Packing for VectorPacking {
         assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
         // Sums are written as they are, so that channels lie in their own order.
         let side_by_side = |_, vector, lane, lanes| vector * lanes + lane;
-        let order = ProductOrder { gathers: false, unit: 4, block: 4, channel: side_by_side };
+        let order = ProductOrder { gathers: false, unit: 4, block: 4, pairs: false, channel: side_by_side };
         self.pack_product(shape, IntegerWeights::Wide(weights), order, packed);
     }
 

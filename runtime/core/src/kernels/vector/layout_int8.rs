@@ -13,8 +13,25 @@ pub(super) struct ProductOrder {
     pub(super) unit: usize,
     /// The most vectors of a block.
     pub(super) block: usize,
+    /// Whether the channels of half a vector have two lanes each.
+    pub(super) pairs: bool,
     /// The channel of a block of so many vectors that a vector's lane works on, of so many.
     pub(super) channel: fn(usize, usize, usize, usize) -> usize,
+}
+
+/// Bytes of the weights of four inputs and eight channels.
+const HALF: usize = 32;
+
+/// Gives each of the eight channels of half a vector two lanes side by side: the weights of an even group of four inputs
+/// and those of the odd one behind it. A last group without a partner stays as it is.
+fn pack_half(run: &mut [u8]) {
+    for pair in run.chunks_exact_mut(2 * HALF) {
+        let mut both = [0; 2 * HALF];
+        both.copy_from_slice(pair);
+        for (lane, weights) in pair.chunks_exact_mut(4).enumerate() {
+            weights.copy_from_slice(&both[lane % 2 * HALF + lane / 2 * 4..][..4]);
+        }
+    }
 }
 
 impl VectorPacking {
@@ -61,7 +78,8 @@ impl VectorPacking {
 
     /// How products that are rounded to bytes want their weights.
     pub(super) fn to_bytes(&self) -> ProductOrder {
-        ProductOrder { gathers: self.gathers, unit: self.unit, block: self.block, channel: lane_channel }
+        let pairs = self.pairs;
+        ProductOrder { gathers: self.gathers, unit: self.unit, block: self.block, pairs, channel: lane_channel }
     }
 
     pub(super) fn pack_product(
@@ -71,20 +89,21 @@ impl VectorPacking {
         order: ProductOrder,
         packed: &mut [u8],
     ) {
-        let ProductOrder { gathers, unit, block, channel } = order;
+        let ProductOrder { gathers, unit, block, pairs, channel } = order;
         let (runs, len) = runs(shape, gathers);
         let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
         let (of_group, depth) = (outputs / groups, shape.depth() as usize);
         let (fours, units) = (unit / 4, len.div_ceil(unit));
-        let mut rest = packed;
+        let mut done = 0;
         for group in 0..groups {
             for block in blocks(of_group, self.lanes, block) {
+                let first_of_block = done;
                 for step in 0..runs * units {
                     let (run, first) = (step / units, step % units * unit);
                     for vector in 0..block.vectors {
                         let len_of_vector = self.weight_bytes() / self.lanes * block.lanes * fours;
-                        let Some((dots, behind)) = rest.split_at_mut_checked(len_of_vector) else { return };
-                        rest = behind;
+                        let Some(dots) = packed.get_mut(done..done + len_of_vector) else { return };
+                        done += len_of_vector;
                         for (lane, four) in (0..block.lanes).flat_map(|lane| (0..fours).map(move |four| (lane, four))) {
                             let channel = block.start + channel(block.vectors, vector, lane, block.lanes);
                             let at = first + four * 4;
@@ -96,6 +115,9 @@ impl VectorPacking {
                             self.put(dots, lane * fours + four, core::array::from_fn(weight));
                         }
                     }
+                }
+                if pairs && block.lanes < self.lanes {
+                    packed[first_of_block..done].chunks_exact_mut(units * HALF).for_each(pack_half);
                 }
             }
         }

@@ -126,8 +126,11 @@ unsafe fn multiply_to<I: Int8, const SUMS: bool>(
                 ..constants
             };
             if block.lanes < I::LANES {
+                let done = if SUMS { 0 } else { isa.sweep_half(runs, pixels, constants, rounding, to) };
                 let (half, rounding) = isa.half(rounding);
-                half.invoke(Sweep::<I::Half, 1, SUMS> { runs, pixels, constants, rounding, to });
+                let mut sweep = Sweep::<I::Half, 1, SUMS> { runs, pixels, constants, rounding, to };
+                sweep.skip(done);
+                half.invoke(sweep);
             } else {
                 match block.vectors {
                     1 => isa.invoke(Sweep::<I, 1, SUMS> { runs, pixels, constants, rounding, to }),

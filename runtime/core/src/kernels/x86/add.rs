@@ -21,10 +21,7 @@ const SHORT: usize = 16;
 pub fn adds(step: &BinaryInt8) -> bool {
     let walk = walk_of(step);
     let most = 255.0 * (step.a_scale.abs() + step.b_scale.abs()) + step.offset.abs();
-    step.operation == IntegerOperation::Add
-        && walk.row_len() >= SHORT
-        && walk.row_strides() == [1; 3]
-        && most < 1e9
+    step.operation == IntegerOperation::Add && walk.row_len() >= SHORT && walk.row_strides() == [1; 3] && most < 1e9
 }
 
 /// Adds bytes as a step says.
@@ -110,10 +107,8 @@ impl Constants {
                 sums[i] = _mm512_cvtps_epi32(_mm512_add_ps(_mm512_mul_ps(x, self.b_scale), sum));
             }
             let halves = [_mm512_packs_epi32(sums[0], sums[1]), _mm512_packs_epi32(sums[2], sums[3])];
-            let bytes = _mm512_packus_epi16(
-                _mm512_adds_epi16(halves[0], self.zero),
-                _mm512_adds_epi16(halves[1], self.zero),
-            );
+            let bytes =
+                _mm512_packus_epi16(_mm512_adds_epi16(halves[0], self.zero), _mm512_adds_epi16(halves[1], self.zero));
             _mm512_min_epu8(_mm512_max_epu8(bytes, self.low), self.high)
         }
     }

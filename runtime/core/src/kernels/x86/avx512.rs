@@ -1,6 +1,7 @@
 //! 512-bit vectors: AVX512 with byte dot products.
 
 use super::amx::Tiles;
+use super::half::HalfSweep;
 use super::ymm::{self, Avx512Ymm};
 use crate::kernels::ConvolutionShape;
 use crate::kernels::vector::{Constants, Int8, Isa, Runs, Stored, Target, Task, dots};
@@ -115,6 +116,22 @@ unsafe impl Int8 for Avx512Vnni {
     ) -> usize {
         let Some(tiles) = self.0 else { return 0 };
         unsafe { tiles.sweep::<Self, N>(self, runs, pixels, constants, rounding, to) }
+    }
+
+    #[inline(always)]
+    unsafe fn sweep_half(
+        self,
+        runs: Runs<'_>,
+        pixels: usize,
+        constants: Constants,
+        rounding: Rounding,
+        to: Target,
+    ) -> usize {
+        if self.0.is_some() {
+            return 0;
+        }
+        self.invoke(HalfSweep { runs, pixels, constants, rounding, to });
+        pixels
     }
 
     fn peak(self, rounds: u32) -> u64 {

@@ -14,6 +14,7 @@ mod amx;
 mod avx512;
 mod avx512_f32;
 mod cpu;
+mod half;
 mod lookup;
 mod ymm;
 mod ymm_f32;
