@@ -40,7 +40,6 @@ pub use reduce::reduce_f32;
 pub use resize::{resize_f32, resize_int8};
 pub use softmax::{softmax_f32, softmax_int8};
 pub use unary::{Entries, dequantize, lookup, lookup_by, quantize, unary_f32};
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 pub(super) use walk::Walk;
 
 use super::{KernelSet, Kernels, Packed, Table, Work};

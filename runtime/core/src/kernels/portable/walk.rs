@@ -70,7 +70,6 @@ impl<const N: usize> Walk<N> {
     }
 
     /// Elements from the first to behind the furthest one, in each operand; 0 where there are none.
-    #[cfg(any(test, target_arch = "aarch64", target_arch = "x86_64"))]
     pub fn reach(&self) -> [usize; N] {
         if self.lens[..self.axes].contains(&0) {
             return [0; N];

@@ -72,6 +72,11 @@ impl Rest {
         Rest(Some(function).filter(|_| !in_registers))
     }
 
+    /// Whether nothing remains.
+    pub fn is_nothing(self) -> bool {
+        self.0.is_none()
+    }
+
     /// Applies it to `channels` elements of each of `pixels` pixels, which lie `stride` apart.
     #[inline(always)]
     pub fn apply(self, y: &mut [f32], pixels: usize, stride: usize, channels: usize) {

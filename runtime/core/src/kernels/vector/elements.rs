@@ -4,6 +4,7 @@
 //! only more elements to an instruction. Tables of bytes have code of their own, see [`Tables`], and where compilers fail at
 //! it, some other steps have, see [`Elements`].
 
+use super::add_f32::{AddF32, adds};
 use super::{Float, Isa, Task};
 use crate::kernels::{Table, portable};
 use crate::plan::step::{
@@ -115,7 +116,6 @@ macro_rules! recompiled_unless_own {
 }
 
 recompiled! {
-    binary_f32(step: &'a BinaryF32, a: &'a [f32], b: &'a [f32], y: &'a mut [f32]);
     fill(step: &'a Fill, y: &'a mut [u8]);
     gather(step: &'a Gather, x: &'a [u8], y: &'a mut [u8], indices: &'a [u32]);
     global_average_int8(step: &'a GlobalAverageInt8, x: &'a [u8], y: &'a mut [u8]);
@@ -134,6 +134,19 @@ recompiled_unless_own! {
     copy(step: &'a Copy, x: &'a [u8], y: &'a mut [u8]);
     pool_int8(step: &'a PoolInt8, x: &'a [u8], y: &'a mut [u8]);
     softmax_f32(step: &'a SoftmaxF32, x: Option<&'a [f32]>, y: &'a mut [f32]);
+}
+
+/// Whether `step` is computed by [`AddF32`].
+pub fn adds_f32<I: Float>(step: &BinaryF32) -> bool {
+    adds(step, I::LANES)
+}
+
+/// See [`BinaryF32`].
+pub fn binary_f32<'a, I: Float>(isa: I, step: &'a BinaryF32, a: &'a [f32], b: &'a [f32], y: &'a mut [f32]) {
+    if adds_f32::<I>(step) {
+        return isa.invoke(AddF32 { step, a, b, y });
+    }
+    recompile!(isa, binary_f32(step: &'a BinaryF32, a: &'a [f32], b: &'a [f32], y: &'a mut [f32]));
 }
 
 /// See [`BinaryInt8`]. A table is a second pass, over the result.

@@ -13,13 +13,15 @@
 //! | whose input's zero point comes at run time | `convolution_dynamic`, with `product` to sums | – |
 //! | how weights lie | `layout`, by `blocks`, with notes of `chains` | `layout_f32` |
 //!
-//! What is neither, `elements` compiles once more from the portable code, but for what an instruction set does itself. `set` makes a kernel set of it all.
+//! What is neither, `elements` compiles once more from the portable code, but for `add_f32` and what an instruction set does
+//! itself. `set` makes a kernel set of it all.
 // Loops with indices over arrays of vectors are unrolled; iterators over them need not be inlined.
 #![allow(clippy::needless_range_loop)]
 // Where no instruction set has these operations, plans are still packed for processors that do.
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, unused_imports))]
 
 mod activation;
+mod add_f32;
 mod blocks;
 mod chains;
 mod convolution_dynamic;
