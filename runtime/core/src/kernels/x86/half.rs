@@ -115,9 +115,13 @@ impl HalfSweep<'_> {
                         _mm512_cvtepu32_epi64(_mm256_loadu_si256(weights.cast()))
                     };
                     for pixel in 0..M {
-                        let mut eight = [0; 8];
-                        eight.as_mut_ptr().copy_from_nonoverlapping(x.add(pixel * runs.step), left);
-                        let eight = _mm512_set1_epi64(i64::from_ne_bytes(eight));
+                        let x = x.add(pixel * runs.step);
+                        let eight = if left == 4 {
+                            // What the odd lanes hold does not matter.
+                            _mm512_set1_epi32(x.cast::<i32>().read_unaligned())
+                        } else {
+                            _mm512_set1_epi64(some(x, left))
+                        };
                         sums[pixel] = _mm512_dpbusd_epi32(sums[pixel], eight, w);
                     }
                     weights = weights.add(if paired { 2 * WEIGHTS } else { WEIGHTS });
@@ -130,4 +134,19 @@ impl HalfSweep<'_> {
             sums
         }
     }
+}
+
+/// The first `count` bytes of eight, up to seven.
+///
+/// # Safety
+/// They can be read.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn some(from: *const u8, count: usize) -> i64 {
+    let mut eight = 0;
+    for index in 0..count {
+        // SAFETY: as the caller says.
+        eight |= i64::from(unsafe { *from.add(index) }) << (8 * index);
+    }
+    eight
 }
