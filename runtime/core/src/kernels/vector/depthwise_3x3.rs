@@ -6,6 +6,7 @@
 //! chunk of channels fills only a half or a quarter of four vectors, two or four pixels of the row are worked on together.
 
 use super::Task;
+use super::columns::Columns;
 use super::convolution_int8::rounding;
 use super::depthwise_int8::Depthwise;
 use super::int8::{Int8, load_floats, load_sums, load_weights};
@@ -126,72 +127,6 @@ impl ImageRows<'_> {
             Some(copy) => self.spare.rows[(1 + copy) * self.spare.len..].as_ptr(),
             None => self.x[self.chunk.start + row * width * self.step.x.stride as usize..].as_ptr(),
         }
-    }
-}
-
-/// The columns of four input rows.
-#[derive(Clone, Copy)]
-struct Columns {
-    /// The first pixel of every row.
-    from: [*const u8; 4],
-    /// A pixel of padding.
-    padding: *const u8,
-    /// Columns of padding in front of the first one.
-    pad: usize,
-    width: usize,
-    /// Bytes from one to the next.
-    step: usize,
-    /// Whether they lie without gaps, channels of further chunks included.
-    dense: bool,
-}
-
-impl Columns {
-    /// 4 / N columns of N vectors, `spacing` apart, from column `first` on, counted from the first one of padding on: the N
-    /// vectors of the first column, then those of the next one.
-    ///
-    /// # Safety
-    /// Whole vectors can be read at all pixels of every row, and of padding.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn read<I: Int8, const N: usize, const ROWS: usize>(
-        &self,
-        isa: I,
-        first: usize,
-        spacing: usize,
-    ) -> [I::Bytes; 4] {
-        let first = first.wrapping_sub(self.pad);
-        let last = first.wrapping_add((4 / N - 1) * spacing);
-        let mut rows = [isa.splat(0); 4];
-        // SAFETY: what is read are pixels of the rows, or padding.
-        unsafe {
-            if first < self.width && last < self.width {
-                let (at, apart) = (first * self.step, spacing * self.step);
-                for row in 0..ROWS + 2 {
-                    let from = self.from[row].add(at);
-                    rows[row] = if N < 4 && !(self.dense && spacing == 1) {
-                        let pixel = |index: usize| from.wrapping_add(index * apart);
-                        isa.pixels::<N>([from, pixel(1), pixel(2), pixel(3)])
-                    } else {
-                        isa.bytes(from)
-                    };
-                }
-            } else {
-                for row in 0..ROWS + 2 {
-                    let mut pixels = [self.padding; 4];
-                    for index in 0..4 / N {
-                        let column = first.wrapping_add(index * spacing);
-                        if column < self.width {
-                            pixels[index] = self.from[row].add(column * self.step);
-                        }
-                    }
-                    rows[row] = isa.pixels::<N>(pixels);
-                }
-            }
-        }
-        for row in 0..ROWS + 2 {
-            rows[row] = isa.flip(rows[row]);
-        }
-        if N == 4 { isa.interleave::<false>(rows) } else { isa.interleave::<true>(rows) }
     }
 }
 
@@ -415,9 +350,7 @@ impl<R: Copy> Line<R> {
 /// Writes four vectors, from vector `at` on.
 #[inline(always)]
 fn put<I: Int8>(window: &mut Window<I>, at: usize, vectors: [I::Bytes; 4]) {
-    for v in 0..4 {
-        window[at + v] = vectors[v];
-    }
+    window[at..at + 4].copy_from_slice(&vectors);
 }
 
 /// The sums of one output row at as many places as are worked on together.

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | which algorithm, and who of the threads does what | `convolution_int8` | `convolution_f32` |
 //! | 1 × 1, and the tiles of all other products | `product`, to bytes by `round` | `product_f32` |
-//! | depthwise | `depthwise_3x3`, others `depthwise_int8` with `quads` | `depthwise_f32` |
+//! | depthwise | `depthwise_3x3` with `columns`, others `depthwise_int8` with `quads` | `depthwise_f32` |
 //! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
 //! | whose input's zero point comes at run time | `convolution_dynamic`, with `product` to sums | – |
 //! | how weights lie | `layout`, by `blocks`, with notes of `chains` | `layout_f32` |
@@ -24,6 +24,7 @@ mod activation;
 mod add_f32;
 mod blocks;
 mod chains;
+mod columns;
 mod convolution_dynamic;
 mod convolution_f32;
 mod convolution_int8;
