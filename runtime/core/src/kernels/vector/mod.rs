@@ -7,7 +7,7 @@
 //! | | int8 | f32 |
 //! |---|---|---|
 //! | which algorithm, and who of the threads does what | `convolution_int8` | `convolution_f32` |
-//! | 1 × 1, and the tiles of all other products | `product`, to bytes by `round` | `product_f32` |
+//! | 1 × 1, and the tiles of all other products | `product`, of few inputs `held`, to bytes by `round` | `product_f32` |
 //! | depthwise | `depthwise_3x3` with `columns`, others `depthwise_int8` with `quads` | `depthwise_f32` |
 //! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
 //! | whose input's zero point comes at run time | `convolution_dynamic`, with `product` to sums | – |
@@ -34,6 +34,7 @@ mod depthwise_int8;
 pub mod elements;
 mod float;
 mod general;
+mod held;
 mod int8;
 mod layout;
 mod layout_f32;
