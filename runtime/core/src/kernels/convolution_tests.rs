@@ -147,6 +147,39 @@ fn deep() -> impl Strategy<Value = Case> {
     })
 }
 
+/// Products of so few inputs that some instruction sets keep all weights in registers: pixels side by side, and 3 × 3 taps on
+/// pictures.
+fn held() -> impl Strategy<Value = Case> {
+    let inputs = prop_oneof![Just(3u32), Just(3), Just(16), Just(24), Just(32)];
+    (case(), inputs, 1u32..80, 1u32..60, 1u32..3).prop_map(|(case, inputs, outputs, width, stride)| {
+        let picture = inputs == 3;
+        let form = if picture { ConvolutionForm::General } else { ConvolutionForm::Pointwise };
+        let (kernel, stride, pad) = if picture { (3, stride, [1; 4]) } else { (1, 1, [0; 4]) };
+        let window = Window { kernel: [kernel; 2], stride: [stride; 2], dilation: [1, 1], pad };
+        let x = Image { offset: 4, batch: 1, height: 2, width, channels: inputs, stride: inputs };
+        let offset = (x.offset + elements(&x)).next_multiple_of(4);
+        let [height, width] = [x.height, x.width].map(|len| (len - 1) / stride + 1);
+        let y = Image { offset, height, width, channels: outputs, stride: outputs + case.seed as u32 % 2, ..x };
+        Case { form, groups: 1, x, y, window, wide: false, ..case }
+    })
+}
+
+/// Depthwise convolutions whose windows of three by three slide, with chunks that fill vectors and ones that do not.
+fn sliding() -> impl Strategy<Value = Case> {
+    let channels = prop_oneof![Just(16u32), Just(32), Just(48), Just(64), Just(96), 1u32..150];
+    let [strides, pads] = [1u32..4, 0u32..3].map(|range| [range.clone(), range]);
+    (case(), channels, strides, pads, 1u32..12, 1u32..24).prop_map(|(case, channels, stride, pad, height, width)| {
+        let window = Window { kernel: [3; 2], stride, dilation: [1, 1], pad: [pad[0], pad[1], pad[0], pad[1]] };
+        let gaps = [case.seed as u32 % 3, case.seed as u32 / 3 % 2];
+        let x =
+            Image { offset: 4, batch: 1 + case.seed as u32 % 2, height, width, channels, stride: channels + gaps[0] };
+        let offset = (x.offset + elements(&x)).next_multiple_of(4);
+        let places = |len: u32, axis: usize| (len + 2 * pad[axis] - 1) / stride[axis] + 1;
+        let y = Image { offset, height: places(height, 0), width: places(width, 1), stride: channels + gaps[1], ..x };
+        Case { form: ConvolutionForm::Depthwise, groups: channels, x, y, window, wide: false, ..case }
+    })
+}
+
 /// The constants of an integer convolution before they are packed.
 struct Integers {
     weights: Vec<i16>,
@@ -334,6 +367,16 @@ proptest! {
 
     #[test]
     fn deep_int8_products_are_the_direct_sum(case in deep()) {
+        int8_convolution(&case)?;
+    }
+
+    #[test]
+    fn held_int8_products_are_the_direct_sum(case in held()) {
+        int8_convolution(&case)?;
+    }
+
+    #[test]
+    fn sliding_int8_windows_are_the_direct_sum(case in sliding()) {
         int8_convolution(&case)?;
     }
 
