@@ -25,18 +25,6 @@ pub fn for_each_block<const N: usize>(len: usize, mut block: impl FnMut(usize)) 
     block(last);
 }
 
-/// Whether rows have `least` elements or more, `strides` apart.
-fn is_covered<const N: usize>(walk: &Walk<N>, strides: [usize; N], least: usize) -> bool {
-    walk.row_len() >= least && walk.row_strides() == strides
-}
-
-/// Panics where some elements of `walk` lie behind the operands' ends, whose lengths are `lens`; the check of a plan sees to it
-/// that none do.
-#[inline(always)]
-fn assert_within<const N: usize>(walk: &Walk<N>, lens: [usize; N]) {
-    assert!(walk.reach().iter().zip(&lens).all(|(reach, len)| reach <= len), "operands");
-}
-
 /// Calls `block` with where each block of B elements of each row begins in every operand. They lie side by side in all.
 ///
 /// # Panics
@@ -47,7 +35,7 @@ fn for_each_block_of_rows<const B: usize, const N: usize>(
     lens: [usize; N],
     mut block: impl FnMut([usize; N]),
 ) {
-    assert_within(walk, lens);
+    walk.assert_within(lens);
     let len = walk.row_len();
     walk.for_each_row(|first| for_each_block::<B>(len, |at| block(first.map(|first| first + at))));
 }
@@ -138,7 +126,7 @@ fn walk_of_pairs(step: &BinaryInt8) -> Walk<3> {
 
 /// Whether [`add`] does `step`.
 pub fn adds(step: &BinaryInt8) -> bool {
-    step.operation == IntegerOperation::Add && is_covered(&walk_of_pairs(step), [1; 3], BLOCK)
+    step.operation == IntegerOperation::Add && walk_of_pairs(step).has_rows([1; 3], BLOCK)
 }
 
 /// Adds bytes as `step` says.
@@ -167,7 +155,7 @@ pub fn add(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8]) {
 
 /// Whether [`quantize`] does `step`.
 pub fn quantizes(step: &Quantize) -> bool {
-    is_covered(&Walk::new(&step.extent, [&step.x, &step.y]), [1; 2], SHORT)
+    Walk::new(&step.extent, [&step.x, &step.y]).has_rows([1; 2], SHORT)
 }
 
 /// Quantises floats.
@@ -198,7 +186,7 @@ pub fn quantize(step: &Quantize, x: &[f32], y: &mut [u8]) {
 /// Whether [`dequantize`] does `step`. Of longer rows a compiler makes the same.
 pub fn dequantizes(step: &Dequantize) -> bool {
     let walk = Walk::new(&step.extent, [&step.x, &step.y]);
-    is_covered(&walk, [1; 2], SHORT) && walk.row_len() < BLOCK && (0..=255).contains(&step.zero)
+    walk.has_rows([1; 2], SHORT) && walk.row_len() < BLOCK && (0..=255).contains(&step.zero)
 }
 
 /// Makes floats of the bytes of short rows.
@@ -221,7 +209,7 @@ pub fn dequantize(step: &Dequantize, x: &[u8], y: &mut [f32]) {
 
 /// Whether [`copy_halves`] does `step`.
 pub fn copies_halves(step: &Copy) -> bool {
-    step.size == 1 && is_covered(&Walk::new(&step.extent, [&step.x, &step.y]), [2, 1], BLOCK)
+    step.size == 1 && Walk::new(&step.extent, [&step.x, &step.y]).has_rows([2, 1], BLOCK)
 }
 
 /// Copies every other byte of rows, as a channel shuffle does.
@@ -229,7 +217,7 @@ pub fn copies_halves(step: &Copy) -> bool {
 pub fn copy_halves(step: &Copy, x: &[u8], y: &mut [u8]) {
     let walk = Walk::new(&step.extent, [&step.x, &step.y]);
     let (len, readable) = (walk.row_len(), x.len());
-    assert_within(&walk, [readable, y.len()]);
+    walk.assert_within([readable, y.len()]);
     let (x, y) = (x.as_ptr(), y.as_mut_ptr());
     walk.for_each_row(|[from, to]| {
         // SAFETY: rows lie within both.

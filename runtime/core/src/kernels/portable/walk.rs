@@ -69,6 +69,18 @@ impl<const N: usize> Walk<N> {
         self.strides[self.axes - 1]
     }
 
+    /// Whether rows have `least` elements or more, `strides` apart.
+    pub fn has_rows(&self, strides: [usize; N], least: usize) -> bool {
+        self.row_len() >= least && self.row_strides() == strides
+    }
+
+    /// Panics where some elements lie behind the operands' ends, whose lengths are `lens`; the check of a plan sees to it that
+    /// none do.
+    #[inline(always)]
+    pub fn assert_within(&self, lens: [usize; N]) {
+        assert!(self.reach().iter().zip(&lens).all(|(reach, len)| reach <= len), "operands");
+    }
+
     /// Elements from the first to behind the furthest one, in each operand; 0 where there are none.
     pub fn reach(&self) -> [usize; N] {
         if self.lens[..self.axes].contains(&0) {

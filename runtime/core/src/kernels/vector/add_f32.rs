@@ -13,10 +13,8 @@ fn walk_of(step: &BinaryF32) -> Walk<3> {
 /// Whether [`AddF32`] does `step` on vectors of `lanes` lanes: rows fill vectors and lie side by side, and what follows is
 /// done in registers.
 pub fn adds(step: &BinaryF32, lanes: usize) -> bool {
-    let walk = walk_of(step);
     step.operation == FloatOperation::Add
-        && walk.row_len() >= lanes
-        && walk.row_strides() == [1; 3]
+        && walk_of(step).has_rows([1; 3], lanes)
         && Rest::of(step.activation).is_nothing()
 }
 
@@ -34,8 +32,7 @@ impl<I: Float> Task<I> for AddF32<'_> {
     fn run(self, isa: I) {
         let AddF32 { step, a, b, y } = self;
         let walk = walk_of(step);
-        let lens = [a.len(), b.len(), y.len()];
-        assert!(walk.reach().iter().zip(&lens).all(|(reach, len)| reach <= len), "operands");
+        walk.assert_within([a.len(), b.len(), y.len()]);
         let (a, b, y) = (a.as_ptr(), b.as_ptr(), y.as_mut_ptr());
         let (activation, one, len) = (Activation::new(isa, step.activation), isa.splat(1.0), walk.row_len());
         let whole = len / I::LANES * I::LANES;

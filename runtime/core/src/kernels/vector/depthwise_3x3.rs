@@ -11,9 +11,9 @@ use super::convolution_int8::rounding;
 use super::depthwise_int8::Depthwise;
 use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::{Chunk, chunks};
-use super::product::Constants;
+use super::product::{Constants, Target};
 use super::ring::by_image;
-use super::round::unrolled;
+use super::round::{round_four, unrolled};
 use super::scratch;
 use crate::plan::step::ConvolutionInt8;
 use core::ops::Range;
@@ -151,14 +151,7 @@ impl<I: Int8, const N: usize, const R: usize, const S: usize> Task<I> for Slide<
         let y = &mut y[chunk.start..][..len];
         // SAFETY: a chunk has four vectors of weights for every kernel column, of which N are different ones.
         let filter = unsafe { Filter::<I, N>::new(isa, constants) };
-        let line = Line {
-            places,
-            stride: step.window.stride[1] as usize,
-            y_step,
-            channels,
-            dense: N < 4 && channels == y_step && channels == N * I::LANES,
-            rounding,
-        };
+        let line = Line { places, stride: step.window.stride[1] as usize, rounding };
         let mut columns = Columns {
             from: [spare.rows.as_ptr(); 4],
             padding: spare.rows.as_ptr(),
@@ -172,12 +165,12 @@ impl<I: Int8, const N: usize, const R: usize, const S: usize> Task<I> for Slide<
             for (down, from) in columns.from.iter_mut().enumerate() {
                 *from = part.input_row((rows.start + row) * step.window.stride[0] as usize + down);
             }
-            let to = y[row * places * y_step..].as_mut_ptr();
+            let to = Target { first: y[row * places * y_step..].as_mut_ptr(), step: y_step, channels };
             // SAFETY: whole vectors can be read at all pixels of every input row and of padding: rows where they cannot have
             // been copied. The output is as long as was asserted.
             unsafe {
                 if R == 2 && row + 1 < rows.len() {
-                    line.slide::<I, N, 2, S>(isa, &filter, columns, [to, to.add(places * y_step)]);
+                    line.slide::<I, N, 2, S>(isa, &filter, columns, [to, to.skip(places)]);
                     row += 2;
                 } else {
                     line.slide::<I, N, 1, S>(isa, &filter, columns, [to]);
@@ -231,16 +224,11 @@ struct Line<R> {
     /// Places of the window in a row, and columns from one to the next.
     places: usize,
     stride: usize,
-    /// Bytes from one output pixel to the next.
-    y_step: usize,
-    channels: usize,
-    /// Whether the pixels of a chunk of one or two vectors lie without gaps.
-    dense: bool,
     rounding: R,
 }
 
 impl<R: Copy> Line<R> {
-    /// Computes R output rows, which begin at `to`.
+    /// Computes ROWS output rows under each other, which go to `to`.
     ///
     /// # Safety
     /// The columns can be [read](Columns::read), and all channels of all places be written.
@@ -251,7 +239,7 @@ impl<R: Copy> Line<R> {
         isa: I,
         filter: &Filter<I, N>,
         columns: Columns,
-        mut to: [*mut u8; ROWS],
+        mut to: [Target; ROWS],
     ) {
         let (Line { places, stride, .. }, together) = (*self, 4 / N);
         // SAFETY: as the caller says.
@@ -285,10 +273,10 @@ impl<R: Copy> Line<R> {
                     let next = products::<I, N, S>(isa, &window, filter.bias, weights);
                     if !waits {
                         self.write::<I, N>(isa, next, filter.by, to[row], 1);
-                        to[row] = to[row].wrapping_add(self.y_step);
+                        to[row] = to[row].skip(1);
                     } else if first > 0 {
                         self.write::<I, N>(isa, sums[row], filter.by, to[row], together);
-                        to[row] = to[row].wrapping_add(together * self.y_step);
+                        to[row] = to[row].skip(together);
                     }
                     sums[row] = next;
                 }
@@ -317,33 +305,15 @@ impl<R: Copy> Line<R> {
         isa: I,
         sums: [I::Sums; 4],
         by: [I::Floats; N],
-        to: *mut u8,
+        to: Target,
         count: usize,
     ) {
-        let Line { y_step, channels, dense, rounding, .. } = *self;
         let mut four_by = [by[0]; 4];
         for v in 0..4 {
             four_by[v] = by[v % N];
         }
-        let by = four_by;
-        let bytes =
-            if N == 4 { isa.narrow::<false>(sums, by, rounding) } else { isa.narrow::<true>(sums, by, rounding) };
         // SAFETY: as the caller says.
-        unsafe {
-            if dense && count == 4 / N {
-                return isa.store::<4, 0>(bytes, to, 4 * I::LANES);
-            }
-            isa.store::<N, 0>(bytes, to, channels);
-            if N < 4 && count > 1 {
-                isa.store::<N, 1>(bytes, to.add(y_step), channels);
-            }
-            if N == 1 && count > 2 {
-                isa.store::<N, 2>(bytes, to.add(2 * y_step), channels);
-            }
-            if N == 1 && count > 3 {
-                isa.store::<N, 3>(bytes, to.add(3 * y_step), channels);
-            }
-        }
+        unsafe { round_four::<I, N>(isa, sums, four_by, self.rounding, to, count) }
     }
 }
 

@@ -10,9 +10,10 @@ use super::Task;
 use super::convolution_int8::rounding;
 use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::layout::{Chunk, MAX_RUNS, chunks};
-use super::product::Constants;
+use super::product::{Constants, Target};
 use super::quads::Quads;
 use super::ring::{Source, by_image};
+use super::round::round_four;
 use super::scratch;
 use crate::kernels::Packed;
 use crate::plan::step::ConvolutionInt8;
@@ -271,30 +272,10 @@ impl<I: Int8, const N: usize, const CLOSE: bool, const DELAY: bool> SweepTask<'_
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn store(&self, isa: I, sums: [I::Sums; 4], by: [I::Floats; 4], block: usize) {
-        let bytes = if N == 4 {
-            isa.narrow::<false>(sums, by, self.rounding)
-        } else {
-            isa.narrow::<true>(sums, by, self.rounding)
-        };
         let Sweep { y, step, pixels, channels, .. } = self.sweep;
         let first = block * (4 / N);
-        let left = pixels - first;
+        let to = Target { first: y, step, channels }.skip(first);
         // SAFETY: only pixels that there are.
-        unsafe {
-            let at = y.add(first * step);
-            if step == N * I::LANES && channels == step && left >= 4 / N {
-                return isa.store::<4, 0>(bytes, at, 4 * I::LANES);
-            }
-            isa.store::<N, 0>(bytes, at, channels);
-            if N < 4 && left > 1 {
-                isa.store::<N, 1>(bytes, at.add(step), channels);
-            }
-            if N == 1 && left > 2 {
-                isa.store::<N, 2>(bytes, at.add(2 * step), channels);
-            }
-            if N == 1 && left > 3 {
-                isa.store::<N, 3>(bytes, at.add(3 * step), channels);
-            }
-        }
+        unsafe { round_four::<I, N>(isa, sums, by, self.rounding, to, pixels - first) }
     }
 }

@@ -136,14 +136,9 @@ recompiled_unless_own! {
     softmax_f32(step: &'a SoftmaxF32, x: Option<&'a [f32]>, y: &'a mut [f32]);
 }
 
-/// Whether `step` is computed by [`AddF32`].
-pub fn adds_f32<I: Float>(step: &BinaryF32) -> bool {
-    adds(step, I::LANES)
-}
-
 /// See [`BinaryF32`].
 pub fn binary_f32<'a, I: Float>(isa: I, step: &'a BinaryF32, a: &'a [f32], b: &'a [f32], y: &'a mut [f32]) {
-    if adds_f32::<I>(step) {
+    if adds(step, I::LANES) {
         return isa.invoke(AddF32 { step, a, b, y });
     }
     recompile!(isa, binary_f32(step: &'a BinaryF32, a: &'a [f32], b: &'a [f32], y: &'a mut [f32]));

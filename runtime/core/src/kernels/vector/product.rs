@@ -345,7 +345,7 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
 /// Reads `count` bytes, one to three, as the first of four.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn few(from: *const u8, count: usize) -> u32 {
+pub unsafe fn few(from: *const u8, count: usize) -> u32 {
     // SAFETY: the caller may read so many.
     unsafe {
         match count {

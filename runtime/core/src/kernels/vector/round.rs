@@ -97,27 +97,40 @@ pub unsafe fn round<I: Int8, const N: usize, const M: usize>(
         (four[i], four_by[i]) = (sums[pixel][i % N], by[i % N]);
     }
     // SAFETY: as the caller says.
+    unsafe { round_four::<I, N>(isa, four, four_by, rounding, to.skip(first), together(N).min(M - first)) }
+}
+
+/// Rounds four vectors of sums, N a pixel, and writes the first `count` of their pixels, or as many as they hold.
+///
+/// # Safety
+/// So many pixels can be written.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn round_four<I: Int8, const N: usize>(
+    isa: I,
+    sums: [I::Sums; 4],
+    by: [I::Floats; 4],
+    rounding: I::Rounding,
+    to: Target,
+    count: usize,
+) {
+    // Blocks of four vectors are packed so that narrowing need not sort them.
+    let bytes = if N == 4 { isa.narrow::<false>(sums, by, rounding) } else { isa.narrow::<true>(sums, by, rounding) };
+    let Target { first, step, channels } = to;
+    // SAFETY: as the caller says.
     unsafe {
-        // Blocks of four vectors are packed so that narrowing need not sort them.
-        let bytes = if N == 4 {
-            isa.narrow::<false>(four, four_by, rounding)
-        } else {
-            isa.narrow::<true>(four, four_by, rounding)
-        };
-        let Target { first: start, step, channels } = to;
-        let at = start.wrapping_add(first * step);
-        if N < 3 && first + together(N) <= M && channels == N * I::LANES && channels == step {
-            return isa.store::<4, 0>(bytes, at, 4 * I::LANES);
+        if N < 3 && count >= together(N) && channels == N * I::LANES && channels == step {
+            return isa.store::<4, 0>(bytes, first, 4 * I::LANES);
         }
-        isa.store::<N, 0>(bytes, at, channels);
-        if N < 3 && first + 1 < M {
-            isa.store::<N, 1>(bytes, at.wrapping_add(step), channels);
+        isa.store::<N, 0>(bytes, first, channels);
+        if N < 3 && count > 1 {
+            isa.store::<N, 1>(bytes, first.wrapping_add(step), channels);
         }
-        if N == 1 && first + 2 < M {
-            isa.store::<N, 2>(bytes, at.wrapping_add(2 * step), channels);
+        if N == 1 && count > 2 {
+            isa.store::<N, 2>(bytes, first.wrapping_add(2 * step), channels);
         }
-        if N == 1 && first + 3 < M {
-            isa.store::<N, 3>(bytes, at.wrapping_add(3 * step), channels);
+        if N == 1 && count > 3 {
+            isa.store::<N, 3>(bytes, first.wrapping_add(3 * step), channels);
         }
     }
 }

@@ -28,7 +28,7 @@ impl<I: Int8, F: Float, T: Tables> Kernels for VectorKernels<I, F, T> {
             Step::ConvolutionInt8(step) => super::name_of_convolution_int8(self.int8, step),
             Step::ConvolutionDynamic(step) => super::name_of_convolution_dynamic(step),
             Step::ConvolutionF32(step) => super::name_of_convolution_f32(step),
-            Step::BinaryF32(step) if super::elements::adds_f32::<F>(step) => "vector/add_f32",
+            Step::BinaryF32(step) if super::add_f32::adds(step, F::LANES) => "vector/add_f32",
             _ => F::name_of(step).unwrap_or_else(|| portable::name_of(step)),
         }
     }

@@ -19,9 +19,8 @@ const SHORT: usize = 16;
 
 /// Whether [`Add`] does `step`: rows are long enough and lie side by side, and no sum leaves the range of i32.
 pub fn adds(step: &BinaryInt8) -> bool {
-    let walk = walk_of(step);
     let most = 255.0 * (step.a_scale.abs() + step.b_scale.abs()) + step.offset.abs();
-    step.operation == IntegerOperation::Add && walk.row_len() >= SHORT && walk.row_strides() == [1; 3] && most < 1e9
+    step.operation == IntegerOperation::Add && walk_of(step).has_rows([1; 3], SHORT) && most < 1e9
 }
 
 /// Adds bytes as a step says.
@@ -50,8 +49,7 @@ impl Task<Avx512Vnni> for Add<'_> {
     fn run(self, _: Avx512Vnni) {
         let Add { step, a, b, y } = self;
         let walk = walk_of(step);
-        let lens = [a.len(), b.len(), y.len()];
-        assert!(walk.reach().iter().zip(&lens).all(|(reach, len)| reach <= len), "operands");
+        walk.assert_within([a.len(), b.len(), y.len()]);
         let (a, b, y) = (a.as_ptr(), b.as_ptr(), y.as_mut_ptr());
         // SAFETY: the token proves that the processor has the instructions.
         let constants = unsafe {

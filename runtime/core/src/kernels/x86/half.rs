@@ -1,11 +1,11 @@
 //! Products of up to eight output channels on 512-bit vectors: every channel has two lanes, which multiply the even and the
 //! odd groups of four inputs, so that one instruction does the work of two.
 //!
-//! Weights lie so that eight inputs in all lanes, broadcast as they are, meet theirs: see
-//! [`pack_half`](crate::kernels::vector::VectorPacking).
+//! [`VectorPacking`](crate::kernels::vector::VectorPacking) lays weights so that eight inputs, broadcast as they are, meet
+//! theirs.
 
 use super::avx512::{Avx512Vnni, Rounding};
-use crate::kernels::vector::{Constants, Int8, Runs, Target, Task};
+use crate::kernels::vector::{Constants, Int8, Runs, Target, Task, few};
 use core::arch::x86_64::*;
 
 /// Pixels done at a time: their results fill a vector of bytes.
@@ -104,27 +104,29 @@ impl HalfSweep<'_> {
                     }
                     (x, weights) = (x.add(8), weights.add(2 * WEIGHTS));
                 }
-                // What is left of the run: four inputs, and up to three.
-                let left = runs.fours % 2 * 4 + runs.rest;
-                if left > 0 {
-                    // A group without a partner lies by itself; its partner's weights are 0.
-                    let paired = runs.fours % 2 == 1 && runs.rest > 0;
-                    let w = if paired {
+                // What is left of the run: four inputs, and up to three. A group without a partner lies by itself; its
+                // partner's weights are 0.
+                let (four, rest) = (runs.fours % 2 == 1, runs.rest > 0);
+                if four || rest {
+                    let w = if four && rest {
                         _mm512_loadu_si512(weights.cast())
                     } else {
                         _mm512_cvtepu32_epi64(_mm256_loadu_si256(weights.cast()))
                     };
                     for pixel in 0..M {
                         let x = x.add(pixel * runs.step);
-                        let eight = if left == 4 {
-                            // What the odd lanes hold does not matter.
-                            _mm512_set1_epi32(x.cast::<i32>().read_unaligned())
-                        } else {
-                            _mm512_set1_epi64(some(x, left))
+                        // Without a partner, what the odd lanes hold does not matter.
+                        let eight = match (four, rest) {
+                            (true, false) => _mm512_set1_epi32(x.cast::<i32>().read_unaligned()),
+                            (true, true) => {
+                                let rest = u64::from(few(x.add(4), runs.rest)) << 32;
+                                _mm512_set1_epi64((rest | u64::from(x.cast::<u32>().read_unaligned())) as i64)
+                            }
+                            (false, _) => _mm512_set1_epi32(few(x, runs.rest) as i32),
                         };
                         sums[pixel] = _mm512_dpbusd_epi32(sums[pixel], eight, w);
                     }
-                    weights = weights.add(if paired { 2 * WEIGHTS } else { WEIGHTS });
+                    weights = weights.add(if four && rest { 2 * WEIGHTS } else { WEIGHTS });
                 }
             }
             // The odd lanes' parts are added to those of the even ones.
@@ -134,19 +136,4 @@ impl HalfSweep<'_> {
             sums
         }
     }
-}
-
-/// The first `count` bytes of eight, up to seven.
-///
-/// # Safety
-/// They can be read.
-#[inline(always)]
-#[allow(unsafe_code)]
-unsafe fn some(from: *const u8, count: usize) -> i64 {
-    let mut eight = 0;
-    for index in 0..count {
-        // SAFETY: as the caller says.
-        eight |= i64::from(unsafe { *from.add(index) }) << (8 * index);
-    }
-    eight
 }
