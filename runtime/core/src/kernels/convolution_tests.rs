@@ -154,8 +154,10 @@ fn held() -> impl Strategy<Value = Case> {
     (case(), inputs, 1u32..80, 1u32..60, 1u32..3).prop_map(|(case, inputs, outputs, width, stride)| {
         let picture = inputs == 3;
         let form = if picture { ConvolutionForm::General } else { ConvolutionForm::Pointwise };
-        let (kernel, stride, pad) = if picture { (3, stride, [1; 4]) } else { (1, 1, [0; 4]) };
-        let window = Window { kernel: [kernel; 2], stride: [stride; 2], dilation: [1, 1], pad };
+        // Taps of a wider window fill more of their last group of four.
+        let kernel = [3, 3 + (case.seed / 2 % 4 / 3) as u32];
+        let (kernel, stride, pad) = if picture { (kernel, stride, [1; 4]) } else { ([1, 1], 1, [0; 4]) };
+        let window = Window { kernel, stride: [stride; 2], dilation: [1, 1], pad };
         let x = Image { offset: 4, batch: 1, height: 2, width, channels: inputs, stride: inputs };
         let offset = (x.offset + elements(&x)).next_multiple_of(4);
         let [height, width] = [x.height, x.width].map(|len| (len - 1) / stride + 1);
@@ -178,6 +180,27 @@ fn sliding() -> impl Strategy<Value = Case> {
         let y = Image { offset, height: places(height, 0), width: places(width, 1), stride: channels + gaps[1], ..x };
         Case { form: ConvolutionForm::Depthwise, groups: channels, x, y, window, wide: false, ..case }
     })
+}
+
+/// A depthwise convolution of an image that is smaller than a vector: all of its rows are read from copies.
+fn tiny(seed: u64) -> Case {
+    let window = Window { kernel: [3; 2], stride: [1, 1], dilation: [1, 1], pad: [1; 4] };
+    let x = Image { offset: 4, batch: 1, height: 1, width: 1, channels: 3, stride: 3 };
+    let y = Image { offset: 8, ..x };
+    Case {
+        form: ConvolutionForm::Depthwise,
+        groups: 3,
+        x,
+        y,
+        window,
+        wide: false,
+        signed: [false; 2],
+        zeros: [3, 5],
+        bounds: [0, 255],
+        table: false,
+        extreme: false,
+        seed,
+    }
 }
 
 /// The constants of an integer convolution before they are packed.
@@ -355,6 +378,11 @@ fn float_convolution(case: &Case) -> TestCaseResult {
         }
     }
     Ok(())
+}
+
+#[test]
+fn an_image_smaller_than_a_vector_is_the_direct_sum() {
+    (0..100).for_each(|seed| int8_convolution(&tiny(seed)).unwrap());
 }
 
 proptest! {

@@ -60,17 +60,16 @@ impl<'s> SpareRows<'s> {
         let (width, stride) = (step.x.width as usize, step.x.stride as usize);
         let total = step.x.batch as usize * step.x.height as usize;
         let len = scratch::spare_row_len(step, chunk.pitch);
-        let copies = scratch::copied_rows(step, chunk);
+        let copies = scratch::copied_rows(step, chunk).min(total);
         let (padding, copied) = scratch[..(1 + copies) * len].split_at_mut(len);
         padding.fill(step.x_zero as u8);
         for (index, to) in copied.chunks_exact_mut(len).enumerate() {
-            // Images of fewer rows than that have none at the front.
-            let Some(row) = (total + index).checked_sub(copies) else { continue };
+            let row = total - copies + index;
             let from = &x[chunk.start + row * width * stride..][..(width - 1) * stride + chunk.channels];
             to[..from.len()].copy_from_slice(from);
             to[from.len()..].fill(0);
         }
-        SpareRows { rows: &scratch[..(1 + copies) * len], len, first_copy: total.saturating_sub(copies) }
+        SpareRows { rows: &scratch[..(1 + copies) * len], len, first_copy: total - copies }
     }
 }
 
