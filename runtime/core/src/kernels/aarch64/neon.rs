@@ -176,6 +176,7 @@ macro_rules! int8 {
             type Weights = int8x16_t;
             type Rounding = Rounding;
             type Half = Self;
+            type Plain = Self;
 
             const LANES: usize = 4;
             const PIXELS: [usize; 4] = [12, 8, 6, 6];

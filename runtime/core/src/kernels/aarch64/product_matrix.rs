@@ -28,7 +28,7 @@ pub unsafe fn multiply(
     to: Target,
 ) {
     let inputs = (runs.fours * 4 + runs.rest).next_multiple_of(UNIT);
-    for block in blocks(to.channels, 4, 4) {
+    for block in blocks(to.channels, 4, 4, None) {
         let channels = (to.channels - block.start).min(block.vectors * 4);
         // SAFETY: constants are packed block after block, and the channels of a block are some of those that can be written.
         unsafe {

@@ -42,7 +42,7 @@ pub unsafe fn multiply(isa: Neon, runs: Runs<'_>, pixels: usize, constants: Cons
             if count > 0 {
                 panels.fill(&runs, count);
             }
-            for block in blocks(to.channels, 4, 2) {
+            for block in blocks(to.channels, 4, 2, None) {
                 let channels = (to.channels - block.start).min(block.vectors * 4);
                 let to = Target { first: to.first.add(block.start), channels, ..to };
                 let constants = Constants {

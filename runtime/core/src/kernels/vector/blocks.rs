@@ -11,19 +11,45 @@ pub struct Block {
     pub vectors: usize,
     /// Lanes of a vector: half of the usual number where a last vector of 16 lanes would hold eight channels or fewer.
     pub lanes: usize,
+    /// Whether every channel has two lanes of such a half.
+    pub paired: bool,
 }
 
-/// Divides the output channels of a group into blocks of up to `most` vectors.
-pub fn blocks(channels: usize, lanes: usize, most: usize) -> impl Iterator<Item = Block> {
+impl Block {
+    /// Channels, those of filling included.
+    pub fn channels(&self) -> usize {
+        self.vectors * self.lanes
+    }
+}
+
+/// Groups of four inputs from which on a single vector is paired: with fewer, adding up lanes costs more than it saves.
+const PAIRED_FROM: usize = 10;
+
+/// Divides the output channels of a group into blocks of up to `most` vectors. The last block is paired where `paired` says
+/// of how many groups of four inputs, and it is a half, enough inputs for one vector, or one and a half.
+pub fn blocks(channels: usize, lanes: usize, most: usize, paired: Option<usize>) -> impl Iterator<Item = Block> {
     let (whole, padded) = (channels.next_multiple_of(lanes), padded_channels(channels, lanes));
-    // What whole vectors hold where the last one is cut in half.
-    let in_whole = if padded < whole { whole - lanes } else { whole };
+    let half = lanes / 2;
+    // How many halves whole vectors do not hold.
+    let halves = match padded % (most * lanes) / half {
+        halves @ (1 | 3) if paired.is_some() => halves,
+        2 if paired.is_some_and(|fours| fours >= PAIRED_FROM) => 2,
+        _ => usize::from(padded < whole),
+    };
+    let in_whole = padded - halves * half;
     let of_whole = (0..in_whole).step_by(most * lanes).map(move |start| {
         let vectors = ((in_whole - start) / lanes).min(most);
-        Block { start, vectors, lanes }
+        Block { start, vectors, lanes, paired: false }
     });
-    let half = Block { start: in_whole, vectors: 1, lanes: lanes / 2 };
-    of_whole.chain((padded < whole).then_some(half))
+    let last = Block { start: in_whole, vectors: halves, lanes: half, paired: paired.is_some() };
+    of_whole.chain((halves > 0).then_some(last))
+}
+
+/// The channel of a [paired](Block::paired) block that two lanes of one of its halves multiply: folding the lanes of the
+/// first two halves into one vector brings them in order.
+pub fn paired_channel(halves: usize, half: usize, pair: usize) -> usize {
+    let together = halves > 1 && half < 2;
+    if together { pair / 2 * 4 + half * 2 + pair % 2 } else { half * 8 + pair }
 }
 
 /// Output channels of a group once its blocks are filled up.

@@ -61,51 +61,19 @@ pub fn convolution_int8<I: Int8, T: Tables>(
     assert!(x.len() >= elements(&step.x) && y.len() >= elements(&step.y), "operands");
     let chains = packing.notes_at(&shape, packed.weights.len());
     let convolution = Convolution { step, shape, x, packed, table, chains, few: packing.takes_few(&shape) };
-    let (rows, width) = (step.y.batch as usize * step.y.height as usize, step.y.width as usize);
-    let (pixels, pitch) = (pixels(&step.y), step.y.stride as usize);
-    let macs = (pixels as u64).saturating_mul(shape.weight_count());
-    match step.form {
-        ConvolutionForm::Pointwise if pixels == 1 => {
-            // A fully connected layer: blocks of output channels are shared out.
-            let (outputs, block) = (step.y.channels as usize, 4 * I::LANES);
-            work.rows(outputs.div_ceil(block), macs, block, y, &|blocks, y, _| {
-                let channels = blocks.start * block..outputs.min(blocks.end * block);
-                let count = channels.len();
-                isa.invoke(Pointwise { convolution: &convolution, pixels: 0..1, channels, y: &mut *y });
-                convolution.look_up(tables, y, 1, count);
-            });
-        }
-        ConvolutionForm::Pointwise => work.rows(pixels, macs, pitch, y, &|pixels, y, _| {
-            let (count, channels) = (pixels.len(), step.y.channels as usize);
-            isa.invoke(Pointwise { convolution: &convolution, pixels, channels: 0..channels, y: &mut *y });
-            convolution.look_up(tables, y, count, channels);
-        }),
-        ConvolutionForm::General => work.rows(rows, macs, pitch * width, y, &|rows, y, scratch| {
-            let pixels = rows.len() * width;
-            isa.invoke(GeneralRows { convolution: &convolution, rows, y: &mut *y, scratch });
-            convolution.look_up(tables, y, pixels, step.y.channels as usize);
-        }),
-        // Its multiplications are few, but there is more to do for each.
-        ConvolutionForm::Depthwise => work.rows(rows, macs.saturating_mul(4), pitch * width, y, &|rows, y, scratch| {
-            let (pixels, constants) = (rows.len() * width, convolution.constants());
-            isa.depthwise(Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch });
-            convolution.look_up(tables, y, pixels, step.y.channels as usize);
-        }),
-    }
+    convolution.run(isa, tables, y, work);
+}
+
+/// How results are stored.
+fn stored(step: &ConvolutionInt8) -> Stored {
+    Stored { zero: step.y_zero, low: step.low, high: step.high, signed: step.y_signed }
 }
 
 /// How the sums of `step` become bytes.
 #[inline(always)]
 pub fn rounding<I: Int8>(isa: I, step: &ConvolutionInt8, packed: Packed<'_>) -> I::Rounding {
-    let stored = Stored { zero: step.y_zero, low: step.low, high: step.high, signed: step.y_signed };
-    if I::GATHERS {
-        let note = Note::of(packed.weights);
-        return isa.rounding(stored, !note.small, note.extreme);
-    }
-    // A sum times less than 1 does not leave the range of i32.
-    let is_small = |multiplier: &[u8; 4]| f32::from_le_bytes(*multiplier).abs() < 1.0;
-    let small = packed.multiplier.as_chunks::<4>().0.iter().all(is_small);
-    isa.rounding(stored, !small, false)
+    let note = Note::of(packed.weights);
+    isa.rounding(stored(step), !note.small, note.extreme)
 }
 
 /// What every form needs.
@@ -122,6 +90,48 @@ struct Convolution<'c> {
 }
 
 impl Convolution<'_> {
+    /// Computes all of it.
+    fn run<I: Int8, T: Tables>(&self, isa: I, tables: T, y: &mut [u8], work: Work<'_>) {
+        let Convolution { step, shape, x, packed, .. } = *self;
+        let (rows, width) = (step.y.batch as usize * step.y.height as usize, step.y.width as usize);
+        let (pixels, pitch) = (pixels(&step.y), step.y.stride as usize);
+        let macs = (pixels as u64).saturating_mul(shape.weight_count());
+        match step.form {
+            ConvolutionForm::Pointwise if pixels == 1 => {
+                // A fully connected layer: blocks of output channels are shared out.
+                let (outputs, block) = (step.y.channels as usize, 4 * I::LANES);
+                work.rows(outputs.div_ceil(block), macs, block, y, &|blocks, y, _| {
+                    let channels = blocks.start * block..outputs.min(blocks.end * block);
+                    let count = channels.len();
+                    isa.invoke(Pointwise { convolution: self, pixels: 0..1, channels, y: &mut *y });
+                    self.look_up(tables, y, 1, count);
+                });
+            }
+            ConvolutionForm::Pointwise => work.rows(pixels, macs, pitch, y, &|pixels, y, _| {
+                let (count, channels) = (pixels.len(), step.y.channels as usize);
+                isa.invoke(Pointwise { convolution: self, pixels, channels: 0..channels, y: &mut *y });
+                self.look_up(tables, y, count, channels);
+            }),
+            ConvolutionForm::General => work.rows(rows, macs, pitch * width, y, &|rows, y, scratch| {
+                let pixels = rows.len() * width;
+                isa.invoke(GeneralRows { convolution: self, rows, y: &mut *y, scratch });
+                self.look_up(tables, y, pixels, step.y.channels as usize);
+            }),
+            // Its multiplications are few, but there is more to do for each.
+            ConvolutionForm::Depthwise => {
+                work.rows(rows, macs.saturating_mul(4), pitch * width, y, &|rows, y, scratch| {
+                    let (pixels, constants) = (rows.len() * width, self.constants());
+                    let depthwise = Depthwise { step, x, rows, y: &mut *y, packed, constants, scratch };
+                    match isa.plain(stored(step), !Note::of(packed.weights).small) {
+                        Some(plain) => plain.depthwise(depthwise),
+                        None => isa.depthwise(depthwise),
+                    }
+                    self.look_up(tables, y, pixels, step.y.channels as usize);
+                })
+            }
+        }
+    }
+
     fn constants(&self) -> Constants {
         Constants {
             weights: self.packed.weights.as_ptr(),
@@ -187,8 +197,16 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
         let x = &convolution.x[pixels.start * stride..];
         let (starts, readable) = ([x.as_ptr()], x.len());
         let flip = if step.x_signed { 0 } else { I::FLIP };
-        let runs =
-            Runs { starts: &starts, offset: 0, fours: inputs / 4, rest: inputs % 4, step: stride, readable, flip };
+        let runs = Runs {
+            starts: &starts,
+            offset: 0,
+            fours: inputs / 4,
+            last: 4,
+            rest: inputs % 4,
+            step: stride,
+            readable,
+            flip,
+        };
         let to = Target { first: y.as_mut_ptr(), step: step.y.stride as usize, channels: channels.len() };
         let mut constants = convolution.constants();
         // SAFETY: the operands span as many pixels, which was asserted; `y` is that of these pixels and channels; the
@@ -251,7 +269,8 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
             assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
             let mut to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
             let mut constants = convolution.constants();
-            let runs = Runs { starts, offset: 0, fours, rest: 0, step: general.step(), readable: 0, flip: 0 };
+            let last = (len - 1) % 4 + 1;
+            let runs = Runs { starts, offset: 0, fours, last, rest: 0, step: general.step(), readable: 0, flip: 0 };
             // SAFETY: the runs can be read at every place, and the last inputs of a row because of its slack, or the gathered
             // patches, which are filled up; the constants are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]

@@ -62,7 +62,10 @@ impl<'s> SpareRows<'s> {
         let len = scratch::spare_row_len(step, chunk.pitch);
         let copies = scratch::copied_rows(step, chunk).min(total);
         let (padding, copied) = scratch[..(1 + copies) * len].split_at_mut(len);
-        padding.fill(step.x_zero as u8);
+        // The first chunk is the widest.
+        if chunk.start == 0 {
+            padding.fill(step.x_zero as u8);
+        }
         for (index, to) in copied.chunks_exact_mut(len).enumerate() {
             let row = total - copies + index;
             let from = &x[chunk.start + row * width * stride..][..(width - 1) * stride + chunk.channels];

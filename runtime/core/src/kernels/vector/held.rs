@@ -1,8 +1,11 @@
 //! Products of few inputs, whose weights all stay in registers: nothing is left in the inner loop but inputs.
 
 use super::int8::{Int8, load_floats, load_sums, load_weights};
-use super::product::Sweep;
+use super::product::{Runs, Sweep};
 use super::round::round;
+
+/// Bytes of the longest vector.
+const VECTOR: usize = 64;
 
 impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
     /// Computes as many pixels as fill whole vectors of bytes, where inputs are as few and as far apart as there is code for:
@@ -14,22 +17,24 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
     #[inline(always)]
     #[allow(unsafe_code)]
     pub(super) unsafe fn hold(&mut self, isa: I) {
+        let Runs { starts, fours, last, step, .. } = self.runs;
         // SAFETY: as the caller says.
         unsafe {
-            match (self.runs.starts.len(), self.runs.fours, self.runs.step) {
+            match (starts.len(), fours, step) {
                 (1, 4, 16) => self.hold_all::<1, 4, 16>(isa),
                 (1, 6, 24) if N != 2 => self.hold_all::<1, 6, 24>(isa),
                 (1, 8, 32) if N == 1 => self.hold_all::<1, 8, 32>(isa),
                 // Three by three taps on pictures.
-                (3, 3, 3) if N < 3 => self.hold_all::<3, 3, 3>(isa),
-                (3, 3, 6) if N < 3 => self.hold_all::<3, 3, 6>(isa),
+                (3, 3, 3) if N < 3 && last == 1 => self.hold_all::<3, 3, 3>(isa),
+                (3, 3, 6) if N < 3 && last == 1 => self.hold_all::<3, 3, 6>(isa),
                 _ => {}
             }
         }
     }
 
     /// Computes as many pixels as fill whole vectors of bytes, STEP bytes apart, of RUNS runs of FOURS groups of four inputs,
-    /// so few that all weights stay in registers.
+    /// so few that all weights stay in registers. Where there are three runs their last groups have one input each that counts,
+    /// and are multiplied as one.
     ///
     /// # Safety
     /// The runs are so many and so long, and read whole.
@@ -59,6 +64,8 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
         unsafe {
             let mut weights = [[load_weights::<I, N>(isa, constants.weights); FOURS]; RUNS];
             let mut from = [runs.starts[0].add(runs.offset); RUNS];
+            let merges = RUNS == 3;
+            let whole_fours = if merges { FOURS - 1 } else { FOURS };
             for run in 0..RUNS {
                 from[run] = runs.starts[run].add(runs.offset);
                 for four in 0..FOURS {
@@ -66,12 +73,20 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
                     weights[run][four] = load_weights::<I, N>(isa, constants.weights.add(at));
                 }
             }
+            let mut merged = [[0; VECTOR]; 4];
+            for at in (0..if merges { N * I::WEIGHT_BYTES } else { 0 }).step_by(4) {
+                for run in 0..RUNS {
+                    let of_run = constants.weights.add((run * FOURS + FOURS - 1) * N * I::WEIGHT_BYTES);
+                    merged.as_flattened_mut()[at + run] = *of_run.add(at);
+                }
+            }
+            let merged = load_weights::<I, N>(isa, merged.as_ptr().cast());
             let bias = load_sums::<I, N>(isa, constants.bias);
             let by = load_floats::<I, N>(isa, constants.multiplier);
             for _ in 0..whole / M {
                 let mut sums = [bias; M];
                 for run in 0..RUNS {
-                    for four in 0..FOURS {
+                    for four in 0..whole_fours {
                         for m in 0..M {
                             let x = from[run].add(m * STEP + four * 4);
                             let x = isa.flip(isa.splat(x.cast::<u32>().read_unaligned()));
@@ -80,6 +95,18 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
                             }
                         }
                     }
+                }
+                for m in 0..if merges { M } else { 0 } {
+                    let mut four = 0;
+                    for run in (0..RUNS).rev() {
+                        four = four << 8 | u32::from(*from[run].add(m * STEP + whole_fours * 4));
+                    }
+                    let x = isa.flip(isa.splat(four));
+                    for v in 0..N {
+                        sums[m][v] = isa.dot(sums[m][v], x, merged[v]);
+                    }
+                }
+                for run in 0..RUNS {
                     from[run] = from[run].wrapping_add(M * STEP);
                 }
                 round(isa, &sums, by, rounding, to, 0);

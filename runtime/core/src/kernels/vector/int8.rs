@@ -45,6 +45,9 @@ pub unsafe trait Int8: Isa {
     type Rounding: Copy;
     /// The same instructions on vectors of half the length, where these have 16 lanes; else this very instruction set.
     type Half: Int8;
+    /// The same instructions for depthwise results that are [plain](Self::plain), if code of its own pays; else this very
+    /// instruction set.
+    type Plain: Int8;
 
     /// Sums of a vector: 16, 8 or 4.
     const LANES: usize;
@@ -75,6 +78,12 @@ pub unsafe trait Int8: Isa {
 
     /// The file under `kernels/` that [`multiply`](Self::multiply) is in.
     const PRODUCT: &'static str;
+
+    /// The token of [`Plain`](Self::Plain) where that pays and results, so stored, need no zero point and no bounds but those of
+    /// bytes, and products do not overflow.
+    fn plain(self, _stored: Stored, _may_overflow: bool) -> Option<Self::Plain> {
+        None
+    }
 
     /// The token of [`Half`](Self::Half), and how that rounds.
     fn half(self, rounding: Self::Rounding) -> (Self::Half, <Self::Half as Int8>::Rounding);
@@ -148,21 +157,26 @@ pub unsafe trait Int8: Isa {
         0
     }
 
-    /// Computes pixels of a block of half a vector of output channels, from the first one on, with instructions other than
-    /// those of [`Half`](Self::Half); returns how many.
+    /// Whether weights are packed with few channels [paired](super::layout::Block::paired).
+    #[inline(always)]
+    fn pairs(self) -> bool {
+        false
+    }
+
+    /// Computes the pixels of a [paired](super::layout::Block::paired) block of so many halves.
     ///
     /// # Safety
-    /// As [`product::multiply`].
+    /// As [`product::multiply`]; [`pairs`](Self::pairs).
     #[inline(always)]
-    unsafe fn sweep_half(
+    unsafe fn sweep_pairs(
         self,
+        _halves: usize,
         _runs: Runs<'_>,
         _pixels: usize,
         _constants: Constants,
         _rounding: Self::Rounding,
         _to: Target,
-    ) -> usize {
-        0
+    ) {
     }
 
     /// Computes sums, as [`product::multiply_to_sums`] does.
@@ -234,7 +248,7 @@ pub unsafe trait Int8: Isa {
 
     /// How to round: half to even, plus the zero point, clamped. `may_overflow`:
     /// a sum times its multiplier may be 2³¹ or more, or NaN; where [`GATHERS`](Self::GATHERS), may leave 16 bits. `extreme`:
-    /// see [`Note`](super::layout::Note), which is there where [`GATHERS`](Self::GATHERS).
+    /// see [`Note`](super::layout::Note).
     fn rounding(self, stored: Stored, may_overflow: bool, extreme: bool) -> Self::Rounding;
 
     /// The bytes of four vectors of sums: each sum as f32 times its multiplier, rounded. Byte `j · LANES + i` comes from

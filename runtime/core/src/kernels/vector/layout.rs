@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
 //! | pointwise, general, [few](VectorPacking::takes_few) inputs | `[group][16 channels, or the last 8][input][channel]` | `[group][channel]` |
-//! | pointwise, general, a block of half a vector of 16 lanes without tiles | `[group][block][segment][pair of fours][channel][even four, odd four]`, a last four without a partner as above | as above |
+//! | pointwise, general, a [paired](Block::paired) block: one of up to 24 channels, vectors having 16 lanes and there being no tiles | `[group][block][segment][pair of fours][half][channel][even four, odd four]`, a last four without a partner `[channel]` | `[group][block][channel]` |
 //! | pointwise, general, to sums | as the first, with units of four inputs, runs as they lie, and channels in their own order | – |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
 //! | depthwise, [5 × 5](is_5x5) by dot products of 16 bytes | `[chunk][product][vector][lane][4 inputs]`: a product is a column of four rows, or of the fifth row four columns, or one | `[chunk][vector][lane]` |
@@ -21,7 +21,8 @@
 //! cover ([`is_covered`]) is packed as the portable kernels want it, and run by them.
 
 pub use super::blocks::{
-    Chunk, Segments, blocks, chunk_channel, chunks, fours, lane_channel, padded_channels, runs, tap_chunks,
+    Block, Chunk, Segments, blocks, chunk_channel, chunks, fours, lane_channel, padded_channels, paired_channel, runs,
+    tap_chunks,
 };
 use super::layout_int8::ProductOrder;
 use super::{chains, layout_f32, scratch};
@@ -53,7 +54,7 @@ pub struct VectorPacking {
     signed: bool,
     /// Whether the inputs behind each output pixel of a general convolution are brought together before they are multiplied.
     pub(super) gathers: bool,
-    /// Whether the channels of half a vector have two lanes each in products.
+    /// Whether products [pair](Block::paired) the lanes of few channels.
     pub(super) pairs: bool,
     /// Whether there are notes of [`chains`] behind the weights of products.
     chains: bool,
@@ -71,13 +72,14 @@ enum Taps {
 /// Bytes that a [`Note`] takes.
 const NOTE: usize = 16;
 
-/// What is noted behind the weights of instruction sets that gather.
+/// What is noted behind weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Note {
     /// Whether two products of weights with signed bytes, added up, can leave 16 bits: 2 · (−128) · (−128) is 2¹⁵. Quantisers
     /// hardly ever use −128.
     pub extreme: bool,
-    /// Whether every sum that there can be, times its multiplier, stays within 16 bits, the zero point added.
+    /// Whether every sum, times its multiplier, stays within 32 bits; where patches are gathered, every one that there can be
+    /// within 16 bits, the zero point added.
     pub small: bool,
 }
 
@@ -303,7 +305,7 @@ impl Packing for VectorPacking {
             (sums, fours.saturating_mul(sums))
         };
         let weight = (self.weight_bytes() / self.lanes) as u64;
-        let note = if self.gathers { (NOTE as u64 + self.notes_len(shape)) / weight } else { 0 };
+        let note = (NOTE as u64 + self.notes_len(shape)) / weight;
         PackedLen {
             weights: bytes(weights.saturating_add(note), weight),
             bias: bytes(sums, 4),
@@ -350,17 +352,20 @@ impl Packing for VectorPacking {
                 chains::put_notes(shape, weights, &mut packed.weights[at..]);
             }
         }
-        if self.gathers {
-            let extreme = (0..weights.len()).any(|index| weights.at(index) == -128);
-            let small = (0..outputs).all(|channel| {
+        let extreme = (0..weights.len()).any(|index| weights.at(index) == -128);
+        let small = if self.gathers {
+            (0..outputs).all(|channel| {
                 let weights = (channel * depth..(channel + 1) * depth).map(|index| i64::from(weights.at(index).abs()));
                 // Signed or unsigned, less the zero point or not: no byte counts for more than 383.
                 let most = i64::from(bias[channel].unsigned_abs()) + 383 * weights.sum::<i64>();
                 most < i64::from(i32::MAX)
                     && most as f64 * f64::from(multiplier[channel].abs()) < f64::from(i16::MAX - 256)
-            });
-            Note { extreme, small }.put(packed.weights);
-        }
+            })
+        } else {
+            // A sum times less than 1 does not leave the range of i32.
+            multiplier.iter().all(|multiplier| multiplier.abs() < 1.0)
+        };
+        Note { extreme, small }.put(packed.weights);
         let flip = if self.flips { 128 } else { 0 };
         let slots = packed.bias.chunks_exact_mut(4).zip(packed.multiplier.chunks_exact_mut(4));
         for ((to_bias, to_multiplier), channel) in slots.zip(self.channels(shape)) {

@@ -1,7 +1,7 @@
 //! Writes the weights of int8 convolutions in the orders that [`layout`](super::layout) draws.
 
+use super::layout::{Block, blocks, chunk_channel, chunks, fours, lane_channel, paired_channel, runs, tap_chunks};
 use super::layout::{PRODUCTS_5X5, VectorPacking};
-use super::layout::{blocks, chunk_channel, chunks, lane_channel, runs, tap_chunks};
 use crate::kernels::{ConvolutionShape, IntegerWeights};
 use crate::plan::step::ConvolutionForm;
 
@@ -13,24 +13,26 @@ pub(super) struct ProductOrder {
     pub(super) unit: usize,
     /// The most vectors of a block.
     pub(super) block: usize,
-    /// Whether the channels of half a vector have two lanes each.
+    /// Whether blocks of few channels are [paired](Block::paired).
     pub(super) pairs: bool,
     /// The channel of a block of so many vectors that a vector's lane works on, of so many.
     pub(super) channel: fn(usize, usize, usize, usize) -> usize,
 }
 
-/// Bytes of the weights of four inputs and eight channels.
-const HALF: usize = 32;
-
-/// Gives each of the eight channels of half a vector two lanes side by side: the weights of an even group of four inputs
-/// and those of the odd one behind it. A last group without a partner stays as it is.
-fn pack_half(run: &mut [u8]) {
-    for pair in run.chunks_exact_mut(2 * HALF) {
-        let mut both = [0; 2 * HALF];
-        both.copy_from_slice(pair);
-        for (lane, weights) in pair.chunks_exact_mut(4).enumerate() {
-            weights.copy_from_slice(&both[lane % 2 * HALF + lane / 2 * 4..][..4]);
-        }
+/// Packs the weights of a run of `fours` groups of four inputs for a [paired](Block::paired) block: for every two groups and
+/// every half, those of each channel's even and odd group side by side. A last group without a partner has its channels in
+/// their own order. `four` gives the weights of a channel of the block and a group.
+fn pack_paired(block: Block, fours: usize, run: &mut [u8], four: impl Fn(usize, usize) -> [u8; 4]) {
+    let paired = fours / 2 * block.vectors * block.lanes * 2;
+    for (index, to) in run.chunks_exact_mut(4).enumerate() {
+        let (channel, group) = if index < paired {
+            let (pair, lane) = (index / (block.lanes * 2), index % (block.lanes * 2));
+            let channel = paired_channel(block.vectors, pair % block.vectors, lane / 2);
+            (channel, pair / block.vectors * 2 + lane % 2)
+        } else {
+            (index - paired, fours - 1)
+        };
+        to.copy_from_slice(&four(channel, group));
     }
 }
 
@@ -64,11 +66,15 @@ impl VectorPacking {
             });
         let groups = if depthwise { 0 } else { shape.groups.max(1) as usize };
         let of_group = outputs / groups.max(1);
+        let (count, len) = runs(shape, self.gathers);
+        let paired = Some(count * fours(len, self.unit)).filter(|_| self.pairs);
         let in_groups = (0..groups).flat_map(move |group| {
-            blocks(of_group, lanes, most).flat_map(move |block| {
-                (0..block.vectors * block.lanes).map(move |i| {
+            blocks(of_group, lanes, most, paired).flat_map(move |block| {
+                (0..block.channels()).map(move |i| {
                     let (vector, lane) = (i / block.lanes, i % block.lanes);
-                    let channel = block.start + lane_channel(block.vectors, vector, lane, block.lanes);
+                    let in_order = block.paired;
+                    let channel = if in_order { i } else { lane_channel(block.vectors, vector, lane, block.lanes) };
+                    let channel = block.start + channel;
                     Some(channel).filter(|&c| c < of_group).map(|c| group * of_group + c)
                 })
             })
@@ -96,8 +102,22 @@ impl VectorPacking {
         let (fours, units) = (unit / 4, len.div_ceil(unit));
         let mut done = 0;
         for group in 0..groups {
-            for block in blocks(of_group, self.lanes, block) {
-                let first_of_block = done;
+            for block in blocks(of_group, self.lanes, block, Some(runs * units).filter(|_| pairs)) {
+                if block.paired {
+                    for run in 0..runs {
+                        let Some(to) = packed.get_mut(done..done + units * block.channels() * 4) else { return };
+                        done += to.len();
+                        pack_paired(block, units, to, |channel, four| {
+                            let channel = block.start + channel;
+                            core::array::from_fn(|i| {
+                                let inside = channel < of_group && four * 4 + i < len;
+                                let index = || (group * of_group + channel) * depth + run * len + four * 4 + i;
+                                if inside { weights.at(index()) as u8 } else { 0 }
+                            })
+                        });
+                    }
+                    continue;
+                }
                 for step in 0..runs * units {
                     let (run, first) = (step / units, step % units * unit);
                     for vector in 0..block.vectors {
@@ -115,9 +135,6 @@ impl VectorPacking {
                             self.put(dots, lane * fours + four, core::array::from_fn(weight));
                         }
                     }
-                }
-                if pairs && block.lanes < self.lanes {
-                    packed[first_of_block..done].chunks_exact_mut(units * HALF).for_each(pack_half);
                 }
             }
         }

@@ -18,6 +18,8 @@ pub struct Runs<'r> {
     pub offset: usize,
     /// Groups of four inputs that are read whole.
     pub fours: usize,
+    /// Inputs of the last such group that have weights other than 0, one to four.
+    pub last: usize,
     /// Inputs behind them that are read one by one, up to three.
     pub rest: usize,
     /// Bytes from one pixel to the next.
@@ -114,8 +116,8 @@ unsafe fn multiply_to<I: Int8, const SUMS: bool>(
 ) {
     let fours = runs.starts.len() * (runs.fours + usize::from(runs.rest > 0));
     let mut done = 0;
-    for block in blocks(to.channels, I::LANES, 4) {
-        let channels = (to.channels - block.start).min(block.vectors * block.lanes);
+    for block in blocks(to.channels, I::LANES, 4, Some(fours).filter(|_| !SUMS && isa.pairs())) {
+        let channels = (to.channels - block.start).min(block.channels());
         // SAFETY: constants are packed block after block, and the channels of a block are some of those that can be written.
         unsafe {
             let to = Target { first: to.first.add(block.start * if SUMS { 4 } else { 1 }), channels, ..to };
@@ -125,12 +127,11 @@ unsafe fn multiply_to<I: Int8, const SUMS: bool>(
                 multiplier: constants.multiplier.wrapping_add(done),
                 ..constants
             };
-            if block.lanes < I::LANES {
-                let done = if SUMS { 0 } else { isa.sweep_half(runs, pixels, constants, rounding, to) };
+            if block.paired {
+                isa.sweep_pairs(block.vectors, runs, pixels, constants, rounding, to);
+            } else if block.lanes < I::LANES {
                 let (half, rounding) = isa.half(rounding);
-                let mut sweep = Sweep::<I::Half, 1, SUMS> { runs, pixels, constants, rounding, to };
-                sweep.skip(done);
-                half.invoke(sweep);
+                half.invoke(Sweep::<I::Half, 1, SUMS> { runs, pixels, constants, rounding, to });
             } else {
                 match block.vectors {
                     1 => isa.invoke(Sweep::<I, 1, SUMS> { runs, pixels, constants, rounding, to }),
@@ -140,7 +141,7 @@ unsafe fn multiply_to<I: Int8, const SUMS: bool>(
                 }
             }
         }
-        done += block.vectors * block.lanes;
+        done += block.channels();
     }
 }
 

@@ -34,10 +34,14 @@ pub struct Add<'a> {
 /// The constants of a step.
 #[derive(Clone, Copy)]
 struct Constants {
-    shift: __m512i,
+    /// What is taken off bytes that have become floats by [`unpack`].
+    shift: __m512,
     a_scale: __m512,
     b_scale: __m512,
     offset: __m512,
+    /// Whether the zero point is not 0; whether the bounds are not those of bytes anyway.
+    shifts: bool,
+    clamps: bool,
     zero: __m512i,
     low: __m512i,
     high: __m512i,
@@ -54,10 +58,12 @@ impl Task<Avx512Vnni> for Add<'_> {
         // SAFETY: the token proves that the processor has the instructions.
         let constants = unsafe {
             Constants {
-                shift: _mm512_set1_epi32(step.shift),
+                shift: _mm512_set1_ps(f32::from_bits(MAGIC) + step.shift as f32),
                 a_scale: _mm512_set1_ps(step.a_scale),
                 b_scale: _mm512_set1_ps(step.b_scale),
                 offset: _mm512_set1_ps(step.offset),
+                shifts: step.shift != 0,
+                clamps: (step.low, step.high) != (0, 255),
                 zero: _mm512_set1_epi16(step.shift as i16),
                 low: _mm512_set1_epi8(step.low as i8),
                 high: _mm512_set1_epi8(step.high as i8),
@@ -97,37 +103,48 @@ impl Constants {
         // SAFETY: as the caller says.
         unsafe {
             let (a, b) = (unpack(a), unpack(b));
-            let mut sums = a;
+            let mut sums = [_mm512_setzero_si512(); 4];
             for i in 0..4 {
-                let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(a[i], self.shift));
+                let x = _mm512_sub_ps(a[i], self.shift);
                 let sum = _mm512_add_ps(_mm512_mul_ps(x, self.a_scale), self.offset);
-                let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(b[i], self.shift));
+                let x = _mm512_sub_ps(b[i], self.shift);
                 sums[i] = _mm512_cvtps_epi32(_mm512_add_ps(_mm512_mul_ps(x, self.b_scale), sum));
             }
-            let halves = [_mm512_packs_epi32(sums[0], sums[1]), _mm512_packs_epi32(sums[2], sums[3])];
-            let bytes =
-                _mm512_packus_epi16(_mm512_adds_epi16(halves[0], self.zero), _mm512_adds_epi16(halves[1], self.zero));
-            _mm512_min_epu8(_mm512_max_epu8(bytes, self.low), self.high)
+            let mut halves = [_mm512_packs_epi32(sums[0], sums[1]), _mm512_packs_epi32(sums[2], sums[3])];
+            if self.shifts {
+                halves = [_mm512_adds_epi16(halves[0], self.zero), _mm512_adds_epi16(halves[1], self.zero)];
+            }
+            let bytes = _mm512_packus_epi16(halves[0], halves[1]);
+            if self.clamps { _mm512_min_epu8(_mm512_max_epu8(bytes, self.low), self.high) } else { bytes }
         }
     }
 }
 
-/// 64 bytes as i32, in the order in which packing expects them.
+/// The float 2²³: the last bits of its mantissa are units, so that a byte written there is added.
+const MAGIC: u32 = 0x4B00_0000;
+
+/// 64 bytes as floats that are 2²³ greater, in the order in which packing expects them. It takes no conversion, and the
+/// difference to 2²³ is exact.
 ///
 /// # Safety
 /// The processor has AVX512 F and BW.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn unpack(bytes: __m512i) -> [__m512i; 4] {
+unsafe fn unpack(bytes: __m512i) -> [__m512; 4] {
     // SAFETY: as the caller says.
     unsafe {
-        let zero = _mm512_setzero_si512();
+        let (zero, magic) = (_mm512_setzero_si512(), _mm512_set1_epi16((MAGIC >> 16) as i16));
         let (low, high) = (_mm512_unpacklo_epi8(bytes, zero), _mm512_unpackhi_epi8(bytes, zero));
-        [
-            _mm512_unpacklo_epi16(low, zero),
-            _mm512_unpackhi_epi16(low, zero),
-            _mm512_unpacklo_epi16(high, zero),
-            _mm512_unpackhi_epi16(high, zero),
-        ]
+        let words = [
+            _mm512_unpacklo_epi16(low, magic),
+            _mm512_unpackhi_epi16(low, magic),
+            _mm512_unpacklo_epi16(high, magic),
+            _mm512_unpackhi_epi16(high, magic),
+        ];
+        let mut floats = [_mm512_setzero_ps(); 4];
+        for i in 0..4 {
+            floats[i] = _mm512_castsi512_ps(words[i]);
+        }
+        floats
     }
 }

@@ -1,7 +1,8 @@
 //! 512-bit vectors: AVX512 with byte dot products.
 
 use super::amx::Tiles;
-use super::half::HalfSweep;
+use super::pairs::PairSweep;
+use super::stack;
 use super::ymm::{self, Avx512Ymm};
 use crate::kernels::ConvolutionShape;
 use crate::kernels::vector::{Constants, Int8, Isa, Runs, Stored, Target, Task, dots};
@@ -9,8 +10,11 @@ use core::arch::asm;
 use core::arch::x86_64::*;
 
 /// AVX512 F, BW, DQ, VL and VNNI; AVX2 and FMA; and tiles for products, if any.
+///
+/// PLAIN where results are known to need no zero point, no bounds but those of bytes, and no care for overflow: depthwise
+/// convolutions round so often that branches on that cost them up to a tenth of their time.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx512Vnni(Option<Tiles>);
+pub struct Avx512Vnni<const PLAIN: bool = false>(Option<Tiles>);
 
 impl Avx512Vnni {
     /// A token.
@@ -28,13 +32,14 @@ impl Avx512Vnni {
     }
 }
 
-impl Isa for Avx512Vnni {
+impl<const PLAIN: bool> Isa for Avx512Vnni<PLAIN> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn invoke<T: Task<Self>>(self, task: T) {
         #[inline(never)]
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-        fn enabled<T: Task<Avx512Vnni>>(isa: Avx512Vnni, task: T) {
+        fn enabled<const PLAIN: bool, T: Task<Avx512Vnni<PLAIN>>>(isa: Avx512Vnni<PLAIN>, task: T) {
+            stack::align();
             task.run(isa);
         }
         // SAFETY: the token proves that the processor has these instructions.
@@ -76,13 +81,14 @@ fn transpose() -> __m512i {
 // SAFETY: every operation touches the memory that the trait says, and the token proves that the processor has the
 // instructions.
 #[allow(unsafe_code)]
-unsafe impl Int8 for Avx512Vnni {
+unsafe impl<const PLAIN: bool> Int8 for Avx512Vnni<PLAIN> {
     type Sums = __m512i;
     type Floats = __m512;
     type Bytes = __m512i;
     type Weights = __m512i;
     type Rounding = Rounding;
     type Half = Avx512Ymm;
+    type Plain = Avx512Vnni<true>;
 
     const LANES: usize = 16;
     const PIXELS: [usize; 4] = [12, 12, 6, 6];
@@ -105,6 +111,11 @@ unsafe impl Int8 for Avx512Vnni {
         }
     }
 
+    fn plain(self, stored: Stored, may_overflow: bool) -> Option<Avx512Vnni<true>> {
+        let plain = !may_overflow && (stored.zero, stored.low, stored.high) == (0, 0, 255);
+        plain.then_some(Avx512Vnni(self.0))
+    }
+
     #[inline(always)]
     unsafe fn sweep<const N: usize>(
         self,
@@ -119,19 +130,26 @@ unsafe impl Int8 for Avx512Vnni {
     }
 
     #[inline(always)]
-    unsafe fn sweep_half(
+    fn pairs(self) -> bool {
+        self.0.is_none()
+    }
+
+    #[inline(always)]
+    unsafe fn sweep_pairs(
         self,
+        halves: usize,
         runs: Runs<'_>,
         pixels: usize,
         constants: Constants,
         rounding: Rounding,
         to: Target,
-    ) -> usize {
-        if self.0.is_some() {
-            return 0;
+    ) {
+        let isa = Avx512Vnni::<false>(self.0);
+        match halves {
+            1 => isa.invoke(PairSweep::<1> { runs, pixels, constants, rounding, to }),
+            2 => isa.invoke(PairSweep::<2> { runs, pixels, constants, rounding, to }),
+            _ => isa.invoke(PairSweep::<3> { runs, pixels, constants, rounding, to }),
         }
-        self.invoke(HalfSweep { runs, pixels, constants, rounding, to });
-        pixels
     }
 
     fn peak(self, rounds: u32) -> u64 {
@@ -260,7 +278,7 @@ unsafe impl Int8 for Avx512Vnni {
             for i in 0..4 {
                 products[i] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[i]), by[i]);
             }
-            if rounding.may_overflow {
+            if !PLAIN && rounding.may_overflow {
                 // What overflows downwards, or is NaN, is converted to i32::MIN and so becomes the lower bound.
                 for i in 0..4 {
                     products[i] = _mm512_min_ps(_mm512_set1_ps(1e9), products[i]);
@@ -271,11 +289,11 @@ unsafe impl Int8 for Avx512Vnni {
                 whole[i] = _mm512_cvtps_epi32(products[i]);
             }
             let mut halves = [_mm512_packs_epi32(whole[0], whole[1]), _mm512_packs_epi32(whole[2], whole[3])];
-            if rounding.shifts {
+            if !PLAIN && rounding.shifts {
                 halves = [_mm512_adds_epi16(halves[0], rounding.zero), _mm512_adds_epi16(halves[1], rounding.zero)];
             }
             let mut bytes = _mm512_packus_epi16(halves[0], halves[1]);
-            if rounding.clamps {
+            if !PLAIN && rounding.clamps {
                 bytes = _mm512_min_epu8(_mm512_max_epu8(bytes, rounding.low), rounding.high);
             }
             // Packing worked in each quarter by itself.

@@ -4,6 +4,7 @@
 //! among 16 bytes: sixteen picks, of which all but one give 0.
 
 use super::avx512::Avx512Vnni;
+use super::stack;
 use super::ymm::Avx2;
 use crate::kernels::Table;
 use crate::kernels::portable::Entries;
@@ -31,6 +32,7 @@ impl Isa for Avx512Vbmi {
     fn invoke<T: Task<Self>>(self, task: T) {
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
         fn enabled<T: Task<Avx512Vbmi>>(isa: Avx512Vbmi, task: T) {
+            stack::align();
             task.run(isa);
         }
         // SAFETY: the token proves that the processor has these instructions.

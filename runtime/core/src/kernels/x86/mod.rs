@@ -14,8 +14,9 @@ mod amx;
 mod avx512;
 mod avx512_f32;
 mod cpu;
-mod half;
 mod lookup;
+mod pairs;
+mod stack;
 mod ymm;
 mod ymm_f32;
 

@@ -3,6 +3,7 @@
 //! The three instruction sets differ in one operation, [`dot`](Int8::dot), and in how it wants its weights.
 
 use super::amx::Tiles;
+use super::stack;
 use crate::kernels::vector::{Constants, Int8, Isa, Runs, Stored, Target, Task};
 use core::arch::x86_64::*;
 
@@ -105,6 +106,7 @@ macro_rules! int8 {
                 #[inline(never)]
                 #[target_feature(enable = $features)]
                 fn enabled<T: Task<$isa>>(isa: $isa, task: T) {
+                    stack::align();
                     task.run(isa);
                 }
                 // SAFETY: the token proves that the processor has these instructions.
@@ -122,6 +124,7 @@ macro_rules! int8 {
             type Weights = $weights;
             type Rounding = Rounding;
             type Half = Self;
+            type Plain = Self;
 
             const LANES: usize = 8;
             const PIXELS: [usize; 4] = [12, 6, 4, 3];
