@@ -138,3 +138,45 @@ pub fn tap_chunks(channels: usize) -> impl Iterator<Item = (usize, usize)> {
     let padded = channels.next_multiple_of(8);
     (0..padded).step_by(16).map(move |first| (first, (padded - first).min(16)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn blocks_hold_every_channel_once() {
+        for channels in 1..200 {
+            for (lanes, paired) in [(4, None), (8, None), (16, None), (16, Some(3)), (16, Some(50))] {
+                let mut next = 0;
+                for block in blocks(channels, lanes, 4, paired) {
+                    assert_eq!(block.start, next, "{channels} channels, {lanes} lanes");
+                    assert!(block.channels() <= 4 * lanes && (!block.paired || block.vectors <= 3));
+                    next += block.channels();
+                }
+                assert_eq!(next, padded_channels(channels, lanes));
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_vector_of_few_inputs_is_not_paired() {
+        let paired = |channels, fours| blocks(channels, 16, 4, Some(fours)).any(|block| block.paired);
+        assert_eq!(
+            [8, 16, 24, 32, 40, 80].map(|channels| paired(channels, 4)),
+            [true, false, true, false, true, false]
+        );
+        assert_eq!([8, 16, 24, 32, 40, 80].map(|channels| paired(channels, 24)), [true, true, true, false, true, true]);
+    }
+
+    #[test]
+    fn folding_two_halves_brings_channels_in_order() {
+        // Of every quarter of the first half its two pairs of lanes, then those of the second.
+        let folded = |halves| (0..16).map(move |lane| paired_channel(halves, lane / 2 % 2, lane / 4 * 2 + lane % 2));
+        for halves in 2..=3 {
+            assert!(folded(halves).eq(0..16));
+        }
+        let last: Vec<_> = (0..8).map(|pair| paired_channel(3, 2, pair)).collect();
+        assert!(last.into_iter().eq(16..24));
+    }
+}
