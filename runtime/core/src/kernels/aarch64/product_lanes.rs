@@ -133,7 +133,7 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn tiles<const M: usize, const WIDE: bool>(&mut self) {
-        let Runs { starts, offset, fours, rest, step, readable, flip } = self.runs;
+        let Runs { starts, offset, fours, rest, step, readable, flip, .. } = self.runs;
         let inputs = fours * 4 + rest;
         let Some(spare) = readable.checked_sub(offset + inputs.next_multiple_of(UNIT)) else { return };
         let count = self.pixels.min(spare / step + 1) / M;
