@@ -1,7 +1,7 @@
 //! Products of few inputs, whose weights all stay in registers: nothing is left in the inner loop but inputs.
 
 use super::int8::{Int8, load_floats, load_sums, load_weights};
-use super::product::{Runs, Sweep};
+use super::product::{Runs, Sweep, merge};
 use super::round::round;
 
 /// Bytes of the longest vector.
@@ -97,11 +97,7 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
                     }
                 }
                 for m in 0..if merges { M } else { 0 } {
-                    let mut four = 0;
-                    for run in (0..RUNS).rev() {
-                        four = four << 8 | u32::from(*from[run].add(m * STEP + whole_fours * 4));
-                    }
-                    let x = isa.flip(isa.splat(four));
+                    let x = isa.flip(isa.splat(merge(from, m * STEP + whole_fours * 4)));
                     for v in 0..N {
                         sums[m][v] = isa.dot(sums[m][v], x, merged[v]);
                     }

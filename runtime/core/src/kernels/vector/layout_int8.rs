@@ -100,6 +100,12 @@ impl VectorPacking {
         let (outputs, groups) = (shape.out_channels as usize, shape.groups as usize);
         let (of_group, depth) = (outputs / groups, shape.depth() as usize);
         let (fours, units) = (unit / 4, len.div_ceil(unit));
+        // That of an input of a run, or 0 for filling.
+        let weight = |group: usize, channel: usize, run: usize, input: usize| {
+            let inside = channel < of_group && input < len;
+            let index = || (group * of_group + channel) * depth + run * len + input;
+            if inside { weights.at(index()) as i8 } else { 0 }
+        };
         let mut done = 0;
         for group in 0..groups {
             for block in blocks(of_group, self.lanes, block, Some(runs * units).filter(|_| pairs)) {
@@ -109,11 +115,7 @@ impl VectorPacking {
                         done += to.len();
                         pack_paired(block, units, to, |channel, four| {
                             let channel = block.start + channel;
-                            core::array::from_fn(|i| {
-                                let inside = channel < of_group && four * 4 + i < len;
-                                let index = || (group * of_group + channel) * depth + run * len + four * 4 + i;
-                                if inside { weights.at(index()) as u8 } else { 0 }
-                            })
+                            core::array::from_fn(|i| weight(group, channel, run, four * 4 + i) as u8)
                         });
                     }
                     continue;
@@ -127,12 +129,8 @@ impl VectorPacking {
                         for (lane, four) in (0..block.lanes).flat_map(|lane| (0..fours).map(move |four| (lane, four))) {
                             let channel = block.start + channel(block.vectors, vector, lane, block.lanes);
                             let at = first + four * 4;
-                            let weight = |i: usize| {
-                                let inside = channel < of_group && at + i < len;
-                                let index = || (group * of_group + channel) * depth + run * len + at + i;
-                                if inside { weights.at(index()) as i8 } else { 0 }
-                            };
-                            self.put(dots, lane * fours + four, core::array::from_fn(weight));
+                            let four_weights = core::array::from_fn(|i| weight(group, channel, run, at + i));
+                            self.put(dots, lane * fours + four, four_weights);
                         }
                     }
                 }

@@ -63,7 +63,7 @@ pub use set::VectorKernels;
 mod own {
     pub use super::int8::load_floats;
     pub use super::peak::dots;
-    pub use super::product::{Constants, Runs, Target, few};
+    pub use super::product::{Constants, Runs, Target, few, merge};
     pub use super::round::{round_four, round_stored};
 }
 /// What instruction sets with algorithms of their own need besides.

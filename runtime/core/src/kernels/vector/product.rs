@@ -356,3 +356,19 @@ pub unsafe fn few(from: *const u8, count: usize) -> u32 {
         }
     }
 }
+
+/// The bytes at `at` of up to four runs, that of the first one first, as one group of inputs.
+///
+/// # Safety
+/// They can be read.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+#[inline(always)]
+#[allow(unsafe_code)]
+pub unsafe fn merge<const RUNS: usize>(from: [*const u8; RUNS], at: usize) -> u32 {
+    let mut four = 0;
+    for run in (0..RUNS).rev() {
+        // SAFETY: as the caller says.
+        four = four << 8 | u32::from(unsafe { *from[run].add(at) });
+    }
+    four
+}

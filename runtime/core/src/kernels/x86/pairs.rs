@@ -7,7 +7,7 @@
 //! weights so.
 
 use super::avx512::{Avx512Vnni, Rounding};
-use crate::kernels::vector::{Constants, Int8, Runs, Target, Task, few, round_four};
+use crate::kernels::vector::{Constants, Int8, Runs, Target, Task, few, merge, round_four};
 use core::arch::x86_64::*;
 
 /// Pixels done at a time: the results of eight channels fill a vector of bytes.
@@ -187,10 +187,7 @@ impl<const H: usize> PairSweep<'_, H> {
                     self.fold::<4>(sums, first, &mut done);
                     if FOURS % 2 == 1 {
                         for pixel in first..first + 4 {
-                            let mut four = 0;
-                            for run in (0..RUNS).rev() {
-                                four = four << 8 | u32::from(*from[run].add(pixel * STEP + FOURS / 2 * 8));
-                            }
+                            let four = merge(from, pixel * STEP + FOURS / 2 * 8);
                             Self::add_lone(&mut done, pixel, four, lone);
                         }
                     }
