@@ -4,8 +4,8 @@ use super::int8::{Int8, load_floats, load_sums, load_weights};
 use super::product::{Runs, Sweep, merge};
 use super::round::round;
 
-/// Bytes of the longest vector.
-const VECTOR: usize = 64;
+/// Sums of the longest vector.
+const LANES: usize = 16;
 
 impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
     /// Computes as many pixels as fill whole vectors of bytes, where inputs are as few and as far apart as there is code for:
@@ -73,11 +73,12 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
                     weights[run][four] = load_weights::<I, N>(isa, constants.weights.add(at));
                 }
             }
-            let mut merged = [[0; VECTOR]; 4];
-            for at in (0..if merges { N * I::WEIGHT_BYTES } else { 0 }).step_by(4) {
-                for run in 0..RUNS {
-                    let of_run = constants.weights.add((run * FOURS + FOURS - 1) * N * I::WEIGHT_BYTES);
-                    merged.as_flattened_mut()[at + run] = *of_run.add(at);
+            // Of each word of a last group only the first byte is not 0: the others are filling.
+            let mut merged = [[0u32; LANES]; 4];
+            for run in 0..if merges { RUNS } else { 0 } {
+                let last = constants.weights.add((run * FOURS + FOURS - 1) * N * I::WEIGHT_BYTES).cast::<u32>();
+                for (lane, word) in merged.as_flattened_mut()[..N * I::WEIGHT_BYTES / 4].iter_mut().enumerate() {
+                    *word |= last.add(lane).read_unaligned() << (8 * run);
                 }
             }
             let merged = load_weights::<I, N>(isa, merged.as_ptr().cast());
