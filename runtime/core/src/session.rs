@@ -7,7 +7,8 @@ mod execute;
 mod memory;
 
 use crate::kernels::{Alone, KernelSet, Kernels, Parallel};
-use crate::plan::{ALIGNMENT, Plan, Port};
+use crate::plan::step::Step;
+use crate::plan::{ALIGNMENT, Decoded, DecodedStep, Plan, Port, Regions};
 use core::fmt;
 
 /// Runs the steps that no kernel covers.
@@ -90,6 +91,7 @@ pub struct Session<'a, B> {
     arena: &'a mut [u8],
     kernels: &'a dyn Kernels,
     parallel: &'a dyn Parallel,
+    decoded: Option<&'a [DecodedStep]>,
 }
 
 impl<'a, B: AsRef<[u8]>> Session<'a, B> {
@@ -112,7 +114,12 @@ impl<'a, B: AsRef<[u8]>> Session<'a, B> {
         if packed != kernel_set {
             return Err(RunError::KernelSet { plan: packed, kernels: kernel_set });
         }
-        Ok(Session { plan, arena: &mut arena[..needed], kernels, parallel: &Alone })
+        Ok(Session { plan, arena: &mut arena[..needed], kernels, parallel: &Alone, decoded: None })
+    }
+
+    /// Runs steps that were read before, rather than read them from the plan; does nothing where they are another plan's.
+    pub fn with_steps<S: AsRef<[DecodedStep]>>(self, steps: &'a Decoded<S>) -> Self {
+        Session { decoded: steps.of(self.plan), ..self }
     }
 
     /// Runs steps on several threads; without this, all run on the caller's.
@@ -146,11 +153,31 @@ impl<'a, B: AsRef<[u8]>> Session<'a, B> {
     /// As [`run`](Self::run).
     pub fn run_observed(&mut self, external: &mut dyn External, finished: &mut dyn FnMut(u32)) -> Result<(), RunError> {
         let _run = Run::begin(self.parallel);
-        for (info, step) in self.plan.steps() {
-            execute::execute(self.plan, self.kernels, self.parallel, info.index, &step, self.arena, external)?;
-            finished(info.index);
+        match self.decoded {
+            Some(steps) => {
+                for (index, DecodedStep { step, regions }) in (0..).zip(steps) {
+                    self.step(index, step, regions, external)?;
+                    finished(index);
+                }
+            }
+            None => {
+                for (info, step) in self.plan.steps() {
+                    self.step(info.index, &step, &step.regions(), external)?;
+                    finished(info.index);
+                }
+            }
         }
         Ok(())
+    }
+
+    fn step(
+        &mut self,
+        index: u32,
+        step: &Step,
+        regions: &Regions,
+        external: &mut dyn External,
+    ) -> Result<(), RunError> {
+        execute::execute(self.plan, self.kernels, self.parallel, index, step, regions, self.arena, external)
     }
 }
 

@@ -68,6 +68,7 @@ fn checked(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<In
         inputs: plan.inputs().map(port).collect(),
         outputs: plan.outputs().map(port).collect(),
         kernels: select(plan.kernel_set()),
+        steps: plan.decode(),
         plan,
         contract,
         unrecognised: None,

@@ -108,6 +108,7 @@ pub struct Model {
 struct Inner {
     path: PathBuf,
     plan: Plan<AlignedBytes>,
+    steps: plan::Decoded<Vec<plan::DecodedStep>>,
     kernels: Option<&'static dyn Kernels>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,

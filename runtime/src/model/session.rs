@@ -68,11 +68,11 @@ impl Session {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_observed(&mut self, finished: &mut dyn FnMut(u32)) -> Result<(), Error> {
-        let Inner { plan, path, .. } = &*self.model;
+        let Inner { plan, steps, path, .. } = &*self.model;
         let kernels = self.model.kernels()?;
         let mut external = Fallbacks { steps: &self.model.fallbacks, failure: None };
         session::Session::new(plan, self.arena.as_mut(), kernels)
-            .and_then(|session| session.on(&self.pool).run_observed(&mut external, finished))
+            .and_then(|session| session.on(&self.pool).with_steps(steps).run_observed(&mut external, finished))
             .map_err(|error| Error::Model {
                 path: path.clone(),
                 problem: external.failure.take().unwrap_or_else(|| error.to_string()),

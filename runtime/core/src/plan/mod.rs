@@ -8,6 +8,7 @@ pub(crate) mod check;
 mod checked;
 mod choices;
 mod crc;
+mod decoded;
 mod error;
 mod header;
 mod port;
@@ -20,6 +21,7 @@ pub mod view;
 
 pub use checked::{Plan, StepInfo, Steps};
 pub use crc::{crc32, crc32_after};
+pub use decoded::{Decoded, DecodedStep};
 pub use error::{Fault, PlanError};
 pub use header::{ALIGNMENT, HEADER_LEN, Header, STEP_RECORD_WORDS, StepRecord, arena_len};
 pub use port::{Element, MAX_RANK, PORT_RECORD_WORDS, Port, PortRecord};

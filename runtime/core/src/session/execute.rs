@@ -3,18 +3,19 @@
 use super::memory::{Memory, split};
 use super::{External, RunError};
 use crate::kernels::{DynamicConstants, Kernels, Packed, Parallel, Parameters, Table, Work};
-use crate::plan::Plan;
 use crate::plan::step::Step;
 use crate::plan::view::Blob;
+use crate::plan::{Plan, Regions};
 use bytemuck::{AnyBitPattern, cast_slice, cast_slice_mut};
 
-/// Runs `step`, the `index`-th of `plan`.
+/// Runs `step`, the `index`-th of `plan`, which reads and writes `regions`.
 pub fn execute<B: AsRef<[u8]>>(
     plan: &Plan<B>,
     kernels: &dyn Kernels,
     parallel: &dyn Parallel,
     index: u32,
     step: &Step,
+    regions: &Regions,
     arena: &mut [u8],
     external: &mut dyn External,
 ) -> Result<(), RunError> {
@@ -23,7 +24,7 @@ pub fn execute<B: AsRef<[u8]>>(
         return called.map_err(|_| RunError::External { step: index, index: host.index });
     }
     // The plan's check refuses steps whose operands cannot be split or whose tables have another length.
-    if let Some(memory) = split(arena, plan.weights(), &step.regions()) {
+    if let Some(memory) = split(arena, plan.weights(), regions) {
         run_kernel(plan, kernels, parallel, step, memory);
     }
     Ok(())
