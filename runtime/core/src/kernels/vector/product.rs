@@ -176,10 +176,10 @@ impl<I: Int8, const N: usize, const SUMS: bool> Task<I> for Sweep<'_, I, N, SUMS
                 }
             }
             while self.pixels > 0 {
-                match self.pixels.min(const { I::PIXELS[N - 1] }) {
-                    12.. => self.tile::<12>(isa),
-                    6.. => self.tile::<6>(isa),
-                    4.. => self.tile::<4>(isa),
+                match tile_len(self.pixels, const { I::PIXELS[N - 1] }) {
+                    12 => self.tile::<12>(isa),
+                    6 => self.tile::<6>(isa),
+                    4 => self.tile::<4>(isa),
                     3 => self.tile::<3>(isa),
                     2 => self.tile::<2>(isa),
                     _ => self.tile::<1>(isa),
@@ -232,7 +232,7 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
         }
     }
 
-    /// Computes as many times M pixels as there are. While one tile's products are summed up the sums of the one before
+    /// Computes as many times M pixels as there are, but for those of a [tile](tile_len) that would leave one. While one tile's products are summed up the sums of the one before
     /// are rounded: the two keep different units of the processor busy.
     ///
     /// # Safety
@@ -240,13 +240,14 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn relay<const M: usize>(&mut self, isa: I) {
-        if self.pixels < 2 * M {
+        let left = if self.pixels % M == 1 { M + 1 } else { self.pixels % M };
+        if self.pixels < 2 * M + left {
             return;
         }
         // SAFETY: as the caller says.
         unsafe {
             let mut sums = self.sums::<M>(isa, 0, None);
-            while self.pixels >= 2 * M {
+            while self.pixels >= 2 * M + left {
                 let next = self.sums::<M>(isa, M * self.runs.step, Some(&sums));
                 sums = next;
                 self.skip(M);
@@ -341,6 +342,18 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
             }
         }
     }
+}
+
+/// How many of `pixels` pixels the next tile has, at most `most`: it leaves none or several, since the sums of a single pixel
+/// wait for each other.
+#[inline(always)]
+fn tile_len(pixels: usize, most: usize) -> usize {
+    for len in [12, 6, 4, 3, 2] {
+        if len <= most && len <= pixels && pixels - len != 1 {
+            return len;
+        }
+    }
+    1
 }
 
 /// Reads `count` bytes, one to three, as the first of four.
