@@ -46,7 +46,7 @@ fn losses_are_compared_and_those_that_do_not_fit_say_why() {
 fn a_family_has_a_student_for_each_budget() {
     let place = tempfile::tempdir().expect("a folder");
     let folder = folder(place.path());
-    let budgets = [Budget::Macs(1_500_000), Budget::Macs(400_000), Budget::Bytes(26_000)];
+    let budgets = [Budget::Macs(1_500_000), Budget::Macs(400_000), Budget::Bytes(12_000)];
     let recipe = recipe(&["student.widths=[16, 16, 32, 32, 32]", "seeds=[1]"]);
     let family = family(&recipe, &budgets, "pi4", &folder, &Bars::default(), Options::default()).expect("taught");
     assert!(family.members.len() >= 2, "{:?}", family.members.iter().map(|m| m.scale).collect::<Vec<_>>());

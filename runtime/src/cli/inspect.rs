@@ -39,8 +39,10 @@ impl Inspect {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
         // A prediction is of what `bench` would measure, which takes images as bytes.
-        let input = if self.predict.is_some() { InputKind::Quantised } else { InputKind::Float };
-        let model = self.model.load_for_any(input)?;
+        let model = match self.predict {
+            Some(board) => self.model.load_for_board(board, InputKind::Quantised)?,
+            None => self.model.load_for_any(InputKind::Float)?,
+        };
         if let Some(family) = model.contract().and_then(Contract::recognised_as) {
             eprintln!("note: {}: recognised as {family}", model.path().display());
         }

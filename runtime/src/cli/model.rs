@@ -10,6 +10,7 @@ use super::limit::LimitArguments;
 use super::threads::Threads;
 use crate::Error;
 use crate::model::{Fit, InputKind, LoadOptions, Model};
+use crate::predict::Board;
 
 /// The model and how to load it.
 #[derive(Clone, Debug, Args)]
@@ -49,6 +50,19 @@ impl ModelArguments {
     /// As [`Model::open`].
     pub fn load_for_any(&self, input: InputKind) -> Result<Model, Error> {
         Model::open(&self.model, &LoadOptions { for_any_processor: true, ..self.options(input) })
+    }
+
+    /// Loads the model as a board would, unless it is a plan already or other kernels are named.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn load_for_board(&self, board: &Board, input: InputKind) -> Result<Model, Error> {
+        if self.isa.is_some() {
+            return self.load_for_any(input);
+        }
+        // Fails where the file is a plan for other kernels; what else is wrong is found once more.
+        let as_there = Model::open(&self.model, &board.options(self.options(input)));
+        as_there.or_else(|_| self.load_for_any(input))
     }
 
     /// Loads the model to run it on several threads.

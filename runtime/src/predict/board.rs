@@ -1,5 +1,9 @@
 //! The boards: facts about their cores, caches and memory, kept as data so that they are easy to correct.
 
+use retort_core::kernels::KernelSet;
+
+use crate::model::LoadOptions;
+
 /// A kind of core.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Core {
@@ -37,12 +41,17 @@ pub enum Kernels {
 }
 
 impl Kernels {
+    /// The kernel set.
+    pub fn set(self) -> KernelSet {
+        match self {
+            Kernels::Neon => KernelSet::Neon,
+            Kernels::NeonDotprod => KernelSet::NeonDotprod,
+        }
+    }
+
     /// The name of the kernel set.
     pub fn name(self) -> &'static str {
-        match self {
-            Kernels::Neon => "neon",
-            Kernels::NeonDotprod => "neon-dotprod",
-        }
+        self.set().name()
     }
 }
 
@@ -160,5 +169,10 @@ impl Board {
     /// The board that users call so.
     pub fn named(key: &str) -> Option<&'static Board> {
         BOARDS.iter().find(|board| board.key == key)
+    }
+
+    /// How to load an ONNX file as the board would: how much memory weights take depends on the kernels.
+    pub fn options(&self, options: LoadOptions) -> LoadOptions {
+        LoadOptions { kernel_set: Some(self.core.kernels.set()), for_any_processor: true, ..options }
     }
 }

@@ -275,7 +275,7 @@ impl Examination<'_> {
                 file: file.into(),
                 bytes: metadata.len(),
                 parameters: Some(network(self.recipe, key, self.classes.len())?.parameters()),
-                cost: Cost::of(&model),
+                cost: Cost::of(|options| Model::open(&path, options))?,
                 latency: Some(Latency::measure(&model, TIMED)?),
             });
         }

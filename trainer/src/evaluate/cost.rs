@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use retort::Error;
-use retort::model::Model;
+use retort::model::{InputKind, LoadOptions, Model};
 use retort::predict::{BOARDS, Prediction};
 use serde::{Deserialize, Serialize};
+
+use crate::limits::load_options;
 
 /// Runs that are not timed: caches fill and threads wake up.
 const WARMUP: usize = 3;
@@ -18,9 +20,9 @@ const RUNS: usize = 200;
 pub struct Cost {
     /// Multiply-accumulates of one inference.
     pub macs: u64,
-    /// Bytes of weights, as the runtime holds them.
+    /// Bytes of weights, as the runtime holds them on the board where they take the most.
     pub weights_bytes: usize,
-    /// Bytes of working memory.
+    /// Bytes of working memory, on the board where it is the largest.
     pub arena_bytes: usize,
     /// Predicted milliseconds of one inference on all cores, by the key of the board.
     pub predicted_ms: BTreeMap<String, f64>,
@@ -38,16 +40,20 @@ pub struct Latency {
 }
 
 impl Cost {
-    /// Of a loaded model.
-    pub fn of(model: &Model) -> Cost {
-        let predicted =
-            BOARDS.iter().map(|board| (board.key.to_owned(), Prediction::of(model, board, board.cores).ms()));
-        Cost {
-            macs: model.macs(),
-            weights_bytes: model.weights_bytes(),
-            arena_bytes: model.arena_bytes(),
-            predicted_ms: predicted.collect(),
+    /// Of the model that `load` loads with the options that it is given: as each board would, whatever this machine is.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub fn of(load: impl Fn(&LoadOptions) -> Result<Model, Error>) -> Result<Cost, Error> {
+        let mut cost = Cost::default();
+        for board in &BOARDS {
+            let model = load(&board.options(LoadOptions { input: InputKind::Quantised, ..load_options() }))?;
+            cost.macs = model.macs();
+            cost.weights_bytes = cost.weights_bytes.max(model.weights_bytes());
+            cost.arena_bytes = cost.arena_bytes.max(model.arena_bytes());
+            cost.predicted_ms.insert(board.key.to_owned(), Prediction::of(&model, board, board.cores).ms());
         }
+        Ok(cost)
     }
 }
 
