@@ -7,6 +7,7 @@ use super::Task;
 use super::activation::Activation;
 use super::float::Float;
 use super::product_f32::Constants;
+use super::round::unrolled;
 use crate::kernels::portable::geometry::Axis;
 use crate::plan::step::ConvolutionF32;
 use core::ops::Range;
@@ -110,6 +111,9 @@ struct Sweep {
     width: usize,
 }
 
+/// Taps of the longest window along a row that there is code for.
+const LONGEST: usize = 5;
+
 /// What stands for a pixel outside the image.
 static OUTSIDE: [f32; 16] = [0.0; 16];
 
@@ -122,8 +126,11 @@ impl Sweep {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn run<I: Float>(&self, isa: I, activation: Activation<I>, row: &Row) {
-        let sweep = self;
-        match (self.columns.kernel, self.columns.stride(), self.columns.dilation()) {
+        let (sweep, before) = (self, self.columns.before());
+        let (kernel, stride) = (self.columns.kernel, self.columns.stride());
+        // Whether every window reaches into the row, the first with its last column and the last with its first.
+        let reach = before < kernel && (self.places - 1) * stride < self.width + before;
+        match (if reach { kernel } else { 0 }, stride, self.columns.dilation()) {
             (3, 1, 1) => isa.invoke(Tiles::<I, 3, 1> { sweep, activation, row }),
             (3, 2, 1) => isa.invoke(Tiles::<I, 3, 2> { sweep, activation, row }),
             (5, 1, 1) => isa.invoke(Tiles::<I, 5, 1> { sweep, activation, row }),
@@ -209,7 +216,6 @@ impl Sweep {
         place: usize,
     ) {
         let (columns, pixel) = (&self.columns, self.pixel);
-        // The compiler has to see where taps of neighbouring pixels meet the same input.
         let (kernel, stride, dilation) =
             if KERNEL > 0 { (KERNEL, STRIDE, 1) } else { (columns.kernel, columns.stride(), columns.dilation()) };
         // Outside the row, this wraps around.
@@ -221,25 +227,45 @@ impl Sweep {
                 bias[N - 1] = isa.load(row.bias.add(I::LANES));
             }
             let mut sums = [bias; M];
-            let next = self.taps * I::LANES;
             let (mut x, mut weights) = (row.x.wrapping_add(first.wrapping_mul(pixel)), row.weights);
             for _ in 0..row.count {
-                for tap in 0..kernel {
-                    let mut weight = [isa.load(weights.add(tap * I::LANES)); N];
-                    if N == 2 {
-                        weight[N - 1] = isa.load(weights.add(next + tap * I::LANES));
+                let input = |column: usize, at: usize| {
+                    // Columns that are under all windows are inside, if every window reaches into the row.
+                    let may_be = EDGE && (KERNEL == 0 || column + 1 < KERNEL || column > (M - 1) * STRIDE);
+                    let outside = may_be && first.wrapping_add(column) >= self.width;
+                    if outside { OUTSIDE.as_ptr() } else { x.wrapping_add(at) }
+                };
+                let next = self.taps * I::LANES;
+                if KERNEL > 0 {
+                    // Weights stay in registers, and every input is read once for all pixels that it is under the window of.
+                    let mut held = [load_vectors::<I, N, false>(isa, weights, next, 0); LONGEST];
+                    for tap in 1..KERNEL {
+                        held[tap] = load_vectors::<I, N, false>(isa, weights.add(tap * I::LANES), next, 0);
                     }
-                    for (m, sum) in sums.iter_mut().enumerate() {
-                        let column = m * stride + tap * dilation;
-                        let at =
-                            if KERNEL > 0 { column * pixel } else { tap * (dilation * pixel) + m * (stride * pixel) };
-                        let mut from = x.wrapping_add(at);
-                        if EDGE && first.wrapping_add(column) >= self.width {
-                            from = OUTSIDE.as_ptr();
+                    unrolled!(column in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 {
+                        if column < (M - 1) * STRIDE + KERNEL {
+                            let from = input(column, column * pixel);
+                            let vectors = load_vectors::<I, N, PARTIAL>(isa, from, I::LANES, row.channels);
+                            for tap in 0..KERNEL.min(column + 1) {
+                                let m = (column - tap) / STRIDE;
+                                if m < M && (column - tap) % STRIDE == 0 {
+                                    for v in 0..N {
+                                        sums[m][v] = isa.mul_add(vectors[v], held[tap][v], sums[m][v]);
+                                    }
+                                }
+                            }
                         }
-                        sum[0] = isa.mul_add(load::<I, PARTIAL>(isa, from, row.channels), weight[0], sum[0]);
-                        if N == 2 {
-                            sum[N - 1] = isa.mul_add(isa.load(from.add(I::LANES)), weight[N - 1], sum[N - 1]);
+                    });
+                } else {
+                    for tap in 0..kernel {
+                        let weight = load_vectors::<I, N, false>(isa, weights.add(tap * I::LANES), next, 0);
+                        for m in 0..M {
+                            let at = tap * (dilation * pixel) + m * (stride * pixel);
+                            let from = input(m * stride + tap * dilation, at);
+                            let vectors = load_vectors::<I, N, PARTIAL>(isa, from, I::LANES, row.channels);
+                            for v in 0..N {
+                                sums[m][v] = isa.mul_add(vectors[v], weight[v], sums[m][v]);
+                            }
                         }
                     }
                 }
@@ -302,15 +328,26 @@ fn pixels_of_tile(left: usize) -> usize {
     }
 }
 
-/// A vector of channels, of which there are `channels` where it is PARTIAL.
+/// N vectors of channels, one or two, `next` elements apart; `channels` of the only one where it is PARTIAL.
 ///
 /// # Safety
 /// They can be read.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn load<I: Float, const PARTIAL: bool>(isa: I, x: *const f32, channels: usize) -> I::Vector {
+unsafe fn load_vectors<I: Float, const N: usize, const PARTIAL: bool>(
+    isa: I,
+    from: *const f32,
+    next: usize,
+    channels: usize,
+) -> [I::Vector; N] {
     // SAFETY: as the caller says.
-    unsafe { if PARTIAL { isa.load_some(x, channels) } else { isa.load(x) } }
+    unsafe {
+        let mut vectors = [if PARTIAL { isa.load_some(from, channels) } else { isa.load(from) }; N];
+        if N == 2 {
+            vectors[N - 1] = isa.load(from.add(next));
+        }
+        vectors
+    }
 }
 
 /// Writes a vector of channels, of which there are `channels` where it is PARTIAL.
