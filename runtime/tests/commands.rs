@@ -107,6 +107,10 @@ fn a_prediction_is_labelled_and_its_steps_add_up() {
     let object = json(&run(&["inspect", "--predict", "zero2w", "--json"]));
     let prediction = &object["prediction"];
     assert_eq!(prediction["measured"], false);
+    // The plan is the board's, whatever this machine is; other kernels have to be asked for.
+    assert_eq!(object["isa"], "neon");
+    assert_eq!(json(&run(&["inspect", "--predict", "pi5", "--json"]))["isa"], "neon-dotprod");
+    assert_eq!(json(&run(&["inspect", "--predict", "pi5", "--isa", "portable", "--json"]))["isa"], "portable");
     let steps = prediction["steps"].as_array().expect("steps");
     assert_eq!(steps.len(), object["steps"].as_array().map_or(0, Vec::len));
     let sum: f64 = steps.iter().filter_map(|step| step["ms"].as_f64()).sum();

@@ -237,8 +237,8 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
         }
     }
 
-    /// Computes as many times M pixels as there are, but for those of a [tile](tile_len) that would leave one. While one tile's products are summed up the sums of the one before
-    /// are rounded: the two keep different units of the processor busy.
+    /// Computes as many times M pixels as there are, one time fewer where that would leave a single one. While one tile's products
+    /// are summed up the sums of the one before are rounded: the two keep different units of the processor busy.
     ///
     /// # Safety
     /// As [`tile`](Self::tile).
@@ -349,8 +349,8 @@ impl<I: Int8, const N: usize, const SUMS: bool> Sweep<'_, I, N, SUMS> {
     }
 }
 
-/// How many of `pixels` pixels the next tile has, at most `most`: it leaves none or several, since the sums of a single pixel
-/// wait for each other.
+/// How many of `pixels` pixels the next tile has, at most `most`: it leaves none or, if it may have three, several, since the
+/// sums of a single pixel wait for each other.
 #[inline(always)]
 fn tile_len(pixels: usize, most: usize) -> usize {
     for len in [12, 6, 4, 3, 2] {
@@ -389,4 +389,24 @@ pub unsafe fn merge<const RUNS: usize>(from: [*const u8; RUNS], at: usize) -> u3
         four = four << 8 | u32::from(unsafe { *from[run].add(at) });
     }
     four
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tile_len;
+
+    #[test]
+    fn no_tile_is_a_single_pixel_of_several() {
+        for most in [3, 4, 6, 12] {
+            for pixels in 2..100 {
+                let mut left = pixels;
+                while left > 0 {
+                    let len = tile_len(left, most);
+                    assert!((2..=most.min(left)).contains(&len), "{len} of {left}, at most {most}");
+                    left -= len;
+                }
+            }
+        }
+        assert_eq!(tile_len(1, 12), 1);
+    }
 }
