@@ -37,9 +37,9 @@ pub fn rate(kernels: Kernels, kind: Kind) -> Rate {
         (Kernels::NeonDotprod, Kind::SlidingInt8) => [0.358, 0.0],
         (Kernels::NeonDotprod, Kind::DepthwiseInt8) => [0.254, 0.0],
         // The rest is the same code on both.
-        (_, Kind::ProductF32) => [0.295, 1.9],
-        (_, Kind::GeneralF32) => [0.377, 0.6],
-        (_, Kind::DepthwiseF32) => [0.510, 2.1],
+        (_, Kind::ProductF32) => [0.291, 1.4],
+        (_, Kind::GeneralF32) => [0.328, 1.6],
+        (_, Kind::DepthwiseF32) => [0.405, 2.1],
         (_, Kind::BinaryInt8) => [4.0, 0.0],
         (_, Kind::BinaryF32) => [3.7, 0.0],
         (_, Kind::Lookup) => [1.1, 0.0],
