@@ -45,13 +45,17 @@ impl Cost {
     /// # Errors
     /// Those of `load`.
     pub fn of(load: impl Fn(&LoadOptions) -> Result<Model, Error>) -> Result<Cost, Error> {
-        let mut cost = Cost::default();
+        let (mut cost, mut last) = (Cost::default(), None::<Model>);
         for board in &BOARDS {
-            let model = load(&board.options(LoadOptions { input: InputKind::Quantised, ..load_options() }))?;
+            // Boards with the same kernels, which are listed side by side, have the same plan.
+            let same = last.take().filter(|model| model.kernel_set() == board.core.kernels.set());
+            let options = board.options(LoadOptions { input: InputKind::Quantised, ..load_options() });
+            let model = same.map_or_else(|| load(&options), Ok)?;
             cost.macs = model.macs();
             cost.weights_bytes = cost.weights_bytes.max(model.weights_bytes());
             cost.arena_bytes = cost.arena_bytes.max(model.arena_bytes());
             cost.predicted_ms.insert(board.key.to_owned(), Prediction::of(&model, board, board.cores).ms());
+            last = Some(model);
         }
         Ok(cost)
     }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use retort::model::Model;
-use retort::predict::{BOARDS, Board, Prediction};
+use retort::predict::{Board, Prediction};
 
 use super::PruneError;
 use crate::posttraining::borders::Borders;
@@ -28,8 +28,7 @@ impl Clock {
     /// # Errors
     /// Where there is none.
     pub fn new(board: &str) -> Result<Clock, PruneError> {
-        let known = BOARDS.iter().find(|known| known.key == board);
-        known.map(Clock).ok_or_else(|| PruneError::Board(board.to_owned()))
+        Board::named(board).map(Clock).ok_or_else(|| PruneError::Board(board.to_owned()))
     }
 
     fn prediction(&self, graph: &OnnxGraph) -> Result<Prediction, retort::Error> {
@@ -39,7 +38,7 @@ impl Clock {
         let scales = vec![Scale::spanning(-1.0, 1.0); borders.rounded.len()];
         let extent = Without::new(&borders, HashSet::new());
         let integers = write::qdq(graph, &borders, &scales, &nearest(graph, &borders), &extent);
-        let model = Model::from_bytes(&integers.encode(), Path::new("the pruned model"), &options())?;
+        let model = Model::from_bytes(&integers.encode(), Path::new("the pruned model"), &self.0.options(options()))?;
         Ok(Prediction::of(&model, self.0, self.0.cores))
     }
 

@@ -222,11 +222,7 @@ impl Sweep {
         let first = (place * stride).wrapping_sub(columns.before());
         // SAFETY: reads and writes are those that the caller allows; what lies outside the row is not read.
         unsafe {
-            let mut bias = [isa.load(row.bias); N];
-            if N == 2 {
-                bias[N - 1] = isa.load(row.bias.add(I::LANES));
-            }
-            let mut sums = [bias; M];
+            let mut sums = [load_vectors::<I, N, false>(isa, row.bias, I::LANES, 0); M];
             let (mut x, mut weights) = (row.x.wrapping_add(first.wrapping_mul(pixel)), row.weights);
             for _ in 0..row.count {
                 let input = |column: usize, at: usize| {
