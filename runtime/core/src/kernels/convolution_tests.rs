@@ -151,7 +151,9 @@ fn deep() -> impl Strategy<Value = Case> {
 /// pictures.
 fn held() -> impl Strategy<Value = Case> {
     let inputs = prop_oneof![Just(3u32), Just(3), Just(16), Just(24), Just(32)];
-    (case(), inputs, 1u32..80, 1u32..60, 1u32..3).prop_map(|(case, inputs, outputs, width, stride)| {
+    // Longer rows than are gathered at a time, too.
+    let widths = prop_oneof![1u32..60, 60u32..220];
+    (case(), inputs, 1u32..80, widths, 1u32..3).prop_map(|(case, inputs, outputs, width, stride)| {
         let picture = inputs == 3;
         let form = if picture { ConvolutionForm::General } else { ConvolutionForm::Pointwise };
         // Taps of a wider window fill more of their last group of four.

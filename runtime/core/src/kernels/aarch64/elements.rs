@@ -2,6 +2,7 @@
 //! ones of a row together with some of those before them. Each operation is that of the portable code, on more elements at
 //! once. What holds for all rows is worked out before the first, since rows may be short.
 
+use super::byte_floats::{ByteFloats, Floats};
 use crate::kernels::portable::Walk;
 use crate::plan::step::{BinaryInt8, Copy, Dequantize, IntegerOperation, Quantize};
 use core::arch::aarch64::*;
@@ -103,20 +104,35 @@ impl ToBytes {
     }
 }
 
-/// 16 bytes, less `shift`, as floats.
-#[inline(always)]
-#[allow(unsafe_code)]
-pub fn floats(bytes: uint8x16_t, shift: uint8x8_t) -> [float32x4_t; 4] {
-    // SAFETY: every aarch64 processor has NEON.
-    unsafe {
-        let low = vreinterpretq_s16_u16(vsubl_u8(vget_low_u8(bytes), shift));
-        let high = vreinterpretq_s16_u16(vsubl_u8(vget_high_u8(bytes), shift));
-        [
-            vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))),
-            vcvtq_f32_s32(vmovl_high_s16(low)),
-            vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
-            vcvtq_f32_s32(vmovl_high_s16(high)),
-        ]
+/// Floats of less than this stay within 16 bits, with a zero point too.
+const SMALL: f32 = 32_000.0;
+
+/// How [small](SMALL) floats become bytes, whose bounds are no narrower and whose zero point is even: adding it and 1.5 · 2²³ rounds half
+/// to even and leaves the result in the low bits, and bytes saturate by themselves.
+#[derive(Clone, Copy)]
+struct SmallToBytes(float32x4_t);
+
+impl SmallToBytes {
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn new(zero: i32) -> Self {
+        // SAFETY: every aarch64 processor has NEON.
+        SmallToBytes(unsafe { vdupq_n_f32(12_582_912.0 + zero as f32) })
+    }
+
+    /// The bytes of 16 floats.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn apply(self, values: Floats) -> uint8x16_t {
+        // SAFETY: every aarch64 processor has NEON.
+        unsafe {
+            let mut words = [vdupq_n_s16(0); 4];
+            for i in 0..4 {
+                words[i] = vreinterpretq_s16_f32(vaddq_f32(values[i], self.0));
+            }
+            let (low, high) = (vuzp1q_s16(words[0], words[1]), vuzp1q_s16(words[2], words[3]));
+            vqmovun_high_s16(vqmovun_s16(low), high)
+        }
     }
 }
 
@@ -134,23 +150,37 @@ pub fn adds(step: &BinaryInt8) -> bool {
 pub fn add(step: &BinaryInt8, a: &[u8], b: &[u8], y: &mut [u8]) {
     let lens = [a.len(), b.len(), y.len()];
     let (a, b, y) = (a.as_ptr(), b.as_ptr(), y.as_mut_ptr());
-    let bytes = ToBytes::new(step.shift, step.low, step.high);
+    let floats = ByteFloats::new(step.shift);
     // SAFETY: every aarch64 processor has NEON.
-    let (shift, a_scale, b_scale, offset) = unsafe {
-        let floats = [step.a_scale, step.b_scale, step.offset].map(|value| vdupq_n_f32(value));
-        (vdup_n_u8(step.shift as u8), floats[0], floats[1], floats[2])
-    };
-    for_each_block_of_rows::<BLOCK, 3>(&walk_of_pairs(step), lens, |[at_a, at_b, at]| {
+    let [a_scale, b_scale, offset] =
+        unsafe { [step.a_scale, step.b_scale, step.offset].map(|value| vdupq_n_f32(value)) };
+    let sums = |at_a: usize, at_b: usize| {
         // SAFETY: blocks lie within all three.
         unsafe {
-            let (a, mut b) = (floats(vld1q_u8(a.add(at_a)), shift), floats(vld1q_u8(b.add(at_b)), shift));
+            let (a, mut b) = (floats.of(vld1q_u8(a.add(at_a))), floats.of(vld1q_u8(b.add(at_b))));
             for i in 0..4 {
                 // The order of the portable code; nothing is fused.
                 b[i] = vaddq_f32(vmulq_f32(b[i], b_scale), vaddq_f32(vmulq_f32(a[i], a_scale), offset));
             }
-            vst1q_u8(y.add(at), bytes.apply(b));
+            b
         }
-    });
+    };
+    let walk = walk_of_pairs(step);
+    // No sum is beyond it.
+    let most = 255.0 * (step.a_scale.abs() + step.b_scale.abs()) + step.offset.abs();
+    if step.low <= 0 && step.high >= 255 && step.shift % 2 == 0 && most < SMALL {
+        let bytes = SmallToBytes::new(step.shift);
+        for_each_block_of_rows::<BLOCK, 3>(&walk, lens, |[at_a, at_b, at]| {
+            // SAFETY: blocks lie within all three.
+            unsafe { vst1q_u8(y.add(at), bytes.apply(sums(at_a, at_b))) }
+        });
+    } else {
+        let bytes = ToBytes::new(step.shift, step.low, step.high);
+        for_each_block_of_rows::<BLOCK, 3>(&walk, lens, |[at_a, at_b, at]| {
+            // SAFETY: blocks lie within all three.
+            unsafe { vst1q_u8(y.add(at), bytes.apply(sums(at_a, at_b))) }
+        });
+    }
 }
 
 /// Whether [`quantize`] does `step`.
@@ -223,15 +253,18 @@ pub fn copy_halves(step: &Copy, x: &[u8], y: &mut [u8]) {
         // SAFETY: rows lie within both.
         unsafe {
             let (x, y) = (x.add(from), y.add(to));
-            // The byte behind the last one of a block is read, too; behind the furthest one of all there may be none.
-            let blocks = if from + 2 * len <= readable { len } else { len - 1 };
-            if blocks < BLOCK {
-                return (0..len).for_each(|at| *y.add(at) = *x.add(2 * at));
-            }
-            for_each_block::<BLOCK>(blocks, |at| {
+            let block = |at: usize| {
                 let (low, high) = (vld1q_u8(x.add(2 * at)), vld1q_u8(x.add(2 * at + BLOCK)));
                 vst1q_u8(y.add(at), vuzp1q_u8(low, high));
-            });
+            };
+            // The byte behind the last one of a block is read, too; behind the furthest one of all there may be none.
+            if from + 2 * len <= readable {
+                return for_each_block::<BLOCK>(len, block);
+            }
+            if len == BLOCK {
+                return (0..len).for_each(|at| *y.add(at) = *x.add(2 * at));
+            }
+            for_each_block::<BLOCK>(len - 1, block);
             *y.add(len - 1) = *x.add(2 * (len - 1));
         }
     });

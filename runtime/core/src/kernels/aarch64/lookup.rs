@@ -3,7 +3,7 @@
 
 use super::neon::Neon;
 use crate::kernels::Table;
-use crate::kernels::portable::Entries;
+use crate::kernels::portable::{ByteRows, Entries};
 use crate::kernels::vector::Tables;
 use core::arch::aarch64::*;
 
@@ -97,6 +97,33 @@ impl Tables for Neon {
                 at += 16;
             }
             vst1q_u8(to.add(last), end);
+        }
+    }
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn map_rows(self, table: Quarters<'_>, x: Option<&[u8]>, y: &mut [u8], rows: ByteRows) {
+        let ByteRows { count, len, steps } = rows;
+        if len < 16 || count == 1 {
+            return rows.for_each(x, y, |x, y| self.map(table, x, y));
+        }
+        rows.assert_within(x, y);
+        let (whole, last) = (len / 16 * 16, len - 16);
+        let mut to = y.as_mut_ptr();
+        let (mut from, step) = x.map_or((to.cast_const(), steps[1]), |x| (x.as_ptr(), steps[0]));
+        // SAFETY: all rows are within the operands. As in `map`, the last vector is read before anything is written.
+        unsafe {
+            for _ in 0..count {
+                let end = vld1q_u8(from.add(last));
+                let mut at = 0;
+                while at < whole {
+                    vst1q_u8(to.add(at), table.of(vld1q_u8(from.add(at))));
+                    at += 16;
+                }
+                if whole < len {
+                    vst1q_u8(to.add(last), table.of(end));
+                }
+                (from, to) = (from.wrapping_add(step), to.wrapping_add(steps[1]));
+            }
         }
     }
 }

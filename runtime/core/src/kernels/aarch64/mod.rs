@@ -19,12 +19,14 @@
 #![allow(clippy::needless_range_loop)]
 
 mod assembly;
+mod byte_floats;
 mod depthwise_5x5;
 mod depthwise_columns;
 mod depthwise_taps;
 mod elements;
 mod exponential;
 mod finish;
+mod gather;
 mod instructions;
 mod lookup;
 mod neon;
@@ -41,6 +43,8 @@ mod product_rows;
 mod rounding;
 mod slide;
 mod softmax;
+mod softmax_int8;
+mod stem;
 mod steps;
 mod sums_lanes;
 mod tile_5x5;
@@ -49,6 +53,7 @@ mod tile_f32;
 mod tile_few;
 mod tile_lanes;
 mod tile_rows;
+mod tile_stem;
 mod tile_taps;
 
 pub(crate) use exponential::apply_all as apply_exponential;

@@ -7,7 +7,7 @@ use super::instructions::{sdot, usdot};
 pub use super::rounding::Rounding;
 use crate::kernels::ConvolutionShape;
 use crate::kernels::vector::{
-    Constants, Depthwise, Int8, Isa, Runs, Stored, Target, Task, VectorPacking, is_5x5, slides,
+    Constants, Depthwise, Gather, Int8, Isa, Runs, Stored, Target, Task, VectorPacking, is_5x5, slides,
 };
 use core::arch::aarch64::*;
 
@@ -245,6 +245,11 @@ macro_rules! int8 {
                 unsafe { $multiply(self, runs, pixels, constants, rounding, to) }
             }
 
+            #[inline(always)]
+            unsafe fn gather(self, gather: Gather<'_>, patches: &mut [u8]) {
+                unsafe { super::gather::gather(gather, patches) }
+            }
+
             $($more)*
 
             #[inline(always)]
@@ -371,6 +376,14 @@ int8!(
     NeonDotprod, flip: 0x80, unit: 4, product: "aarch64/product_lanes",
     |sums, x, by| sdot(sums, vreinterpretq_s8_u8(x), by),
     multiply: super::product_lanes::multiply,
+    #[inline(always)]
+    unsafe fn multiply_row(self, gather: Gather<'_>, constants: Constants, rounding: Rounding, to: Target) -> bool {
+        let covered = super::stem::is_covered(&gather, &rounding, to);
+        if covered {
+            unsafe { super::stem::row(gather, constants, rounding, to) }
+        }
+        covered
+    },
     #[inline(always)]
     unsafe fn multiply_to_sums(self, runs: Runs<'_>, pixels: usize, constants: [*const u8; 2], to: Target) {
         unsafe { super::sums_lanes::multiply(self, runs, pixels, constants, to) }

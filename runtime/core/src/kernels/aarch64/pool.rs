@@ -1,9 +1,11 @@
-//! Pools of bytes, 16 channels at a time. Of a maximum's columns, each is taken once where neighbouring windows share it.
+//! Pools of bytes, 16 channels at a time. Columns that neighbouring windows share are taken once.
 
-use super::elements::{BLOCK, ToBytes, floats, for_each_block};
+use super::byte_floats::{ByteFloats, Floats};
+use super::elements::{BLOCK, ToBytes, for_each_block};
 use crate::kernels::portable::{EachPlaces, Places, for_each_places};
 use crate::plan::step::{PoolInt8, Pooling};
 use core::arch::aarch64::*;
+use core::arch::asm;
 
 /// Whether there are enough channels.
 pub fn is_covered(step: &PoolInt8) -> bool {
@@ -33,6 +35,9 @@ impl EachPlaces for Pool<'_> {
     #[allow(unsafe_code)]
     fn at(&mut self, places: Places) {
         let Pool { pooling, channels, mean, x, y } = self;
+        if places.count == 0 {
+            return;
+        }
         let [x_reach, y_reach] = places.reach(*channels);
         assert!(x_reach <= x.len() && y_reach <= y.len(), "operands");
         for_each_block::<BLOCK>(*channels, |channel| {
@@ -43,6 +48,7 @@ impl EachPlaces for Pool<'_> {
                 match pooling {
                     Pooling::Maximum if shares_columns(&places) => largest_of_3x3(&places, from, to),
                     Pooling::Maximum => largest(&places, from, to),
+                    _ if shares_columns(&places) => mean.write_3x3(&places, from, to),
                     // The usual window is unrolled.
                     _ if places.taps == [3, 3] => mean.write(&places, [3, 3], from, to),
                     _ => mean.write(&places, places.taps, from, to),
@@ -57,27 +63,45 @@ fn shares_columns(places: &Places) -> bool {
     places.taps == [3, 3] && places.steps[0] == 2 * places.tap_steps[1]
 }
 
-/// The largest inputs of windows that [share columns](shares_columns).
+/// The largest inputs of windows that [share columns](shares_columns). In assembly, where loads move places on by themselves: from
+/// columns that lie as far apart, a compiler makes seven pointers that are to be moved.
 ///
 /// # Safety
-/// 16 channels of all places, from `x` and `y` on, can be read and written.
+/// 16 channels of all places, at least one, from `x` and `y` on, can be read and written.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn largest_of_3x3(places: &Places, mut x: *const u8, mut y: *mut u8) {
+unsafe fn largest_of_3x3(places: &Places, x: *const u8, y: *mut u8) {
     let [row, column] = places.tap_steps;
-    // SAFETY: as the caller says.
+    // SAFETY: it reads and writes what the caller says, and writes its operands only.
     unsafe {
-        let largest = |x: *const u8| {
-            let (a, b, c) = (vld1q_u8(x), vld1q_u8(x.add(row)), vld1q_u8(x.add(2 * row)));
-            vmaxq_u8(vmaxq_u8(a, b), c)
-        };
-        let mut first = largest(x);
-        for _ in 0..places.count {
-            let (second, third) = (largest(x.add(column)), largest(x.add(2 * column)));
-            vst1q_u8(y, vmaxq_u8(vmaxq_u8(first, second), third));
-            first = third;
-            (x, y) = (x.wrapping_add(places.steps[0]), y.wrapping_add(places.steps[1]));
-        }
+        asm!(
+            "ld1 {{v0.16b}}, [{a}], {column}",
+            "ld1 {{v1.16b}}, [{b}], {column}",
+            "ld1 {{v2.16b}}, [{c}], {column}",
+            "umax v0.16b, v0.16b, v1.16b",
+            "umax v0.16b, v0.16b, v2.16b",
+            "2:",
+            "ld1 {{v1.16b}}, [{a}], {column}",
+            "ld1 {{v2.16b}}, [{b}], {column}",
+            "ld1 {{v3.16b}}, [{c}], {column}",
+            "ld1 {{v4.16b}}, [{a}], {column}",
+            "ld1 {{v5.16b}}, [{b}], {column}",
+            "ld1 {{v6.16b}}, [{c}], {column}",
+            "umax v1.16b, v1.16b, v2.16b",
+            "umax v4.16b, v4.16b, v5.16b",
+            "umax v0.16b, v0.16b, v3.16b",
+            "umax v4.16b, v4.16b, v6.16b",
+            "umax v1.16b, v1.16b, v0.16b",
+            "umax v1.16b, v1.16b, v4.16b",
+            "subs {count}, {count}, #1",
+            "mov v0.16b, v4.16b",
+            "st1 {{v1.16b}}, [{y}], {to_step}",
+            "b.ne 2b",
+            a = inout(reg) x => _, b = inout(reg) x.add(row) => _, c = inout(reg) x.add(2 * row) => _, column = in(reg) column,
+            y = inout(reg) y => _, to_step = in(reg) places.steps[1], count = inout(reg) places.count => _,
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _,
+            options(nostack)
+        );
     }
 }
 
@@ -106,7 +130,7 @@ unsafe fn largest(places: &Places, mut x: *const u8, mut y: *mut u8) {
 
 /// What means are made with.
 struct Mean {
-    x_zero: uint8x8_t,
+    floats: ByteFloats,
     x_scale: float32x4_t,
     y_scale: float32x4_t,
     /// Added before rounding, which decides ties.
@@ -120,12 +144,29 @@ impl Mean {
         // SAFETY: every aarch64 processor has NEON.
         unsafe {
             Mean {
-                x_zero: vdup_n_u8(step.x_zero as u8),
+                floats: ByteFloats::new(step.x_zero),
                 x_scale: vdupq_n_f32(step.x_scale),
                 y_scale: vdupq_n_f32(step.y_scale),
                 y_zero: vdupq_n_f32(step.y_zero as f32),
                 bytes: ToBytes::new(0, 0, 255),
             }
+        }
+    }
+
+    /// What 16 bytes stand for.
+    ///
+    /// # Safety
+    /// They can be read.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn inputs(&self, x: *const u8) -> Floats {
+        // SAFETY: as the caller says.
+        unsafe {
+            let mut inputs = self.floats.of(vld1q_u8(x));
+            for i in 0..4 {
+                inputs[i] = vmulq_f32(inputs[i], self.x_scale);
+            }
+            inputs
         }
     }
 
@@ -138,22 +179,70 @@ impl Mean {
     unsafe fn write(&self, places: &Places, taps: [usize; 2], mut x: *const u8, mut y: *mut u8) {
         // SAFETY: as the caller says.
         unsafe {
-            let inputs = vdupq_n_f32(places.inputs);
             for _ in 0..places.count {
                 let mut sums = [vdupq_n_f32(0.0); 4];
                 for row in 0..taps[0] {
                     for column in 0..taps[1] {
                         let at = row * places.tap_steps[0] + column * places.tap_steps[1];
-                        let values = floats(vld1q_u8(x.add(at)), self.x_zero);
-                        for i in 0..4 {
-                            sums[i] = vaddq_f32(sums[i], vmulq_f32(values[i], self.x_scale));
-                        }
+                        sums = plus(sums, self.inputs(x.add(at)));
                     }
                 }
-                let means = sums.map(|sum| vaddq_f32(vdivq_f32(vdivq_f32(sum, inputs), self.y_scale), self.y_zero));
-                vst1q_u8(y, self.bytes.apply(means));
+                self.write_bytes(sums, places, y);
                 (x, y) = (x.wrapping_add(places.steps[0]), y.wrapping_add(places.steps[1]));
             }
         }
     }
+
+    /// The same of windows that [share columns](shares_columns), whose inputs are made once.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn write_3x3(&self, places: &Places, x: *const u8, mut y: *mut u8) {
+        let [row, column] = places.tap_steps;
+        // SAFETY: as the caller says.
+        unsafe {
+            let rows = [x, x.add(row), x.add(2 * row)];
+            let mut first = rows.map(|x| self.inputs(x));
+            let mut at = column;
+            for _ in 0..places.count {
+                let mut sums = [vdupq_n_f32(0.0); 4];
+                for row in 0..3 {
+                    sums = plus(sums, first[row]);
+                    sums = plus(sums, self.inputs(rows[row].add(at)));
+                    first[row] = self.inputs(rows[row].add(at + column));
+                    sums = plus(sums, first[row]);
+                }
+                self.write_bytes(sums, places, y);
+                (at, y) = (at + places.steps[0], y.wrapping_add(places.steps[1]));
+            }
+        }
+    }
+
+    /// Writes the means of sums.
+    ///
+    /// # Safety
+    /// 16 bytes can be written.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn write_bytes(&self, sums: Floats, places: &Places, y: *mut u8) {
+        // SAFETY: as the caller says.
+        unsafe {
+            let inputs = vdupq_n_f32(places.inputs);
+            let means = sums.map(|sum| vaddq_f32(vdivq_f32(vdivq_f32(sum, inputs), self.y_scale), self.y_zero));
+            vst1q_u8(y, self.bytes.apply(means));
+        }
+    }
+}
+
+/// Sums and inputs.
+#[inline(always)]
+#[allow(unsafe_code)]
+fn plus(mut sums: Floats, inputs: Floats) -> Floats {
+    for i in 0..4 {
+        // SAFETY: every aarch64 processor has NEON.
+        sums[i] = unsafe { vaddq_f32(sums[i], inputs[i]) };
+    }
+    sums
 }

@@ -151,8 +151,8 @@ impl<const N: usize, const PLAIN: bool> Sweep<'_, N, PLAIN> {
                 step,
                 flip: flip != 0,
                 weights,
-                units: inputs / UNIT,
-                fours: (inputs % UNIT).div_ceil(4),
+                units: (inputs - 1) / UNIT,
+                fours: ((inputs - 1) % UNIT + 1).div_ceil(4),
                 bias,
             };
             let finish = Finish::new(&self.rounding, multiplier, self.to);

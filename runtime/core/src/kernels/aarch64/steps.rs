@@ -1,9 +1,9 @@
 //! Which steps besides convolutions have code of their own.
 
 use super::neon::Neon;
-use super::{elements, exponential, pool, softmax};
+use super::{elements, exponential, pool, softmax, softmax_int8};
 use crate::kernels::vector::Elements;
-use crate::plan::step::{BinaryInt8, Copy, Dequantize, PoolInt8, Quantize, SoftmaxF32, Step, UnaryF32};
+use crate::plan::step::{BinaryInt8, Copy, Dequantize, PoolInt8, Quantize, SoftmaxF32, SoftmaxInt8, Step, UnaryF32};
 
 /// Runs `$run` if `$covered`, and says whether that is so.
 macro_rules! if_covered {
@@ -25,6 +25,7 @@ impl Elements for Neon {
             Step::Dequantize(step) if elements::dequantizes(step) => Some("aarch64/elements (dequantize)"),
             Step::Copy(step) if elements::copies_halves(step) => Some("aarch64/elements (copy_halves)"),
             Step::PoolInt8(step) if pool::is_covered(step) => Some("aarch64/pool"),
+            Step::SoftmaxInt8(step) if softmax_int8::is_covered(step) => Some("aarch64/softmax_int8"),
             Step::SoftmaxF32(step) if softmax::is_covered(step) => Some("aarch64/softmax"),
             _ => None,
         }
@@ -56,5 +57,8 @@ impl Elements for Neon {
 
     fn softmax_f32(self, step: &SoftmaxF32, x: Option<&[f32]>, y: &mut [f32]) -> bool {
         if_covered!(softmax::is_covered(step), softmax::softmax(step, x, y))
+    }
+    fn softmax_int8(self, step: &SoftmaxInt8, x: &[u8], y: &mut [u8], table: &[f32; 256]) -> bool {
+        if_covered!(softmax_int8::is_covered(step), softmax_int8::softmax(step, x, y, table))
     }
 }

@@ -43,8 +43,8 @@ pub unsafe fn multiply(isa: NeonDotprod, runs: Runs<'_>, pixels: usize, [weights
                         step,
                         flip: true,
                         weights: weights.add(first * depth + index * padded * CHANNELS),
-                        units: padded / UNIT,
-                        fours: padded % UNIT / 4,
+                        units: (padded - 1) / UNIT,
+                        fours: ((padded - 1) % UNIT + 1) / 4,
                         bias: bias.add(4 * first).cast(),
                     };
                     let to = to.add(pixel * to_step);

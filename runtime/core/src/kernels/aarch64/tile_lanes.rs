@@ -53,7 +53,7 @@ macro_rules! biases {
 /// Reads a vector of inputs of each pixel, and flips them unless they are `signed`. `$behind` moves the places on.
 macro_rules! inputs {
     (signed, $behind:literal, $flip:literal, $($x:literal $place:literal)*) => {
-        concat!($("ldr q", $x, ", [{", $place, "}]", $behind, "\n"),*)
+        concat!($("ld1 {{v", $x, ".16b}}, [{", $place, "}], ", $behind, "\n"),*)
     };
     (unsigned, $behind:literal, $flip:literal, $($x:literal $place:literal)*) => {
         concat!(
@@ -64,15 +64,16 @@ macro_rules! inputs {
     };
 }
 
-/// The products of whole vectors of inputs, and of those behind them, by fours.
+/// The products of vectors of inputs, the last of which has one to four fours of them. Reading that one moves the places on to the
+/// next tile.
 macro_rules! sums {
     ($four:ident, $from:ident, $flip:literal, $($inputs:literal)*) => {
         concat!(
             "mov {w}, {weights}\n",
+            "cbz {units}, 4f\n",
             "mov {left}, {units}\n",
-            "cbz {left}, 4f\n",
             "3:\n",
-            inputs!($from, ", #16", $flip, $($inputs)*),
+            inputs!($from, "#16", $flip, $($inputs)*),
             $four!("0"),
             $four!("1"),
             $four!("2"),
@@ -80,8 +81,7 @@ macro_rules! sums {
             $four!("3"),
             "b.ne 3b\n",
             "4:\n",
-            "cbz {fours}, 5f\n",
-            inputs!($from, "", $flip, $($inputs)*),
+            inputs!($from, "{next}", $flip, $($inputs)*),
             $four!("0"),
             "cmp {fours}, #2\n",
             "b.lo 5f\n",
@@ -117,13 +117,6 @@ macro_rules! narrow_pixels {
     };
 }
 
-/// Moves on to the next tile.
-macro_rules! next {
-    ($($place:literal)*) => {
-        concat!($("add {", $place, "}, {", $place, "}, {next}\n",)* "subs {count}, {count}, #1\n", "b.ne 2b")
-    };
-}
-
 /// What a tile multiplies.
 #[derive(Clone, Copy)]
 pub struct Operands {
@@ -134,9 +127,9 @@ pub struct Operands {
     /// Whether they are to be flipped.
     pub flip: bool,
     pub weights: *const u8,
-    /// Whole vectors of inputs.
+    /// Vectors of inputs but for the last.
     pub units: usize,
-    /// Fours of inputs behind them, up to four.
+    /// Fours of inputs in the last one: one to four.
     pub fours: usize,
     pub bias: *const i32,
 }
@@ -155,7 +148,7 @@ macro_rules! tiles {
     };
     ([$($code:expr),*], $pixels:literal, $operands:ident, $count:ident, ($($more:tt)*), $($place:ident $index:literal)*) => {{
         let Operands { x, step, weights, units, fours, .. } = $operands;
-        // From behind a pixel's whole vectors to the pixel of the next tile.
+        // From a pixel's last vector to the pixel of the next tile.
         let next = ($pixels * step).wrapping_sub(UNIT * units);
         asm!(
             ".arch_extension dotprod",
@@ -195,7 +188,8 @@ macro_rules! wide_tile {
                     wide_pixel!($even $to, "16" "17" "18" "19"),
                     wide_pixel!($even $to, "20" "21" "22" "23")
                 ),
-                next!("p0" "p1" "p2" "p3" "p4" "p5")
+                "subs {count}, {count}, #1",
+                "b.ne 2b"
             ],
             6, $operands, $count, $finish, $added, p0 0 p1 1 p2 2 p3 3 p4 4 p5 5
         )
@@ -217,7 +211,8 @@ macro_rules! narrow_tile {
                     narrow_pixels!($even $to, "8" "9" "10" "11"),
                     narrow_pixels!($even $to, "12" "13" "14" "15")
                 ),
-                next!("p0" "p1" "p2" "p3" "p4" "p5" "p6" "p7")
+                "subs {count}, {count}, #1",
+                "b.ne 2b"
             ],
             8, $operands, $count, $finish, $added, p0 0 p1 1 p2 2 p3 3 p4 4 p5 5 p6 6 p7 7
         )
@@ -232,7 +227,8 @@ macro_rules! sums_tile {
                 $first,
                 sums!(wide, unsigned, "30", "24" "p0" "25" "p1" "26" "p2" "27" "p3" "28" "p4" "29" "p5"),
                 all_sums!("st1", "to"),
-                next!("p0" "p1" "p2" "p3" "p4" "p5")
+                "subs {count}, {count}, #1",
+                "b.ne 2b"
             ],
             6, $operands, $count, ($($more)*), p0 0 p1 1 p2 2 p3 3 p4 4 p5 5
         )
@@ -315,3 +311,5 @@ pub unsafe fn sums<const CONTINUED: bool>(operands: Operands, count: usize, to: 
         }
     }
 }
+
+pub(super) use {biases, lane, narrow, narrow_pixels, wide, wide_pixel};

@@ -38,8 +38,10 @@ pub use pool::{global_average_int8, pool_f32, pool_int8};
 pub use range::range_f32;
 pub use reduce::reduce_f32;
 pub use resize::{resize_f32, resize_int8};
+#[cfg(target_arch = "aarch64")]
+pub(super) use softmax::{Exponentials, divide};
 pub use softmax::{softmax_f32, softmax_int8};
-pub use unary::{Entries, dequantize, lookup, lookup_by, quantize, unary_f32};
+pub use unary::{ByteRows, Entries, dequantize, lookup, lookup_by, quantize, unary_f32};
 pub(super) use walk::Walk;
 
 use super::{KernelSet, Kernels, Packed, Table, Work};

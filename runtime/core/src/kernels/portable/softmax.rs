@@ -73,14 +73,14 @@ fn divide_by_sum(y: &mut [f32], inner: usize, first: usize, lanes: usize) {
 }
 
 /// The exponentials of bytes relative to a row's largest one.
-struct Exponentials {
+pub struct Exponentials {
     /// The table, shifted by up to 255 entries depending on that byte. What lies behind belongs to bytes above it.
     entries: [f32; 511],
 }
 
 impl Exponentials {
     #[inline(always)]
-    fn new(table: &[f32; 256]) -> Self {
+    pub fn new(table: &[f32; 256]) -> Self {
         let mut entries = [0.0; 511];
         entries[..256].copy_from_slice(table);
         Exponentials { entries }
@@ -88,8 +88,9 @@ impl Exponentials {
 
     /// The 256 entries for rows whose largest byte is `most`, by byte.
     #[inline(always)]
-    fn of(&self, most: u8) -> &[f32] {
-        &self.entries[usize::from(255 - most)..][..256]
+    pub fn of(&self, most: u8) -> &[f32; 256] {
+        // From every byte on there are 256.
+        self.entries[usize::from(255 - most)..].first_chunk().unwrap_or(&[0.0; 256])
     }
 
     /// Writes the exponentials of a row.
@@ -114,7 +115,7 @@ fn sums_of<const P: usize>(rows: &[f32]) -> [f32; P] {
 
 /// Writes the bytes for exponentials and the sums of their rows.
 #[inline(always)]
-fn divide(step: &SoftmaxInt8, terms: &[f32], sums: impl Iterator<Item = f32>, y: &mut [u8]) {
+pub fn divide(step: &SoftmaxInt8, terms: &[f32], sums: impl Iterator<Item = f32>, y: &mut [u8]) {
     let (factor, zero) = (f64::from(step.y_factor), step.y_zero);
     // Clamping to whole numbers before rounding gives what clamping after it would.
     let (low, high) = (f64::from(-zero), f64::from(255 - zero));

@@ -75,6 +75,44 @@ pub trait Entries {
 
     /// Writes the entries of the bytes of `x` to `y`, which is as long; without `x`, of those in `y`.
     fn map(&self, x: Option<&[u8]>, y: &mut [u8]);
+
+    /// Does so for rows.
+    #[inline(always)]
+    fn map_rows(&self, x: Option<&[u8]>, y: &mut [u8], rows: ByteRows) {
+        rows.for_each(x, y, |x, y| self.map(x, y));
+    }
+}
+
+/// Rows of bytes in two operands, which begin with the first of them.
+#[derive(Clone, Copy, Debug)]
+pub struct ByteRows {
+    /// How many there are.
+    pub count: usize,
+    /// Bytes of a row.
+    pub len: usize,
+    /// Bytes from one row to the next, in the input and in the output.
+    pub steps: [usize; 2],
+}
+
+impl ByteRows {
+    /// Calls `row` with each of them.
+    ///
+    /// # Panics
+    /// Where an operand is too short.
+    #[inline(always)]
+    pub fn for_each(self, x: Option<&[u8]>, y: &mut [u8], mut row: impl FnMut(Option<&[u8]>, &mut [u8])) {
+        let ByteRows { count, len, steps } = self;
+        for index in 0..count {
+            row(x.map(|x| &x[index * steps[0]..][..len]), &mut y[index * steps[1]..][..len]);
+        }
+    }
+
+    /// Panics where an operand is too short.
+    #[inline(always)]
+    pub fn assert_within(self, x: Option<&[u8]>, y: &[u8]) {
+        let reach = |step: usize| self.count.checked_sub(1).map_or(0, |last| last * step + self.len);
+        assert!(x.is_none_or(|x| reach(self.steps[0]) <= x.len()) && reach(self.steps[1]) <= y.len(), "operands");
+    }
 }
 
 impl Entries for Table {
@@ -103,6 +141,7 @@ pub fn lookup_by(step: &Lookup, x: Option<&[u8]>, y: &mut [u8], entries: &impl E
     let walk = Walk::new(&step.extent, [&step.x, &step.y]);
     let len = walk.row_len();
     match (walk.row_strides(), x) {
+        ([1, 1], x) if let Some((count, steps)) = walk.rows() => entries.map_rows(x, y, ByteRows { count, len, steps }),
         ([1, 1], x) => walk.for_each_row(|[from, to]| entries.map(x.map(|x| &x[from..][..len]), &mut y[to..][..len])),
         (_, Some(x)) => map(&step.extent, [&step.x, &step.y], x, y, |x| entries.of(x)),
         (_, None) => map_in_place(&step.extent, &step.y, y, |x| entries.of(x)),

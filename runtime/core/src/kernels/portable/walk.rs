@@ -74,6 +74,16 @@ impl<const N: usize> Walk<N> {
         self.row_len() >= least && self.row_strides() == strides
     }
 
+    /// How many rows there are and how far apart, where they lie evenly.
+    #[inline(always)]
+    pub fn rows(&self) -> Option<(usize, [usize; N])> {
+        match self.axes {
+            1 => Some((1, [0; N])),
+            2 => Some((self.lens[0], self.strides[0])),
+            _ => None,
+        }
+    }
+
     /// Panics where some elements lie behind the operands' ends, whose lengths are `lens`; the check of a plan sees to it that
     /// none do.
     #[inline(always)]

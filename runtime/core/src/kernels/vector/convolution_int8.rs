@@ -3,11 +3,13 @@
 use super::depthwise_int8::Depthwise;
 use super::general::{General, elements};
 use super::int8::{Int8, Stored};
-use super::layout::{GATHERED, Note, VectorPacking, fours, is_covered, padded_channels, runs};
+use super::layout::{Note, VectorPacking, fours, is_covered, padded_channels, runs};
+use super::patches::Gather;
 use super::product::{Constants, Runs, Target};
 use super::ring::{RowRing, Source};
 use super::scratch::{PIXELS, patch_pitch, patches_at_once};
 use super::{Tables, Task, scratch};
+use crate::kernels::portable::ByteRows;
 use crate::kernels::{ConvolutionShape, Packed, Packing, Table, Work, portable};
 use crate::plan::check;
 use crate::plan::step::{ConvolutionForm, ConvolutionInt8};
@@ -169,9 +171,8 @@ impl<T: Tables> Task<T> for LookUp<'_> {
         if self.channels == self.stride {
             return tables.map(table, None, &mut self.y[..self.pixels * self.stride]);
         }
-        for pixel in self.y.chunks_mut(self.stride).take(self.pixels) {
-            tables.map(table, None, &mut pixel[..self.channels]);
-        }
+        let rows = ByteRows { count: self.pixels, len: self.channels, steps: [self.stride; 2] };
+        tables.map_rows(table, None, self.y, rows);
     }
 }
 
@@ -290,10 +291,15 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
                     return isa.multiply(runs, width, constants, rounding, to);
                 }
                 let (pitch, readable) = (patch_pitch(len), patches.len());
+                let row =
+                    Gather { starts, len: len / starts.len(), step: general.step(), first: 0, pixels: width, pitch };
+                if isa.multiply_row(row, constants, rounding, to) {
+                    return;
+                }
                 let at_once = patches_at_once(pitch, width);
                 for first in (0..width).step_by(at_once) {
                     let pixels = at_once.min(width - first);
-                    gather(starts, len / starts.len(), first * general.step(), general.step(), pixels, patches, pitch);
+                    isa.gather(Gather { first, pixels, ..row }, patches);
                     let gathered = [patches.as_ptr()];
                     let runs = Runs { starts: &gathered, step: pitch, readable, ..runs };
                     isa.multiply(runs, pixels, constants, rounding, to);
@@ -301,39 +307,5 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
                 }
             }
         });
-    }
-}
-
-/// Brings the inputs of each of `pixels` output pixels together: runs of `len` bytes each, which begin `offset` bytes behind
-/// `starts` for the first pixel and `step` bytes further for each next one. Patches begin `pitch` bytes apart; what follows
-/// each in its last vector is arbitrary.
-#[inline(always)]
-fn gather(starts: &[*const u8], len: usize, offset: usize, step: usize, pixels: usize, to: &mut [u8], pitch: usize) {
-    assert!(pixels * pitch + GATHERED <= to.len() && starts.len() * len + GATHERED - 1 <= pitch, "patches");
-    for (run, &start) in starts.iter().enumerate() {
-        for done in (0..len).step_by(GATHERED) {
-            // SAFETY: the rows that the runs lie in have a vector of slack behind them, and the patches too. What is written
-            // behind a run is overwritten by the next one.
-            #[allow(unsafe_code)]
-            unsafe {
-                let copy = |from: *const u8, to: *mut u8| {
-                    to.cast::<[u8; GATHERED]>().write_unaligned(from.cast::<[u8; GATHERED]>().read_unaligned());
-                };
-                let mut from = start.add(offset + done);
-                let mut to = to.as_mut_ptr().add(run * len + done);
-                // Four at a time, so that places are sums of registers.
-                for _ in 0..pixels / 4 {
-                    copy(from, to);
-                    copy(from.add(step), to.add(pitch));
-                    copy(from.add(2 * step), to.add(2 * pitch));
-                    copy(from.add(3 * step), to.add(3 * pitch));
-                    (from, to) = (from.wrapping_add(4 * step), to.wrapping_add(4 * pitch));
-                }
-                for _ in 0..pixels % 4 {
-                    copy(from, to);
-                    (from, to) = (from.wrapping_add(step), to.wrapping_add(pitch));
-                }
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::add_f32::{AddF32, adds};
 use super::{Float, Isa, Task};
+use crate::kernels::portable::ByteRows;
 use crate::kernels::{Table, portable};
 use crate::plan::step::{
     BinaryF32, BinaryInt8, Copy, Dequantize, Fill, Gather, GlobalAverageInt8, Lookup, PoolF32, PoolInt8, Quantize,
@@ -23,6 +24,12 @@ pub trait Tables: Isa {
 
     /// Writes the entries of the bytes of `x` to `y`, which is as long; without `x`, of those in `y`.
     fn map(self, table: Self::Prepared<'_>, x: Option<&[u8]>, y: &mut [u8]);
+
+    /// Does so for rows.
+    #[inline(always)]
+    fn map_rows(self, table: Self::Prepared<'_>, x: Option<&[u8]>, y: &mut [u8], rows: ByteRows) {
+        rows.for_each(x, y, |x, y| self.map(table, x, y));
+    }
 }
 
 /// Steps that an instruction set has code of its own for, because a compiler makes none that is good of the portable one.
@@ -75,6 +82,12 @@ pub trait Elements: Isa {
     fn softmax_f32(self, _step: &SoftmaxF32, _x: Option<&[f32]>, _y: &mut [f32]) -> bool {
         false
     }
+
+    /// See [`SoftmaxInt8`].
+    #[inline(always)]
+    fn softmax_int8(self, _step: &SoftmaxInt8, _x: &[u8], _y: &mut [u8], _table: &[f32; 256]) -> bool {
+        false
+    }
 }
 
 /// Runs the portable function of this name on an instruction set.
@@ -122,7 +135,6 @@ recompiled! {
     pool_f32(step: &'a PoolF32, x: &'a [f32], y: &'a mut [f32]);
     resize_int8(step: &'a ResizeInt8, x: &'a [u8], y: &'a mut [u8], rows: &'a [u32], columns: &'a [u32]);
     resize_f32(step: &'a ResizeF32, x: &'a [f32], y: &'a mut [f32], rows: &'a [u32], columns: &'a [u32]);
-    softmax_int8(step: &'a SoftmaxInt8, x: &'a [u8], y: &'a mut [u8], table: &'a [f32; 256]);
     reduce_f32(step: &'a ReduceF32, x: &'a [f32], y: &'a mut [f32]);
     range_f32(step: &'a RangeF32, x: &'a [f32], y: &'a mut [f32]);
 }
@@ -134,6 +146,7 @@ recompiled_unless_own! {
     copy(step: &'a Copy, x: &'a [u8], y: &'a mut [u8]);
     pool_int8(step: &'a PoolInt8, x: &'a [u8], y: &'a mut [u8]);
     softmax_f32(step: &'a SoftmaxF32, x: Option<&'a [f32]>, y: &'a mut [f32]);
+    softmax_int8(step: &'a SoftmaxInt8, x: &'a [u8], y: &'a mut [u8], table: &'a [f32; 256]);
 }
 
 /// See [`BinaryF32`].
@@ -208,5 +221,10 @@ impl<I: Tables> portable::Entries for Prepared<'_, I> {
     #[inline(always)]
     fn map(&self, x: Option<&[u8]>, y: &mut [u8]) {
         self.isa.map(self.prepared, x, y);
+    }
+
+    #[inline(always)]
+    fn map_rows(&self, x: Option<&[u8]>, y: &mut [u8], rows: ByteRows) {
+        self.isa.map_rows(self.prepared, x, y, rows);
     }
 }

@@ -4,6 +4,7 @@ use super::Isa;
 use super::depthwise_3x3::Depthwise3x3;
 use super::depthwise_int8::Depthwise;
 use super::layout::slides;
+use super::patches::Gather;
 use super::peak;
 use super::product::{self, Constants, Runs, Target};
 use crate::kernels::ConvolutionShape;
@@ -177,6 +178,31 @@ pub unsafe trait Int8: Isa {
         _rounding: Self::Rounding,
         _to: Target,
     ) {
+    }
+
+    /// Writes patches, as [`Gather::run`] does.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn gather(self, gather: Gather<'_>, patches: &mut [u8]) {
+        // SAFETY: as the caller says.
+        unsafe { gather.run(patches) }
+    }
+
+    /// Computes an output row of a general convolution in a way of its own, from runs whose bytes are flipped; whether it has one.
+    ///
+    /// # Safety
+    /// As for [`gather`](Self::gather) and [`multiply`](Self::multiply).
+    #[inline(always)]
+    unsafe fn multiply_row(
+        self,
+        _gather: Gather<'_>,
+        _constants: Constants,
+        _rounding: Self::Rounding,
+        _to: Target,
+    ) -> bool {
+        false
     }
 
     /// Computes sums, as [`product::multiply_to_sums`] does.

@@ -355,9 +355,14 @@ impl Packing for VectorPacking {
         let extreme = (0..weights.len()).any(|index| weights.at(index) == -128);
         let small = if self.gathers {
             (0..outputs).all(|channel| {
-                let weights = (channel * depth..(channel + 1) * depth).map(|index| i64::from(weights.at(index).abs()));
-                // Signed or unsigned, less the zero point or not: no byte counts for more than 383.
-                let most = i64::from(bias[channel].unsigned_abs()) + 383 * weights.sum::<i64>();
+                // A byte counts for 0 − zero point at least, and 255 − zero point at most.
+                let [mut least, mut most] = [i64::from(bias[channel]); 2];
+                for index in channel * depth..(channel + 1) * depth {
+                    let weight = i64::from(weights.at(index));
+                    let [a, b] = [0, 255].map(|byte| (byte - i64::from(x_zero)) * weight);
+                    (least, most) = (least + a.min(b), most + a.max(b));
+                }
+                let most = most.max(-least);
                 most < i64::from(i32::MAX)
                     && most as f64 * f64::from(multiplier[channel].abs()) < f64::from(i16::MAX - 256)
             })

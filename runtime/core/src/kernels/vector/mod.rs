@@ -9,7 +9,7 @@
 //! | which algorithm, and who of the threads does what | `convolution_int8` | `convolution_f32` |
 //! | 1 × 1, and the tiles of all other products | `product`, of few inputs `held`, to bytes by `round` | `product_f32` |
 //! | depthwise | `depthwise_3x3` with `columns`, others `depthwise_int8` with `quads` | `depthwise_f32` |
-//! | all others: `general` walks, `ring` pads rows | `convolution_int8` | `convolution_f32` |
+//! | all others: `general` walks, `ring` pads rows, `patches` are gathered | `convolution_int8` | `convolution_f32` |
 //! | whose input's zero point comes at run time | `convolution_dynamic`, with `product` to sums | – |
 //! | how weights lie | `layout`, by `blocks`, with notes of `chains` | `layout_f32` |
 //!
@@ -39,6 +39,7 @@ mod int8;
 mod layout;
 mod layout_f32;
 mod layout_int8;
+mod patches;
 mod peak;
 mod product;
 mod product_f32;
@@ -73,6 +74,7 @@ mod own {
     pub use super::depthwise_int8::Depthwise;
     pub use super::layout::is_5x5;
     pub use super::layout::{MAX_RUNS, PRODUCTS_5X5, blocks, chunks, slides, tap_chunks};
+    pub use super::patches::Gather;
     pub use super::product::{Constants, Runs, Target, multiply_to_sums};
     pub use super::product_f32::add_units_by_lane;
     pub use super::ring::{RowRing, Source, by_image};

@@ -120,7 +120,13 @@ impl<'r, T: Copy> RowRing<'r, T> {
             for (from, to) in
                 from.chunks(source.stride * (count / runs)).zip(to.chunks_mut(layout.pitch * (count / runs))).take(runs)
             {
-                for (to, from) in to[..len].iter_mut().zip(&from[..len]) {
+                // Four vectors at a time, and the rest.
+                let (from_blocks, from_rest) = from[..len].as_chunks::<64>();
+                let (to_blocks, to_rest) = to[..len].as_chunks_mut::<64>();
+                for (to, from) in to_blocks.iter_mut().zip(from_blocks) {
+                    *to = from.map(&map);
+                }
+                for (to, from) in to_rest.iter_mut().zip(from_rest) {
                     *to = map(*from);
                 }
             }
