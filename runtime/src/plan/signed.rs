@@ -2,7 +2,7 @@
 //!
 //! Some instruction sets multiply signed bytes only, so that their kernels take 128 off every byte that they read, again for every
 //! block of output channels. Where nothing but such kernels reads and writes a tensor, its bytes are stored less 128 once and for
-//! all. Nodes that only move bytes do so with either kind.
+//! all. Nodes that only move bytes do so with either kind, and tables may read one and make the other.
 
 use retort_core::kernels::{ConvolutionShape, Packing};
 use retort_core::plan::step::Interpolation;
@@ -17,6 +17,11 @@ pub fn signed(graph: &Graph, packing: &dyn Packing) -> Vec<bool> {
     for border in graph.inputs.iter().chain(&graph.outputs) {
         signed[border.tensor.0] = false;
     }
+    // Without a convolution that takes signed bytes there is no use for any.
+    let any = graph.nodes.iter().any(|node| match &node.op {
+        Op::ConvolutionInt8(conv) => takes_signed(conv, packing),
+        _ => false,
+    });
     // Moved bytes are of one kind: a tensor that is not signed takes that from those that it is moved from and to.
     loop {
         let before = signed.clone();
@@ -24,6 +29,7 @@ pub fn signed(graph: &Graph, packing: &dyn Packing) -> Vec<bool> {
             let tensors = || node.inputs.iter().chain(&node.outputs).map(|id: &TensorId| id.0);
             match &node.op {
                 Op::ConvolutionInt8(conv) if takes_signed(conv, packing) => continue,
+                Op::Lookup(_) if any => continue,
                 _ if moves(node) && tensors().all(|tensor| signed[tensor]) => continue,
                 _ => tensors().for_each(|tensor| signed[tensor] = false),
             }
@@ -107,7 +113,7 @@ mod tests {
         let joined = graph.add_like("joined", Op::Concat(3), vec![c, mapped], vec![1, 2, 2, 8]);
         graph.outputs.push(border(&graph, joined));
         let found = signed(&graph, packing(KernelSet::NeonDotprod));
-        let expected = [(x, false), (a, true), (half, true), (b, false), (mapped, false), (c, false), (joined, false)];
+        let expected = [(x, false), (a, true), (half, true), (b, true), (mapped, false), (c, false), (joined, false)];
         assert_eq!(expected.map(|(id, _)| (id, found[id.0])), expected);
         assert!(signed(&graph, packing(KernelSet::Portable)).iter().all(|signed| !signed));
     }

@@ -121,8 +121,8 @@ impl Lowering<'_> {
         step.weights = self.writer.blob(weights)?;
         step.bias = self.writer.blob(bias)?;
         step.multiplier = self.writer.blob(multiplier)?;
-        let table = conv.epilogue.table.as_ref();
-        step.table = if step.y_signed { self.table(table.map(stored_signed).as_ref())? } else { self.table(table)? };
+        let table = conv.epilogue.table.as_ref().map(|table| as_stored(table, [step.y_signed; 2]));
+        step.table = self.table(table.as_ref())?;
         step.scratch = self.scratch[index];
         Ok(Step::ConvolutionInt8(step))
     }
@@ -217,9 +217,10 @@ impl Lowering<'_> {
     }
 }
 
-/// The table for bytes that are stored less 128, before and after.
-fn stored_signed(table: &Table) -> Table {
-    Box::new(std::array::from_fn(|stored| table[stored ^ 0x80] ^ 0x80))
+/// The table for bytes that are stored less 128 before it, or after it, if so.
+pub(super) fn as_stored(table: &Table, signed: [bool; 2]) -> Table {
+    let [before, after] = signed.map(|signed| if signed { 0x80 } else { 0 });
+    Box::new(std::array::from_fn(|stored| table[stored ^ usize::from(before)] ^ after))
 }
 
 /// Takes a number off the weights of a channel, which lie within 256 numbers, so that they fit i8; returns it.

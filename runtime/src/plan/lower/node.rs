@@ -5,7 +5,7 @@ use retort_core::plan::view::Blob;
 
 use super::super::PlanningError;
 use super::super::writer::word;
-use super::convolution::window;
+use super::convolution::{as_stored, window};
 use super::movement::split;
 use super::views::{blocks, walk};
 use super::{Lowering, Steps};
@@ -106,7 +106,10 @@ impl Lowering<'_> {
         let (extent, [x, y]) = walk(&shape, [&x, &y])?;
         Ok(match &node.op {
             Op::Unary(function) => Step::UnaryF32(step::UnaryF32 { function: *function, extent, x, y }),
-            Op::Lookup(table) => Step::Lookup(step::Lookup { extent, x, y, table: self.table(Some(table))? }),
+            Op::Lookup(table) => {
+                let table = as_stored(table, [node.inputs[0], node.output()].map(|id| self.signed[id.0]));
+                Step::Lookup(step::Lookup { extent, x, y, table: self.table(Some(&table))? })
+            }
             Op::Quantize => {
                 let q = self.quantisation(node, node.output())?;
                 Step::Quantize(step::Quantize { extent, x, y, scale: q.scale, zero: q.zero_point })

@@ -2,8 +2,8 @@
 //!
 //! Of every column under the window, the upper four rows are interleaved by table lookups (TBL), so that one dot product multiplies
 //! four rows of a channel; columns stay in registers while the window slides over them. The fifth row takes two dot products more:
-//! one of its first four columns, and one, with three weights of 0, of its last. That makes 28 products for 16 channels where 25 taps
-//! by themselves would be 50 and as many widening additions. The usual rows are in assembly, `tile_5x5`.
+//! one of its first four columns, and one, with three weights of 0, of its last four. That makes 28 products for 16 channels where 25
+//! taps by themselves would be 50 and as many widening additions. The usual rows are in assembly, `tile_5x5`.
 //!
 //! Weights: `[16 channels][product][channel][input]`, where the products are the five columns, and the fifth row's two.
 
@@ -94,7 +94,7 @@ impl<I: Dots> Task<I> for Any {
                 }
                 let nothing = vdupq_n_u8(0);
                 products[5] = uint8x16x4_t(at(4, 0), at(4, 1), at(4, 2), at(4, 3));
-                products[6] = uint8x16x4_t(at(4, 4), nothing, nothing, nothing);
+                products[6] = uint8x16x4_t(nothing, nothing, nothing, at(4, 4));
                 let (mut sums, mut by) = ([vdupq_n_s32(0); 4], [vdupq_n_f32(0.0); 4]);
                 for v in 0..4 {
                     sums[v] = vld1q_s32(constants.bias.add(v * 4));

@@ -249,23 +249,73 @@ pub fn copy_halves(step: &Copy, x: &[u8], y: &mut [u8]) {
     let (len, readable) = (walk.row_len(), x.len());
     walk.assert_within([readable, y.len()]);
     let (x, y) = (x.as_ptr(), y.as_mut_ptr());
-    walk.for_each_row(|[from, to]| {
+    let row = |[from, to]: [usize; 2]| {
         // SAFETY: rows lie within both.
         unsafe {
             let (x, y) = (x.add(from), y.add(to));
-            let block = |at: usize| {
-                let (low, high) = (vld1q_u8(x.add(2 * at)), vld1q_u8(x.add(2 * at + BLOCK)));
-                vst1q_u8(y.add(at), vuzp1q_u8(low, high));
-            };
             // The byte behind the last one of a block is read, too; behind the furthest one of all there may be none.
             if from + 2 * len <= readable {
-                return for_each_block::<BLOCK>(len, block);
+                return for_each_block::<BLOCK>(len, |at| copy_half(x, y, at));
             }
             if len == BLOCK {
                 return (0..len).for_each(|at| *y.add(at) = *x.add(2 * at));
             }
-            for_each_block::<BLOCK>(len - 1, block);
+            for_each_block::<BLOCK>(len - 1, |at| copy_half(x, y, at));
             *y.add(len - 1) = *x.add(2 * (len - 1));
         }
-    });
+    };
+    if let Some((count, steps)) = walk.rows()
+        && count > 0
+        && steps[0] > 0
+    {
+        // Behind all rows but the last there is a byte of the next one.
+        let front = [count - 1, len];
+        // SAFETY: these rows lie within both, and so does the byte behind them.
+        let done = unsafe {
+            match len.div_ceil(BLOCK) {
+                1 => copy_halves_of_rows::<1>(front, steps, x, y),
+                2 => copy_halves_of_rows::<2>(front, steps, x, y),
+                3 => copy_halves_of_rows::<3>(front, steps, x, y),
+                _ => 0,
+            }
+        };
+        return (done..count).for_each(|index| row(steps.map(|step| index * step)));
+    }
+    walk.for_each_row(row);
+}
+
+/// Copies a block, whose first byte is `at`.
+///
+/// # Safety
+/// The block can be written, and what it is made of, with the byte behind it, read.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn copy_half(x: *const u8, y: *mut u8, at: usize) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let (low, high) = (vld1q_u8(x.add(2 * at)), vld1q_u8(x.add(2 * at + BLOCK)));
+        vst1q_u8(y.add(at), vuzp1q_u8(low, high));
+    }
+}
+
+/// Copies `count` short rows of `len` bytes in N blocks each, the last of which may overlap the one before it; returns how many.
+///
+/// # Safety
+/// They can be written, and what they are made of, with the byte behind it, read.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn copy_halves_of_rows<const N: usize>(
+    [count, len]: [usize; 2],
+    steps: [usize; 2],
+    mut x: *const u8,
+    mut y: *mut u8,
+) -> usize {
+    for _ in 0..count {
+        for block in 0..N {
+            // SAFETY: as the caller says.
+            unsafe { copy_half(x, y, (block * BLOCK).min(len - BLOCK)) };
+        }
+        (x, y) = (x.wrapping_add(steps[0]), y.wrapping_add(steps[1]));
+    }
+    count
 }

@@ -1,34 +1,35 @@
 //! The output row of [`depthwise_5x5`](super::depthwise_5x5) for sixteen channels, in assembly.
 //!
-//! Registers: `v0` to `v3` the sums, and before them the upper four rows of a column as they are read; `v4` to `v23` the five columns
-//! under the window, `v28` to `v31` the places of the table, and `v24` to `v27` weights, and inputs of the fifth row. What is made of
-//! these, and multipliers, takes the registers of the column that the window leaves. Columns take the five places in turn.
+//! Registers: `v0` to `v3` the sums, `v24` to `v27` weights, multipliers, and rows as they are read, `v28` to `v31` the places of the
+//! table. `v4` to `v23` are five columns of the upper four rows. Where the window moves by one column, they are four of them, which a new
+//! one takes the place of as soon as the window leaves it, and four neighbours of the fifth row: those behind the next pixel, the last of
+//! which is the fifth behind this one, too. Columns take their places in turn.
 
 use super::assembly::{bytes, magic, nearest};
 use super::finish::Finish;
 use super::slide::Operands;
 use core::arch::asm;
 
-/// Reads the upper rows of the next column into four registers.
+/// Reads the upper rows of the next column into four registers. Weights are not needed meanwhile.
 macro_rules! column {
     ($a:literal $b:literal $c:literal $d:literal) => {
         concat!(
-            "ld1 {{v0.16b}}, [{x0}], {column}\n",
-            "ld1 {{v1.16b}}, [{x1}], {column}\n",
-            "ld1 {{v2.16b}}, [{x2}], {column}\n",
-            "ld1 {{v3.16b}}, [{x3}], {column}\n",
-            quads!("v0.16b, v1.16b, v2.16b, v3.16b", $a $b $c $d)
+            "ld1 {{v24.16b}}, [{x0}], {column}\n",
+            "ld1 {{v25.16b}}, [{x1}], {column}\n",
+            "ld1 {{v26.16b}}, [{x2}], {column}\n",
+            "ld1 {{v27.16b}}, [{x3}], {column}\n",
+            quads!($a $b $c $d)
         )
     };
 }
 
-/// Interleaves the vectors `$from`, up to four, byte by byte.
+/// Interleaves `v24` to `v27` byte by byte.
 macro_rules! quads {
-    ($from:literal, $a:literal $b:literal $c:literal $d:literal) => {
-        concat!(quads!(@ $from, $a "28"), quads!(@ $from, $b "29"), quads!(@ $from, $c "30"), quads!(@ $from, $d "31"))
+    ($a:literal $b:literal $c:literal $d:literal) => {
+        concat!(quads!(@ $a "28"), quads!(@ $b "29"), quads!(@ $c "30"), quads!(@ $d "31"))
     };
-    (@ $from:literal, $to:literal $places:literal) => {
-        concat!("tbl v", $to, ".16b, {{ ", $from, " }}, v", $places, ".16b\n")
+    (@ $to:literal $places:literal) => {
+        concat!("tbl v", $to, ".16b, {{ v24.16b, v25.16b, v26.16b, v27.16b }}, v", $places, ".16b\n")
     };
 }
 
@@ -47,38 +48,84 @@ macro_rules! products {
     };
 }
 
-/// A pixel, from the columns under the window; behind the last one of the row, the end.
-macro_rules! pixel {
-    ($dot:literal, $even:ident $signed:ident, [$a:literal $b:literal $c:literal $d:literal]
-        [$($second:literal)*] [$($third:literal)*] [$($fourth:literal)*] [$($fifth:literal)*]) => {
+/// The first sums: the biases.
+macro_rules! biases {
+    () => {
+        "ldp q0, q1, [{bias}]\nldp q2, q3, [{bias}, #32]\n"
+    };
+}
+
+/// Rounds the sums and writes them; behind the last pixel of the row, the end.
+macro_rules! write {
+    ($even:ident $signed:ident) => {
         concat!(
-            "ldp q0, q1, [{bias}]\n",
-            "ldp q2, q3, [{bias}, #32]\n",
-            products!($dot, "0" "32", $a $b $c $d),
-            products!($dot, "64" "96", $($second)*),
-            products!($dot, "128" "160", $($third)*),
-            products!($dot, "192" "224", $($fourth)*),
-            products!($dot, "256" "288", $($fifth)*),
-            "mov {x}, {x4}\n",
-            "add {x4}, {x4}, {step}\n",
-            "ld1 {{v24.16b}}, [{x}], {column}\n",
-            "ld1 {{v25.16b}}, [{x}], {column}\n",
-            "ld1 {{v26.16b}}, [{x}], {column}\n",
-            "ld1 {{v27.16b}}, [{x}], {column}\n",
-            quads!("v24.16b, v25.16b, v26.16b, v27.16b", $a $b $c $d),
-            products!($dot, "320" "352", $a $b $c $d),
-            "ldr q24, [{x}]\n",
-            quads!("v24.16b", $a $b $c $d),
-            products!($dot, "384" "416", $a $b $c $d),
-            "ldp q", $a, ", q", $b, ", [{multiplier}]\n",
-            "ldp q", $c, ", q", $d, ", [{multiplier}, #32]\n",
-            bytes!(@scale "0" "1" "2" "3", $a $b $c $d),
-            "dup v", $a, ".4s, {added:w}\n",
-            bytes!(@ $even, $a, "0" "1" "2" "3"),
+            "ldp q24, q25, [{multiplier}]\n",
+            "ldp q26, q27, [{multiplier}, #32]\n",
+            bytes!(@scale "0" "1" "2" "3", "24" "25" "26" "27"),
+            "dup v24.4s, {added:w}\n",
+            bytes!(@ $even, "24", "0" "1" "2" "3"),
             bytes!(@ $signed "0" "2"),
             "subs {pixels}, {pixels}, #1\n",
             "st1 {{v0.16b}}, [{to}], {to_step}\n",
             "b.eq 3f\n"
+        )
+    };
+}
+
+/// Reads four neighbours of the fifth row, from the first one on, and leaves `x4` there.
+macro_rules! fifth {
+    () => {
+        concat!(
+            "ldr q24, [{x4}]\n",
+            "ldr q25, [{x4}, {column}]\n",
+            "ldr q26, [{x4}, {second}]\n",
+            "ldr q27, [{x4}, {third}]\n",
+        )
+    };
+}
+
+/// A pixel, from four columns under the window, and its first four inputs of the fifth row. The fifth column takes the first one's
+/// registers, and the next pixel's inputs of the fifth row, the last of which is the last under this window, those of these.
+macro_rules! sliding_pixel {
+    ($dot:literal, $even:ident $signed:ident, [$($first:literal)*] [$($second:literal)*] [$($third:literal)*] [$($fourth:literal)*]) => {
+        concat!(
+            biases!(),
+            products!($dot, "320" "352", "20" "21" "22" "23"),
+            "add {x4}, {x4}, {column}\n",
+            fifth!(),
+            quads!("20" "21" "22" "23"),
+            products!($dot, "384" "416", "20" "21" "22" "23"),
+            products!($dot, "0" "32", $($first)*),
+            products!($dot, "64" "96", $($second)*),
+            products!($dot, "128" "160", $($third)*),
+            products!($dot, "192" "224", $($fourth)*),
+            column!($($first)*),
+            products!($dot, "256" "288", $($first)*),
+            write!($even $signed)
+        )
+    };
+}
+
+/// A pixel, from the columns under the window. What is made of the fifth row takes the first one's registers.
+macro_rules! pixel {
+    ($dot:literal, $even:ident $signed:ident, [$($first:literal)*] [$($second:literal)*] [$($third:literal)*] [$($fourth:literal)*]
+        [$($fifth:literal)*]) => {
+        concat!(
+            biases!(),
+            products!($dot, "0" "32", $($first)*),
+            products!($dot, "64" "96", $($second)*),
+            products!($dot, "128" "160", $($third)*),
+            products!($dot, "192" "224", $($fourth)*),
+            products!($dot, "256" "288", $($fifth)*),
+            fifth!(),
+            quads!($($first)*),
+            products!($dot, "320" "352", $($first)*),
+            "add {x4}, {x4}, {second}\n",
+            // The fifth. The weights of the three in front of it are 0.
+            "ldr q27, [{x4}, {second}]\n",
+            quads!($($first)*),
+            products!($dot, "384" "416", $($first)*),
+            write!($even $signed)
         )
     };
 }
@@ -91,17 +138,13 @@ macro_rules! by_one {
             column!("8" "9" "10" "11"),
             column!("12" "13" "14" "15"),
             column!("16" "17" "18" "19"),
+            fifth!(),
+            quads!("20" "21" "22" "23"),
             "2:\n",
-            column!("20" "21" "22" "23"),
-            pixel!($dot, $($how)*, ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["20" "21" "22" "23"]),
-            column!("4" "5" "6" "7"),
-            pixel!($dot, $($how)*, ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["20" "21" "22" "23"] ["4" "5" "6" "7"]),
-            column!("8" "9" "10" "11"),
-            pixel!($dot, $($how)*, ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["20" "21" "22" "23"] ["4" "5" "6" "7"] ["8" "9" "10" "11"]),
-            column!("12" "13" "14" "15"),
-            pixel!($dot, $($how)*, ["16" "17" "18" "19"] ["20" "21" "22" "23"] ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"]),
-            column!("16" "17" "18" "19"),
-            pixel!($dot, $($how)*, ["20" "21" "22" "23"] ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"]),
+            sliding_pixel!($dot, $($how)*, ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"]),
+            sliding_pixel!($dot, $($how)*, ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["4" "5" "6" "7"]),
+            sliding_pixel!($dot, $($how)*, ["12" "13" "14" "15"] ["16" "17" "18" "19"] ["4" "5" "6" "7"] ["8" "9" "10" "11"]),
+            sliding_pixel!($dot, $($how)*, ["16" "17" "18" "19"] ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"]),
             "b 2b\n",
             "3:\n"
         )
@@ -138,7 +181,7 @@ macro_rules! by_two {
 }
 
 macro_rules! row {
-    ($code:expr, $extension:literal, $stride:literal, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
+    ($code:expr, $extension:literal, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
         let Operands { rows: [x0, x1, x2, x3, x4], column, weights, bias, places } = $operands;
         asm!(
             concat!(".arch_extension ", $extension),
@@ -146,7 +189,7 @@ macro_rules! row {
             "ldp q30, q31, [{places}, #32]",
             $code,
             x0 = inout(reg) x0 => _, x1 = inout(reg) x1 => _, x2 = inout(reg) x2 => _, x3 = inout(reg) x3 => _,
-            x4 = inout(reg) x4 => _, x = out(reg) _, column = in(reg) column, step = in(reg) $stride * column,
+            x4 = inout(reg) x4 => _, column = in(reg) column, second = in(reg) 2 * column, third = in(reg) 3 * column,
             weights = in(reg) weights, places = in(reg) places, bias = in(reg) bias,
             multiplier = in(reg) $finish.multiplier, added = in(reg) $added, pixels = inout(reg) $pixels => _,
             to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
@@ -162,10 +205,10 @@ macro_rules! row {
 macro_rules! row_of {
     ($dot:literal, $extension:literal, $signed:ident, $stride:expr, $operands:ident, $pixels:ident, $finish:ident) => {
         match ($stride, $finish.added_to_floats()) {
-            (1, Some(added)) => row!(by_one!($dot, even $signed), $extension, 1, $operands, $pixels, $finish, added),
-            (1, None) => row!(by_one!($dot, odd $signed), $extension, 1, $operands, $pixels, $finish, $finish.added()),
-            (_, Some(added)) => row!(by_two!($dot, even $signed), $extension, 2, $operands, $pixels, $finish, added),
-            (_, None) => row!(by_two!($dot, odd $signed), $extension, 2, $operands, $pixels, $finish, $finish.added()),
+            (1, Some(added)) => row!(by_one!($dot, even $signed), $extension, $operands, $pixels, $finish, added),
+            (1, None) => row!(by_one!($dot, odd $signed), $extension, $operands, $pixels, $finish, $finish.added()),
+            (_, Some(added)) => row!(by_two!($dot, even $signed), $extension, $operands, $pixels, $finish, added),
+            (_, None) => row!(by_two!($dot, odd $signed), $extension, $operands, $pixels, $finish, $finish.added()),
         }
     };
 }

@@ -157,7 +157,7 @@ impl VectorPacking {
         let tap = |product: usize, i: usize| match product {
             0..5 => Some((i, product)),
             5 => Some((4, i)),
-            _ => (i == 0).then_some((4, 4)),
+            _ => (i == 3).then_some((4, 4)),
         };
         for chunk in chunks(shape.out_channels as usize, self.lanes) {
             for product in 0..PRODUCTS_5X5 {
