@@ -2,7 +2,7 @@
 //!
 //! | kernel set | boards | integer products |
 //! |---|---|---|
-//! | `neon` | Cortex-A53 (Pi 3, Zero 2 W), A72 (Pi 4) | SMULL, SMLAL, SADALP in `product_rows`; few inputs: SADDW in `product_few` |
+//! | `neon` | Cortex-A53 (Pi 3, Zero 2 W), A72 (Pi 4) | SMULL, SMLAL, SADALP in `product_twos`; of a first layer's few inputs: SADDW in `product_few` |
 //! | `neon-dotprod` | Cortex-A55, A76 (Pi 5) | SDOT by lane, in `product_lanes` |
 //! | `neon-i8mm` | Cortex-A510, A710 and later | USMMLA in `product_matrix` |
 //!
@@ -32,14 +32,13 @@ mod lookup;
 mod neon;
 mod neon_f32;
 mod padded;
-mod panel;
 mod parts;
 mod peak;
 mod pool;
 mod product_few;
 mod product_lanes;
 mod product_matrix;
-mod product_rows;
+mod product_twos;
 mod rounding;
 mod slide;
 mod softmax;
@@ -52,9 +51,9 @@ mod tile_columns;
 mod tile_f32;
 mod tile_few;
 mod tile_lanes;
-mod tile_rows;
 mod tile_stem;
 mod tile_taps;
+mod tile_twos;
 
 pub(crate) use exponential::apply_all as apply_exponential;
 

@@ -6,9 +6,7 @@ use super::depthwise_columns::Dots;
 use super::instructions::{sdot, usdot};
 pub use super::rounding::Rounding;
 use crate::kernels::ConvolutionShape;
-use crate::kernels::vector::{
-    Constants, Depthwise, Gather, Int8, Isa, Runs, Stored, Target, Task, VectorPacking, is_5x5, slides,
-};
+use crate::kernels::vector::{Constants, Depthwise, Gather, Int8, Isa, Runs, Stored, Target, Task, is_5x5, slides};
 use core::arch::aarch64::*;
 
 /// NEON, as every aarch64 processor has it.
@@ -331,16 +329,16 @@ macro_rules! int8 {
 }
 
 int8!(
-    Neon, flip: 0x80, unit: 16, product: "aarch64/product_rows",
+    Neon, flip: 0x80, unit: 4, product: "aarch64/product_twos",
     |sums, x, by| {
         let x = vreinterpretq_s8_u8(x);
         let low = vpaddlq_s16(vmull_s8(vget_low_s8(x), vget_low_s8(by)));
         let high = vpaddlq_s16(vmull_high_s8(x, by));
         vaddq_s32(sums, vpaddq_s32(low, high))
     },
-    multiply: super::product_rows::multiply,
+    multiply: super::product_twos::multiply,
     fn peak(self, rounds: u32) -> u64 {
-        super::peak::rows(rounds)
+        super::peak::twos(rounds)
     },
     #[inline(always)]
     fn depthwise(self, depthwise: Depthwise<'_>) {
@@ -350,26 +348,16 @@ int8!(
     fn name_of_depthwise(_: &ConvolutionShape) -> &'static str {
         "aarch64/depthwise_taps"
     },
-    fn name_of_product(self, shape: &ConvolutionShape, _: usize) -> &'static str {
-        if VectorPacking::NEON.takes_few(shape) { "aarch64/product_few" } else { "aarch64/product_rows" }
-    },
     #[inline(always)]
     unsafe fn multiply_few(
         self,
         runs: Runs<'_>,
-        flipped: bool,
         pixels: usize,
         constants: Constants,
         rounding: Rounding,
         to: Target,
     ) {
-        unsafe {
-            if flipped {
-                super::product_few::few(self, runs, pixels, constants, rounding, to);
-            } else {
-                super::product_few::of_pixels(self, runs, pixels, constants, rounding, to);
-            }
-        }
+        unsafe { super::product_few::few(self, runs, pixels, constants, rounding, to) }
     }
 );
 int8!(

@@ -2,28 +2,44 @@
 
 use super::instructions::usmmla;
 use super::neon::NeonI8mm;
-use super::panel::{PIXELS, UNIT};
-use super::tile_rows::tile_4_by_4;
+use super::tile_twos::{Operands, sums};
 use crate::kernels::vector::{Isa, Task};
 use core::arch::aarch64::*;
 use core::hint::black_box;
 
-/// Units of inputs that a round multiplies.
-const UNITS: usize = 16;
+/// Groups of six inputs that a round multiplies.
+const GROUPS: usize = 42;
+
+/// Pixels and channels of a tile.
+const TILE: [usize; 2] = [4, 16];
 
 /// Does `rounds` rounds of the tile of base NEON; returns how many multiply-accumulates those are.
 #[allow(unsafe_code)]
-pub fn rows(rounds: u32) -> u64 {
-    let operands = [3i8; UNITS * UNIT * 4];
+pub fn twos(rounds: u32) -> u64 {
+    let [pixels, channels] = TILE;
+    let (inputs, weights) = ([3u8; GROUPS * 6 * TILE[0]], [3u8; GROUPS * 6 * TILE[1]]);
+    let (notes, bias, mut to) = ([u64::MAX], [0; TILE[1]], [0; TILE[0] * TILE[1]]);
     for _ in 0..rounds {
         // As far as a compiler can tell, the operands change from round to round, so that it repeats all of it.
-        let x = black_box(&operands).as_ptr();
-        // SAFETY: the operands are as long as the inputs of four pixels and the weights of four channels, and so small that sums
+        let operands = Operands {
+            x: black_box(&inputs).as_ptr(),
+            step: GROUPS * 6,
+            weights: black_box(&weights).as_ptr(),
+            notes: notes.as_ptr(),
+            groups: GROUPS,
+            rest: 0,
+            bias: bias.as_ptr(),
+        };
+        // SAFETY: the operands are as long as the inputs of four pixels and the weights of sixteen channels, and so small that sums
         // of three products fit 16 bits; every aarch64 processor has NEON.
-        black_box(unsafe { tile_4_by_4::<64>(x, x, UNITS / 3, UNITS % 3, u64::MAX, [0; 4].as_ptr()) });
+        unsafe { sums::<16>(operands, to.as_mut_ptr()) };
+        black_box(&to);
     }
-    u64::from(rounds) * (UNITS * UNIT * PIXELS * 4) as u64
+    u64::from(rounds) * (GROUPS * 6 * pixels * channels) as u64
 }
+
+/// Products that a round of USMMLA makes for each sum.
+const UNITS: usize = 16;
 
 /// Independent sums, enough to hide the latency of a product.
 const SUMS: usize = 12;

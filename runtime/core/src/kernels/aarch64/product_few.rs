@@ -1,80 +1,20 @@
 //! The integer product of few inputs, as a first layer's 27 are, on base NEON: the lanes of a vector hold output channels.
 //!
-//! Where there are few inputs, adding up the lanes of sums in the end (see [`product_rows`](super::product_rows)) costs more than
-//! bringing every input to all lanes, three in one instruction (LD3R). SMULL and SMLAL add the products of two inputs in 16
+//! Where there are few inputs, gathering them for [`product_twos`](super::product_twos) costs more than it saves. Every input is brought
+//! to all lanes, three in one instruction (LD3R). SMULL and SMLAL add the products of two inputs in 16
 //! bits, and of three where the weights allow it, which is noted for each of them when weights are packed; SADDW adds these to
 //! 32-bit sums. Inputs are read from where they lie, run by run, so that nothing need be gathered.
 //!
 //! Weights: `[block of 16 channels, the last of 8][input][channel]`.
 
 use super::finish::{Finish, finish};
-use super::neon::{Neon, Rounding, flipped};
+use super::neon::{Neon, Rounding};
 use super::tile_few::{Operands, tiles};
 use crate::kernels::vector::{Constants, Isa, Runs, Target, Task};
 use core::arch::aarch64::*;
-use core::mem::MaybeUninit;
 
 /// Pixels of a tile.
 const PIXELS: usize = 4;
-
-/// Bytes that are flipped at a time.
-const LEN: usize = 8 << 10;
-
-/// Computes `pixels` pixels, whose inputs are one run and lie as they are; see [`few`].
-///
-/// # Safety
-/// As [`few`].
-#[inline(always)]
-#[allow(unsafe_code)]
-pub unsafe fn of_pixels(
-    isa: Neon,
-    runs: Runs<'_>,
-    pixels: usize,
-    constants: Constants,
-    rounding: Rounding,
-    to: Target,
-) {
-    let (inputs, step) = (runs.fours * 4 + runs.rest, runs.step);
-    let mut flipped_bytes = MaybeUninit::<[u8; LEN]>::uninit();
-    let flipped_start = flipped_bytes.as_mut_ptr().cast::<u8>();
-    let strip = (LEN / step).max(1);
-    for first in (0..pixels).step_by(strip) {
-        let count = strip.min(pixels - first);
-        // SAFETY: the caller says that the pixels can be read and written; a strip of them fits the copy.
-        unsafe {
-            let from = runs.starts[0].add(runs.offset + first * step);
-            flip(from, flipped_start, (count - 1) * step + inputs);
-            let starts = [flipped_start.cast_const()];
-            let runs = Runs { starts: &starts, offset: 0, ..runs };
-            let to = Target { first: to.first.wrapping_add(first * to.step), ..to };
-            few(isa, runs, count, constants, rounding, to);
-        }
-    }
-}
-
-/// Writes `len` bytes less 128.
-///
-/// # Safety
-/// They can be read and written.
-#[inline(always)]
-#[allow(unsafe_code)]
-unsafe fn flip(from: *const u8, to: *mut u8, len: usize) {
-    let mut at = 0;
-    // SAFETY: as the caller says.
-    unsafe {
-        while at + 64 <= len {
-            for vector in 0..4 {
-                let place = at + 16 * vector;
-                vst1q_s8(to.add(place).cast(), flipped(vld1q_u8(from.add(place))));
-            }
-            at += 64;
-        }
-        while at < len {
-            *to.add(at) = *from.add(at) ^ 0x80;
-            at += 1;
-        }
-    }
-}
 
 /// Computes `pixels` pixels, whose inputs are some runs of the same length, flipped already.
 ///

@@ -1,9 +1,9 @@
 //! Which products with signed bytes may be added up by threes in 16 bits: noted when weights are packed.
 //!
 //! Instruction sets without dot products add products of bytes in 16 bits before they widen the sums. Two always fit (but for
-//! weights of −128, see [`Note`](super::layout::Note)), three where the weights are small enough. It is decided for every four
-//! output channels and every *group* of 48 inputs, whose first 24 make a chain of three in each of eight lanes, and whose last
-//! 24 another.
+//! weights of −128, see [`Note`](super::layout::Note)), three where the weights are small enough. It is decided for every block of output
+//! channels and every *group* of six inputs, of which the first, third and fifth make a chain of three in a lane, and the others one
+//! in the next. Of few inputs, neighbours make a chain.
 
 use super::blocks::runs;
 use crate::kernels::{ConvolutionShape, IntegerWeights};
@@ -12,16 +12,31 @@ use crate::kernels::{ConvolutionShape, IntegerWeights};
 pub const NOTE: usize = 8;
 
 /// Inputs of a group.
-const GROUP: usize = 48;
+const GROUP: usize = 6;
 
-/// Lanes that are added up side by side.
-const LANES: usize = 8;
-
-/// Output channels that have notes together.
+/// Output channels that have room for notes together.
 pub const CHANNELS: usize = 4;
 
-/// Groups that there are notes for; those behind them are added up by twos.
-const MOST: usize = u64::BITS as usize;
+/// Words of notes that a block of channels has, and every four of them has room for, where products are taken two inputs at a time.
+pub fn words_of_twos(inputs: usize) -> usize {
+    (inputs.next_multiple_of(2) / GROUP).div_ceil(u64::BITS as usize).max(1)
+}
+
+/// Divides output channels, filled up to a multiple of four, into blocks for products of two inputs at a time: where each begins, and
+/// whether it is of 16 channels or, the last ones, 8 and 4.
+pub fn blocks_of_twos(channels: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut start = 0;
+    core::iter::from_fn(move || {
+        let block = match channels.next_multiple_of(4) - start {
+            0 => return None,
+            4 => 4,
+            8 | 12 => 8,
+            _ => 16,
+        };
+        start += block;
+        Some((start - block, block))
+    })
+}
 
 /// Whether the sums of three of these products stay within 16 bits, whatever the bytes.
 fn fits(weights: [i8; 3]) -> bool {
@@ -31,18 +46,12 @@ fn fits(weights: [i8; 3]) -> bool {
     127 * positive + 128 * negative <= i32::from(i16::MAX) && 128 * positive + 127 * negative <= -i32::from(i16::MIN)
 }
 
-/// The notes of some channels of `depth` inputs each: bit i where group i may be added up by threes. `weight` gives the weight
-/// of a channel and an input.
-pub fn notes(channels: core::ops::Range<usize>, depth: usize, weight: impl Fn(usize, usize) -> i8) -> u64 {
-    let may = |group: usize| {
-        channels.clone().all(|channel| {
-            (0..GROUP / 3).all(|chain| {
-                let first = group * GROUP + chain / LANES * LANES * 3 + chain % LANES;
-                fits(core::array::from_fn(|i| weight(channel, first + i * LANES)))
-            })
-        })
-    };
-    (0..(depth / GROUP).min(MOST)).filter(|&group| may(group)).fold(0, |notes, group| notes | 1 << group)
+/// Whether the products of a group's threes may be added up, those of all channels. `weight` gives the weight of a channel and an input.
+fn may_add_threes(channels: core::ops::Range<usize>, group: usize, weight: &impl Fn(usize, usize) -> i8) -> bool {
+    channels.into_iter().all(|channel| {
+        (0..GROUP / 3)
+            .all(|lane| fits(core::array::from_fn(|i| weight(channel, group * GROUP + lane + i * (GROUP / 3)))))
+    })
 }
 
 /// The notes of some channels of `depth` inputs each, in runs of `len`, where the inputs of a chain are neighbours: bit i where the
@@ -63,17 +72,31 @@ pub fn notes_of_threes(
     if 8 * found <= 3 * threes { 0 } else { notes }
 }
 
-/// Writes the notes of a product, group after group.
-pub fn put_notes(shape: &ConvolutionShape, weights: IntegerWeights<'_>, notes: &mut [u8]) {
+/// Packs the weights of a product that takes two inputs at a time: `[group][block, see blocks_of_twos][two inputs][channel][input]`, inputs
+/// filled up to a multiple of four. A block's notes are where those of its first four channels would be: bit i of word i / 64 where
+/// the products of its i-th six inputs may be added up by threes.
+pub fn pack_twos(shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8], notes: &mut [u8]) {
     let (groups, depth) = (shape.groups as usize, shape.depth() as usize);
-    let of_group = shape.out_channels as usize / groups;
-    let blocks = (0..groups).flat_map(|group| {
-        let end = (group + 1) * of_group;
-        (group * of_group..end).step_by(CHANNELS).map(move |first| first..end.min(first + CHANNELS))
-    });
-    for (channels, note) in blocks.zip(notes.chunks_exact_mut(NOTE)) {
-        let found = self::notes(channels, depth, |channel, input| weights.at(channel * depth + input) as i8);
-        note.copy_from_slice(&found.to_le_bytes());
+    let (of_group, filled) = (shape.out_channels as usize / groups, depth.next_multiple_of(4));
+    let (padded, words) = (of_group.next_multiple_of(4), words_of_twos(depth));
+    for group in 0..groups {
+        let weight = |channel: usize, input: usize| {
+            let inside = channel < of_group && input < depth;
+            if inside { weights.at((group * of_group + channel) * depth + input) as i8 } else { 0 }
+        };
+        for (first, count) in blocks_of_twos(of_group) {
+            let start = group * padded + first;
+            for (index, to) in packed[start * filled..][..count * filled].iter_mut().enumerate() {
+                let (two, channel) = (index / (2 * count), index / 2 % count);
+                *to = weight(first + channel, two * 2 + index % 2) as u8;
+            }
+            let notes = &mut notes[start / CHANNELS * words * NOTE..][..words * NOTE];
+            for group in 0..depth.next_multiple_of(2) / GROUP {
+                if may_add_threes(first..first + count, group, &weight) {
+                    notes[group / 8] |= 1 << (group % 8);
+                }
+            }
+        }
     }
 }
 
@@ -100,6 +123,7 @@ pub fn pack_few(shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::step::ConvolutionForm;
     use proptest::prelude::*;
 
     proptest! {
@@ -114,12 +138,47 @@ mod tests {
 
     #[test]
     fn a_large_weight_forbids_its_group_only() {
-        // Three weights of 100 eight apart, of inputs 48 + 24 + 1, 9 and 17.
-        let weight =
-            |channel: usize, input: usize| if channel == 2 && [73, 81, 89].contains(&input) { 100 } else { 60 };
-        assert_eq!(notes(0..4, 3 * 48 + 47, weight), 0b101);
-        assert_eq!(notes(0..2, 3 * 48, weight), 0b111);
-        assert_eq!(notes(0..4, 47, weight), 0);
+        // Three weights of 100 two apart, of inputs 7, 9 and 11; three neighbours of 100 would do.
+        let weight = |channel: usize, input: usize| if channel == 2 && [7, 9, 11].contains(&input) { 100 } else { 60 };
+        assert_eq!([0, 1, 2].map(|group| may_add_threes(0..4, group, &weight)), [true, false, true]);
+        assert!(may_add_threes(0..2, 1, &weight));
+        assert!(may_add_threes(0..1, 0, &|_, input| if input < 3 { 100 } else { 0 }));
+    }
+
+    #[test]
+    fn blocks_hold_every_channel_once() {
+        for channels in 1..100 {
+            let mut next = 0;
+            for (start, count) in blocks_of_twos(channels) {
+                assert!(start == next && [4, 8, 16].contains(&count));
+                next += count;
+            }
+            assert_eq!(next, channels.next_multiple_of(4));
+        }
+    }
+
+    #[test]
+    fn two_inputs_of_a_channel_lie_side_by_side() {
+        // A convolution of three inputs and five channels; weights are ten times the channel, and the input.
+        let shape = ConvolutionShape {
+            form: ConvolutionForm::Pointwise,
+            groups: 1,
+            kernel: [1, 1],
+            dilation: [1, 1],
+            in_channels: 3,
+            out_channels: 5,
+        };
+        let weights: [i8; 15] = core::array::from_fn(|i| (10 * (1 + i / 3) + i % 3) as i8);
+        let (mut packed, mut notes) = ([1; 32], [0; 16]);
+        pack_twos(&shape, IntegerWeights::Narrow(&weights), &mut packed, &mut notes);
+        assert_eq!(
+            packed,
+            [
+                10, 11, 20, 21, 30, 31, 40, 41, 50, 51, 0, 0, 0, 0, 0, 0, //
+                12, 0, 22, 0, 32, 0, 42, 0, 52, 0, 0, 0, 0, 0, 0, 0
+            ]
+        );
+        assert_eq!(notes, [0; 16]);
     }
 
     #[test]

@@ -62,7 +62,8 @@ pub fn convolution_int8<I: Int8, T: Tables>(
     assert!(check::shape::convolution(step.form, step.groups, &step.x, &step.y, &step.window).is_ok(), "sizes");
     assert!(x.len() >= elements(&step.x) && y.len() >= elements(&step.y), "operands");
     let chains = packing.notes_at(&shape, packed.weights.len());
-    let convolution = Convolution { step, shape, x, packed, table, chains, few: packing.takes_few(&shape) };
+    let note_words = packing.note_words(&shape);
+    let convolution = Convolution { step, shape, x, packed, table, chains, note_words, few: packing.takes_few(&shape) };
     convolution.run(isa, tables, y, work);
 }
 
@@ -87,6 +88,8 @@ struct Convolution<'c> {
     table: Option<&'c Table>,
     /// Where the weights' notes of chains begin.
     chains: usize,
+    /// Words of them for every four channels.
+    note_words: usize,
     /// Whether weights are packed for few inputs.
     few: bool,
 }
@@ -215,15 +218,11 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
         #[allow(unsafe_code)]
         unsafe {
             let dots = channels.start / I::LANES * fours(inputs, I::UNIT);
-            let before = if convolution.few { channels.start * inputs } else { dots * I::WEIGHT_BYTES };
-            constants.weights = constants.weights.add(before);
+            constants.weights = constants.weights.add(dots * I::WEIGHT_BYTES);
             constants.bias = constants.bias.add(channels.start);
             constants.multiplier = constants.multiplier.add(channels.start);
-            constants.chains = constants.chains.wrapping_add(channels.start / 4);
+            constants.chains = constants.chains.wrapping_add(channels.start / 4 * convolution.note_words);
             let rounding = convolution.rounding(isa);
-            if convolution.few {
-                return isa.multiply_few(runs, false, pixels.len(), constants, rounding, to);
-            }
             if !I::GATHERS {
                 return isa.multiply(runs, pixels.len(), constants, rounding, to);
             }
@@ -281,11 +280,11 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
                 constants.weights = constants.weights.add(group * depth * padded);
                 constants.bias = constants.bias.add(group * padded);
                 constants.multiplier = constants.multiplier.add(group * padded);
-                constants.chains = constants.chains.wrapping_add(group * padded / 4);
+                constants.chains = constants.chains.wrapping_add(group * padded / 4 * convolution.note_words);
                 if convolution.few {
                     let len = len / starts.len();
                     let runs = Runs { fours: len / 4, rest: len % 4, ..runs };
-                    return isa.multiply_few(runs, true, width, constants, rounding, to);
+                    return isa.multiply_few(runs, width, constants, rounding, to);
                 }
                 if !I::GATHERS {
                     return isa.multiply(runs, width, constants, rounding, to);

@@ -216,8 +216,7 @@ pub unsafe trait Int8: Isa {
     }
 
     /// As [`multiply`](Self::multiply), of weights that are packed for [few](super::VectorPacking::takes_few) inputs. The runs may
-    /// be several, of the same length; where they are `flipped`, bytes are XORed with
-    /// [`FLIP`](Self::FLIP) already.
+    /// be several, of the same length; their bytes are XORed with [`FLIP`](Self::FLIP) already.
     ///
     /// # Safety
     /// As there.
@@ -225,7 +224,6 @@ pub unsafe trait Int8: Isa {
     unsafe fn multiply_few(
         self,
         runs: Runs<'_>,
-        _flipped: bool,
         pixels: usize,
         constants: Constants,
         rounding: Self::Rounding,

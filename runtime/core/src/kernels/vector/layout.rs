@@ -3,7 +3,8 @@
 //! | form | weights | bias, multiplier |
 //! |---|---|---|
 //! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
-//! | pointwise, general, [few](VectorPacking::takes_few) inputs | `[group][16 channels, or the last 8][input][channel]` | `[group][channel]` |
+//! | general, [few](VectorPacking::takes_few) inputs | `[group][16 channels, or the last 8][input][channel]` | `[group][channel]` |
+//! | pointwise, general, on base NEON else | `[group][16 channels, the last 8, and 4][two inputs][channel][input]` | `[group][channel]`, filled up to a multiple of 4 |
 //! | pointwise, general, a [paired](Block::paired) block: one of up to 24 channels, vectors having 16 lanes and there being no tiles | `[group][block][segment][pair of fours][half][channel][even four, odd four]`, a last four without a partner `[channel]` | `[group][block][channel]` |
 //! | pointwise, general, to sums | as the first, with units of four inputs, runs as they lie, and channels in their own order | – |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
@@ -200,8 +201,6 @@ impl VectorPacking {
         set: KernelSet::Neon,
         taps: Taps::Always,
         has_5x5: false,
-        unit: 16,
-        block: 2,
         signed: false,
         chains: true,
         ..VectorPacking::NEON_DOTPROD
@@ -239,7 +238,7 @@ impl VectorPacking {
     /// themselves, the lanes of a vector then hold output channels.
     pub fn takes_few(&self, shape: &ConvolutionShape) -> bool {
         let of_group = shape.out_channels / shape.groups.max(1);
-        self.chains && shape.form != ConvolutionForm::Depthwise && shape.depth() <= FEW && of_group.is_multiple_of(8)
+        self.chains && shape.form == ConvolutionForm::General && shape.depth() <= FEW && of_group.is_multiple_of(8)
     }
 
     /// Bytes of the weights of one dot product.
@@ -247,8 +246,8 @@ impl VectorPacking {
         self.lanes * if self.wide { 8 } else { 4 }
     }
 
-    /// Where the notes of [`chains`] begin in packed weights of a product: 64 bits for every four channels, group after group, in
-    /// front of the [`Note`].
+    /// Where the notes of [`chains`] begin in packed weights of a product: some 64-bit words for every four channels, group after group,
+    /// in front of the [`Note`].
     pub fn notes_at(&self, shape: &ConvolutionShape, packed_len: usize) -> usize {
         packed_len.saturating_sub(NOTE + self.notes_len(shape) as usize)
     }
@@ -259,10 +258,14 @@ impl VectorPacking {
             return 0;
         }
         let groups = u64::from(shape.groups.max(1));
-        padded_channels((u64::from(shape.out_channels) / groups) as usize, self.lanes) as u64
-            * groups
-            * chains::NOTE as u64
-            / chains::CHANNELS as u64
+        let channels = padded_channels((u64::from(shape.out_channels) / groups) as usize, self.lanes) as u64;
+        let notes = (channels * groups / chains::CHANNELS as u64).saturating_mul(self.note_words(shape) as u64);
+        notes.saturating_mul(chains::NOTE as u64)
+    }
+
+    /// Words of them for every four channels.
+    pub fn note_words(&self, shape: &ConvolutionShape) -> usize {
+        if self.takes_few(shape) { 1 } else { chains::words_of_twos(shape.depth() as usize) }
     }
 }
 
@@ -305,7 +308,7 @@ impl Packing for VectorPacking {
             (sums, fours.saturating_mul(sums))
         };
         let weight = (self.weight_bytes() / self.lanes) as u64;
-        let note = (NOTE as u64 + self.notes_len(shape)) / weight;
+        let note = (NOTE as u64).saturating_add(self.notes_len(shape)) / weight;
         PackedLen {
             weights: bytes(weights.saturating_add(note), weight),
             bias: bytes(sums, 4),
@@ -341,15 +344,16 @@ impl Packing for VectorPacking {
                 self.pack_depthwise(shape, weights, packed.weights);
             }
         } else {
-            if self.takes_few(shape) {
+            if self.chains {
                 let (packed, notes) = packed.weights.split_at_mut(self.notes_at(shape, packed.weights.len()));
-                chains::pack_few(shape, weights, packed, notes);
+                notes.fill(0);
+                if self.takes_few(shape) {
+                    chains::pack_few(shape, weights, packed, notes);
+                } else {
+                    chains::pack_twos(shape, weights, packed, notes);
+                }
             } else {
                 self.pack_product(shape, weights, self.to_bytes(), packed.weights);
-            }
-            if self.chains && !self.takes_few(shape) {
-                let at = self.notes_at(shape, packed.weights.len());
-                chains::put_notes(shape, weights, &mut packed.weights[at..]);
             }
         }
         let extreme = (0..weights.len()).any(|index| weights.at(index) == -128);

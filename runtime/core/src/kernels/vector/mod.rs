@@ -70,6 +70,7 @@ mod own {
 /// What instruction sets with algorithms of their own need besides.
 #[cfg(target_arch = "aarch64")]
 mod own {
+    pub use super::chains::{blocks_of_twos, words_of_twos};
     pub use super::convolution_int8::rounding;
     pub use super::depthwise_int8::Depthwise;
     pub use super::layout::is_5x5;
