@@ -2,7 +2,7 @@
 //!
 //! | kernel set | boards | integer products |
 //! |---|---|---|
-//! | `neon` | Cortex-A53 (Pi 3, Zero 2 W), A72 (Pi 4) | SMULL, SMLAL, SADALP in `product_twos`; of a first layer's few inputs: SADDW in `product_few` |
+//! | `neon` | Cortex-A53 (Pi 3, Zero 2 W), A72 (Pi 4) | SMULL, SMLAL, SADALP in `product_twos` |
 //! | `neon-dotprod` | Cortex-A55, A76 (Pi 5) | SDOT by lane, in `product_lanes` |
 //! | `neon-i8mm` | Cortex-A510, A710 and later | USMMLA in `product_matrix` |
 //!
@@ -35,7 +35,6 @@ mod padded;
 mod parts;
 mod peak;
 mod pool;
-mod product_few;
 mod product_lanes;
 mod product_matrix;
 mod product_twos;
@@ -49,7 +48,6 @@ mod sums_lanes;
 mod tile_5x5;
 mod tile_columns;
 mod tile_f32;
-mod tile_few;
 mod tile_lanes;
 mod tile_stem;
 mod tile_taps;

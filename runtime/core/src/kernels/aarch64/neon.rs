@@ -347,17 +347,6 @@ int8!(
     },
     fn name_of_depthwise(_: &ConvolutionShape) -> &'static str {
         "aarch64/depthwise_taps"
-    },
-    #[inline(always)]
-    unsafe fn multiply_few(
-        self,
-        runs: Runs<'_>,
-        pixels: usize,
-        constants: Constants,
-        rounding: Rounding,
-        to: Target,
-    ) {
-        unsafe { super::product_few::few(self, runs, pixels, constants, rounding, to) }
     }
 );
 int8!(

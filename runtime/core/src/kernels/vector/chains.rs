@@ -3,9 +3,8 @@
 //! Instruction sets without dot products add products of bytes in 16 bits before they widen the sums. Two always fit (but for
 //! weights of −128, see [`Note`](super::layout::Note)), three where the weights are small enough. It is decided for every block of output
 //! channels and every *group* of six inputs, of which the first, third and fifth make a chain of three in a lane, and the others one
-//! in the next. Of few inputs, neighbours make a chain.
+//! in the next.
 
-use super::blocks::runs;
 use crate::kernels::{ConvolutionShape, IntegerWeights};
 
 /// Bytes of the notes of some channels.
@@ -54,24 +53,6 @@ fn may_add_threes(channels: core::ops::Range<usize>, group: usize, weight: &impl
     })
 }
 
-/// The notes of some channels of `depth` inputs each, in runs of `len`, where the inputs of a chain are neighbours: bit i where the
-/// i-th three of inputs, counted through all runs, may be added up. What a run has behind its threes is not counted. Where too few
-/// may be for it to be worth while, there are none.
-pub fn notes_of_threes(
-    channels: core::ops::Range<usize>,
-    depth: usize,
-    len: usize,
-    weight: impl Fn(usize, usize) -> i8,
-) -> u64 {
-    let firsts = (0..depth).step_by(len.max(1)).flat_map(|run| (0..len / 3).map(move |three| run + three * 3));
-    let may = |first: usize| channels.clone().all(|channel| fits(core::array::from_fn(|i| weight(channel, first + i))));
-    let notes: u64 =
-        firsts.enumerate().filter(|&(_, first)| may(first)).fold(0, |notes, (index, _)| notes | 1 << index);
-    let (found, threes) = (notes.count_ones() as usize, depth / len.max(1) * (len / 3));
-    // Three inputs of sixteen channels take 11 instructions if they may be added up, 15 if not, and 13.5 by twos.
-    if 8 * found <= 3 * threes { 0 } else { notes }
-}
-
 /// Packs the weights of a product that takes two inputs at a time: `[group][block, see blocks_of_twos][two inputs][channel][input]`, inputs
 /// filled up to a multiple of four. A block's notes are where those of its first four channels would be: bit i of word i / 64 where
 /// the products of its i-th six inputs may be added up by threes.
@@ -96,26 +77,6 @@ pub fn pack_twos(shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: 
                     notes[group / 8] |= 1 << (group % 8);
                 }
             }
-        }
-    }
-}
-
-/// Packs the weights of a product of few inputs: `[group][block of 16 channels, the last of 8][input][channel]`. A block's notes
-/// are where those of its first four channels would be.
-pub fn pack_few(shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8], notes: &mut [u8]) {
-    let (groups, depth) = (shape.groups as usize, shape.depth() as usize);
-    let (of_group, len) = (shape.out_channels as usize / groups, depth / runs(shape, false).0.max(1));
-    let weight = |channel: usize, input: usize| weights.at(channel * depth + input) as i8;
-    for group in 0..groups {
-        for first in (0..of_group).step_by(16) {
-            let (start, count) = (group * of_group + first, 16.min(of_group - first));
-            for input in 0..depth {
-                for channel in 0..count {
-                    packed[start * depth + input * count + channel] = weight(start + channel, input) as u8;
-                }
-            }
-            let found = notes_of_threes(start..start + count, depth, len, weight);
-            notes[start / CHANNELS * NOTE..][..NOTE].copy_from_slice(&found.to_le_bytes());
         }
     }
 }
@@ -179,12 +140,5 @@ mod tests {
             ]
         );
         assert_eq!(notes, [0; 16]);
-    }
-
-    #[test]
-    fn threes_are_counted_through_all_runs() {
-        // Two runs of seven inputs: threes begin at 0, 3, 7 and 10.
-        let weight = |_: usize, input: usize| if input == 8 { 127 } else { 65 };
-        assert_eq!(notes_of_threes(0..8, 14, 7, weight), 0b1011);
     }
 }

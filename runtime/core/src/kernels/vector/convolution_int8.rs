@@ -63,7 +63,7 @@ pub fn convolution_int8<I: Int8, T: Tables>(
     assert!(x.len() >= elements(&step.x) && y.len() >= elements(&step.y), "operands");
     let chains = packing.notes_at(&shape, packed.weights.len());
     let note_words = packing.note_words(&shape);
-    let convolution = Convolution { step, shape, x, packed, table, chains, note_words, few: packing.takes_few(&shape) };
+    let convolution = Convolution { step, shape, x, packed, table, chains, note_words };
     convolution.run(isa, tables, y, work);
 }
 
@@ -90,8 +90,6 @@ struct Convolution<'c> {
     chains: usize,
     /// Words of them for every four channels.
     note_words: usize,
-    /// Whether weights are packed for few inputs.
-    few: bool,
 }
 
 impl Convolution<'_> {
@@ -275,17 +273,11 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
             // patches, which are filled up; the constants are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]
             unsafe {
-                let depth =
-                    if convolution.few { shape.depth() as usize } else { count * fours * I::WEIGHT_BYTES / I::LANES };
+                let depth = count * fours * I::WEIGHT_BYTES / I::LANES;
                 constants.weights = constants.weights.add(group * depth * padded);
                 constants.bias = constants.bias.add(group * padded);
                 constants.multiplier = constants.multiplier.add(group * padded);
                 constants.chains = constants.chains.wrapping_add(group * padded / 4 * convolution.note_words);
-                if convolution.few {
-                    let len = len / starts.len();
-                    let runs = Runs { fours: len / 4, rest: len % 4, ..runs };
-                    return isa.multiply_few(runs, width, constants, rounding, to);
-                }
                 if !I::GATHERS {
                     return isa.multiply(runs, width, constants, rounding, to);
                 }

@@ -215,24 +215,6 @@ pub unsafe trait Int8: Isa {
         unsafe { product::multiply_to_sums(self, runs, pixels, constants, to) }
     }
 
-    /// As [`multiply`](Self::multiply), of weights that are packed for [few](super::VectorPacking::takes_few) inputs. The runs may
-    /// be several, of the same length; their bytes are XORed with [`FLIP`](Self::FLIP) already.
-    ///
-    /// # Safety
-    /// As there.
-    #[inline(always)]
-    unsafe fn multiply_few(
-        self,
-        runs: Runs<'_>,
-        pixels: usize,
-        constants: Constants,
-        rounding: Self::Rounding,
-        to: Target,
-    ) {
-        // SAFETY: as the caller says.
-        unsafe { self.multiply(runs, pixels, constants, rounding, to) }
-    }
-
     /// Multiplies and adds as fast as these instructions can, `rounds` times the same amount; returns how many
     /// multiply-accumulates that were.
     fn peak(self, rounds: u32) -> u64 {

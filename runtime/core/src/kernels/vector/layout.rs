@@ -3,8 +3,7 @@
 //! | form | weights | bias, multiplier |
 //! |---|---|---|
 //! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
-//! | general, [few](VectorPacking::takes_few) inputs | `[group][16 channels, or the last 8][input][channel]` | `[group][channel]` |
-//! | pointwise, general, on base NEON else | `[group][16 channels, the last 8, and 4][two inputs][channel][input]` | `[group][channel]`, filled up to a multiple of 4 |
+//! | pointwise, general, on base NEON | `[group][16 channels, the last 8, and 4][two inputs][channel][input]` | `[group][channel]`, filled up to a multiple of 4 |
 //! | pointwise, general, a [paired](Block::paired) block: one of up to 24 channels, vectors having 16 lanes and there being no tiles | `[group][block][segment][pair of fours][half][channel][even four, odd four]`, a last four without a partner `[channel]` | `[group][block][channel]` |
 //! | pointwise, general, to sums | as the first, with units of four inputs, runs as they lie, and channels in their own order | – |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
@@ -99,9 +98,6 @@ impl Note {
         }
     }
 }
-
-/// The most inputs that are few.
-const FEW: u64 = 28;
 
 /// What processors with vectors of 16 bytes read at a time.
 pub const GATHERED: usize = 16;
@@ -234,13 +230,6 @@ impl VectorPacking {
         self.gathers && (slides(shape, self.many_registers) || self.takes_5x5(shape) || self.goes_by_taps(shape))
     }
 
-    /// Whether the weights of a product of this shape are packed for few inputs: where 16-bit sums are added to 32-bit ones by
-    /// themselves, the lanes of a vector then hold output channels.
-    pub fn takes_few(&self, shape: &ConvolutionShape) -> bool {
-        let of_group = shape.out_channels / shape.groups.max(1);
-        self.chains && shape.form == ConvolutionForm::General && shape.depth() <= FEW && of_group.is_multiple_of(8)
-    }
-
     /// Bytes of the weights of one dot product.
     pub(super) fn weight_bytes(&self) -> usize {
         self.lanes * if self.wide { 8 } else { 4 }
@@ -265,7 +254,7 @@ impl VectorPacking {
 
     /// Words of them for every four channels.
     pub fn note_words(&self, shape: &ConvolutionShape) -> usize {
-        if self.takes_few(shape) { 1 } else { chains::words_of_twos(shape.depth() as usize) }
+        chains::words_of_twos(shape.depth() as usize)
     }
 }
 
@@ -298,8 +287,6 @@ impl Packing for VectorPacking {
                 u64::from(shape.kernel[0]).div_ceil(4).saturating_mul(shape.kernel[1].into())
             };
             (chunks * 4 * lanes, products.saturating_mul(chunks * 4 * lanes))
-        } else if self.takes_few(shape) {
-            (outputs, outputs.saturating_mul(shape.depth()) / 4)
         } else {
             let groups = u64::from(shape.groups.max(1));
             let (runs, len) = runs(shape, self.gathers);
@@ -347,11 +334,7 @@ impl Packing for VectorPacking {
             if self.chains {
                 let (packed, notes) = packed.weights.split_at_mut(self.notes_at(shape, packed.weights.len()));
                 notes.fill(0);
-                if self.takes_few(shape) {
-                    chains::pack_few(shape, weights, packed, notes);
-                } else {
-                    chains::pack_twos(shape, weights, packed, notes);
-                }
+                chains::pack_twos(shape, weights, packed, notes);
             } else {
                 self.pack_product(shape, weights, self.to_bytes(), packed.weights);
             }
