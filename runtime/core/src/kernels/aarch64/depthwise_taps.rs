@@ -5,13 +5,14 @@
 //! where their bytes are flipped once instead of at every tap. Two products overflow 16 bits only if both weights are −128;
 //! where that may be, each goes to the sums by itself.
 
-use super::finish::{ANY, EVEN, Finish, PLAIN, finish, finish_pixel};
+use super::finish::{ANY, EVEN, EVEN_SIGNED, Finish, PLAIN, PLAIN_SIGNED, finish, finish_pixel};
 use super::instructions::{smlal_high, smull_high};
 use super::neon::{Neon, Rounding};
 use super::padded::for_each_row;
 use super::tile_taps::{Operands, tiles};
 use crate::kernels::vector::{Constants, Depthwise, Isa, MAX_RUNS, Target, Task, tap_chunks};
 use core::arch::aarch64::*;
+use core::mem::MaybeUninit;
 
 /// Computes some output rows.
 #[inline(always)]
@@ -78,22 +79,29 @@ impl Row<'_> {
     #[allow(unsafe_code)]
     unsafe fn invoke(self, isa: Neon, lanes: usize, close: bool) {
         let usual = self.columns == 3 && self.starts.len() == 3 && !self.rounding.extreme();
-        let how = match self.to.channels == lanes && !self.rounding.is_signed() {
-            true if self.rounding.is_even() => EVEN,
-            true if self.rounding.is_plain() => PLAIN,
+        let how = match (self.to.channels == lanes, self.rounding.is_signed()) {
+            (true, false) if self.rounding.is_even() => EVEN,
+            (true, true) if self.rounding.is_even() => EVEN_SIGNED,
+            (true, false) if self.rounding.is_plain() => PLAIN,
+            (true, true) if self.rounding.is_plain() => PLAIN_SIGNED,
             _ => ANY,
         };
-        match (lanes, usual, close, how) {
-            (16, true, true, EVEN) => isa.invoke(ThreeByThree::<4, true, EVEN>(self)),
-            (16, true, true, PLAIN) => isa.invoke(ThreeByThree::<4, true, PLAIN>(self)),
-            (16, true, true, _) => isa.invoke(ThreeByThree::<4, true, ANY>(self)),
-            (16, true, false, EVEN) => isa.invoke(ThreeByThree::<4, false, EVEN>(self)),
-            (16, true, false, PLAIN) => isa.invoke(ThreeByThree::<4, false, PLAIN>(self)),
-            (16, true, false, _) => isa.invoke(ThreeByThree::<4, false, ANY>(self)),
-            (_, true, true, EVEN) => isa.invoke(ThreeByThree::<2, true, EVEN>(self)),
-            (_, true, true, _) => isa.invoke(ThreeByThree::<2, true, ANY>(self)),
-            (_, true, false, EVEN) => isa.invoke(ThreeByThree::<2, false, EVEN>(self)),
-            (_, true, false, _) => isa.invoke(ThreeByThree::<2, false, ANY>(self)),
+        macro_rules! three_by_three {
+            ($n:literal, $close:literal) => {
+                match how {
+                    EVEN => isa.invoke(ThreeByThree::<$n, $close, EVEN>(self)),
+                    EVEN_SIGNED => isa.invoke(ThreeByThree::<$n, $close, EVEN_SIGNED>(self)),
+                    PLAIN => isa.invoke(ThreeByThree::<$n, $close, PLAIN>(self)),
+                    PLAIN_SIGNED => isa.invoke(ThreeByThree::<$n, $close, PLAIN_SIGNED>(self)),
+                    _ => isa.invoke(ThreeByThree::<$n, $close, ANY>(self)),
+                }
+            };
+        }
+        match (lanes, usual, close) {
+            (16, true, true) => three_by_three!(4, true),
+            (16, true, false) => three_by_three!(4, false),
+            (_, true, true) => three_by_three!(2, true),
+            (_, true, false) => three_by_three!(2, false),
             (16, ..) if !self.rounding.extreme() => isa.invoke(Any::<4, false>(self)),
             (16, ..) => isa.invoke(Any::<4, true>(self)),
             _ if !self.rounding.extreme() => isa.invoke(Any::<2, false>(self)),
@@ -179,7 +187,9 @@ unsafe fn pixel<const N: usize, const HOW: u8>(
         let sums = nine::<N>(bias, inputs, weights);
         match HOW {
             EVEN => finish_pixel::<N, true, false>(sums, by, rounding, to.first),
+            EVEN_SIGNED => finish_pixel::<N, true, true>(sums, by, rounding, to.first),
             PLAIN => finish_pixel::<N, false, false>(sums, by, rounding, to.first),
+            PLAIN_SIGNED => finish_pixel::<N, false, true>(sums, by, rounding, to.first),
             _ => finish::<1, N, false>([sums], by, rounding, to),
         }
     }
@@ -193,15 +203,17 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
         let Row { starts, from, columns, column, step, pixels, constants, rounding, to, .. } = self.0;
-        // Where each tap's input lies at the first place; an odd one out is multiplied by 0 once more.
-        let mut taps = [core::ptr::null(); MAX_TAPS];
-        let count = starts.len() * columns;
+        // Where each tap's input lies at the first place. There may be many more than these, so that room for all is not written.
+        let mut taps = [const { MaybeUninit::uninit() }; MAX_TAPS];
         let mut slots = taps.iter_mut();
         for &start in starts {
             for (kx, slot) in slots.by_ref().take(columns).enumerate() {
-                *slot = start.wrapping_add(from + kx * column);
+                slot.write(start.wrapping_add(from + kx * column));
             }
         }
+        let count = MAX_TAPS - slots.len();
+        // SAFETY: so many were written.
+        let taps: &[*const u8] = unsafe { core::slice::from_raw_parts(taps.as_ptr().cast(), count) };
         // SAFETY: as who invoked it said.
         unsafe {
             let (bias, by) = constants_of::<N>(constants);
@@ -209,7 +221,7 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
             if N == 4 && !EXTREME && rounding.is_plain() && to.channels == 16 && pixels >= 4 {
                 let Constants { weights, bias, multiplier, .. } = constants;
                 let finish = Finish::new(&rounding, multiplier, to);
-                tiles(Operands { taps: &taps[..count], step, weights, bias }, pixels / 4, finish);
+                tiles(Operands { taps, step, weights, bias }, pixels / 4, finish);
                 done = pixels / 4 * 4;
             }
             while done < pixels {
@@ -217,7 +229,7 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
                 let offset = done * step;
                 if pixels - done >= 4 {
                     let mut sums = [bias; 4];
-                    each_pair::<N, EXTREME>(&taps[..count], constants.weights, |x, w| {
+                    each_pair::<N, EXTREME>(taps, constants.weights, |x, w| {
                         for m in 0..4 {
                             let at = offset + m * step;
                             sums[m] = add::<N>(sums[m], [load::<N>(x[0].add(at)), load::<N>(x[1].add(at))], w);
@@ -227,7 +239,7 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
                     done += 4;
                 } else {
                     let mut sums = bias;
-                    each_pair::<N, EXTREME>(&taps[..count], constants.weights, |x, w| {
+                    each_pair::<N, EXTREME>(taps, constants.weights, |x, w| {
                         sums = add::<N>(sums, [load::<N>(x[0].add(offset)), load::<N>(x[1].add(offset))], w);
                     });
                     finish::<1, N, false>([sums], by, &rounding, to);

@@ -12,6 +12,8 @@ pub const PLAIN: u8 = 1;
 pub const EVEN: u8 = 2;
 /// As [`EVEN`], of bytes that are stored less 128.
 pub const EVEN_SIGNED: u8 = 3;
+/// As [`PLAIN`], of such bytes.
+pub const PLAIN_SIGNED: u8 = 4;
 
 /// What tiles in assembly end with, where scaled sums stay within 16 bits and the bounds are those of bytes.
 #[derive(Clone, Copy)]

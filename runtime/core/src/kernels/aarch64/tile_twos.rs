@@ -257,34 +257,34 @@ macro_rules! results {
     (@sums $a:literal $b:literal $c:literal $d:literal) => {
         concat!("st1 {{v", $a, ".4s, v", $b, ".4s, v", $c, ".4s, v", $d, ".4s}}, [{to}], #64\n")
     };
-    ($even:ident sixteen) => {
+    ($even:ident $to:ident sixteen) => {
         concat!(
             "ldp q16, q17, [{multiplier}]\nldp q18, q19, [{multiplier}, #32]\ndup v20.4s, {added:w}\n",
-            results!(@$even "0" "1" "2" "3", "16" "17" "18" "19"), "st1 {{v0.16b}}, [{to}], {to_step}\n",
-            results!(@$even "4" "5" "6" "7", "16" "17" "18" "19"), "st1 {{v4.16b}}, [{to}], {to_step}\n",
-            results!(@$even "8" "9" "10" "11", "16" "17" "18" "19"), "st1 {{v8.16b}}, [{to}], {to_step}\n",
-            results!(@$even "12" "13" "14" "15", "16" "17" "18" "19"), "st1 {{v12.16b}}, [{to}], {to_step}\n"
+            results!(@$even $to "0" "1" "2" "3", "16" "17" "18" "19"), "st1 {{v0.16b}}, [{to}], {to_step}\n",
+            results!(@$even $to "4" "5" "6" "7", "16" "17" "18" "19"), "st1 {{v4.16b}}, [{to}], {to_step}\n",
+            results!(@$even $to "8" "9" "10" "11", "16" "17" "18" "19"), "st1 {{v8.16b}}, [{to}], {to_step}\n",
+            results!(@$even $to "12" "13" "14" "15", "16" "17" "18" "19"), "st1 {{v12.16b}}, [{to}], {to_step}\n"
         )
     };
-    ($even:ident eight) => {
+    ($even:ident $to:ident eight) => {
         concat!(
             "ldp q16, q17, [{multiplier}]\ndup v20.4s, {added:w}\n",
-            results!(@$even "0" "1" "2" "3", "16" "17" "16" "17"),
+            results!(@$even $to "0" "1" "2" "3", "16" "17" "16" "17"),
             "st1 {{v0.d}}[0], [{to}], {to_step}\nst1 {{v0.d}}[1], [{to}], {to_step}\n",
-            results!(@$even "4" "5" "6" "7", "16" "17" "16" "17"),
+            results!(@$even $to "4" "5" "6" "7", "16" "17" "16" "17"),
             "st1 {{v4.d}}[0], [{to}], {to_step}\nst1 {{v4.d}}[1], [{to}], {to_step}\n"
         )
     };
-    ($even:ident four) => {
+    ($even:ident $to:ident four) => {
         concat!(
             "ldr q16, [{multiplier}]\ndup v20.4s, {added:w}\n",
-            results!(@$even "0" "1" "2" "3", "16" "16" "16" "16"),
+            results!(@$even $to "0" "1" "2" "3", "16" "16" "16" "16"),
             "st1 {{v0.s}}[0], [{to}], {to_step}\nst1 {{v0.s}}[1], [{to}], {to_step}\n",
             "st1 {{v0.s}}[2], [{to}], {to_step}\nst1 {{v0.s}}[3], [{to}], {to_step}\n"
         )
     };
-    (@$even:ident $a:literal $b:literal $c:literal $d:literal, $($by:literal)*) => {
-        bytes!($even, "20", $a $b $c $d, $($by)*)
+    (@$even:ident $to:ident $a:literal $b:literal $c:literal $d:literal, $($by:literal)*) => {
+        bytes!($even $to, "20", $a $b $c $d, $($by)*)
     };
 }
 
@@ -307,26 +307,23 @@ pub struct Operands {
 }
 
 macro_rules! tiles {
-    ($how:ident $width:ident, $operands:ident, $count:ident, ($($more:tt)*)) => {{
+    ([$($how:ident)*] $width:ident, $operands:ident, $count:ident, ($($more:tt)*)) => {{
         let Operands { x, step, weights, notes, groups, rest, bias } = $operands;
+        // As many groups as the first word of notes has bits.
+        let (stretch, bits) = (groups.min(64), if groups > 0 { notes.read_unaligned() } else { 0 });
         asm!(
             "2:",
             biases!($width),
             "mov {w}, {weights}",
-            "mov {notes}, {all_notes}",
+            "mov {notes}, {later_notes}",
             "mov {p0}, {x}",
             "add {p1}, {p0}, {step}",
             "add {p2}, {p1}, {step}",
             "add {p3}, {p2}, {step}",
-            "mov {left}, {groups}",
-            "cbz {left}, 6f",
-            "3:",
-            // As many groups as a word of notes has bits.
-            "ldr {bits}, [{notes}], #8",
-            "mov {stretch}, #64",
-            "cmp {left}, #64",
-            "csel {stretch}, {left}, {stretch}, lo",
-            "sub {left}, {left}, {stretch}",
+            "mov {bits}, {first_bits}",
+            "mov {stretch}, {first_stretch}",
+            "mov {left}, {later}",
+            "cbz {stretch}, 6f",
             "4:",
             weights!($width six),
             "tbz {bits}, #0, 5f",
@@ -334,8 +331,16 @@ macro_rules! tiles {
             "lsr {bits}, {bits}, #1",
             "subs {stretch}, {stretch}, #1",
             "b.ne 4b",
-            "cbnz {left}, 3b",
+            "cbnz {left}, 3f",
             "b 6f",
+            "3:",
+            // The next word of notes.
+            "ldr {bits}, [{notes}], #8",
+            "mov {stretch}, #64",
+            "cmp {left}, #64",
+            "csel {stretch}, {left}, {stretch}, lo",
+            "sub {left}, {left}, {stretch}",
+            "b 4b",
             "5:",
             group!(twos $width),
             "lsr {bits}, {bits}, #1",
@@ -352,14 +357,16 @@ macro_rules! tiles {
             weights!($width four),
             last_four!($width),
             "8:",
-            results!($how $width),
+            results!($($how)* $width),
             "add {x}, {x}, {step}, lsl #2",
             "subs {count}, {count}, #1",
             "b.ne 2b",
             x = inout(reg) x => _, step = in(reg) step, count = inout(reg) $count => _,
             p0 = out(reg) _, p1 = out(reg) _, p2 = out(reg) _, p3 = out(reg) _,
-            weights = in(reg) weights, w = out(reg) _, all_notes = in(reg) notes, notes = out(reg) _, bits = out(reg) _,
-            groups = in(reg) groups, rest = in(reg) rest, left = out(reg) _, stretch = out(reg) _, bias = in(reg) bias,
+            weights = in(reg) weights, w = out(reg) _, first_bits = in(reg) bits, bits = out(reg) _,
+            later_notes = in(reg) notes.wrapping_add(1), notes = out(reg) _,
+            first_stretch = in(reg) stretch, later = in(reg) groups - stretch, left = out(reg) _, stretch = out(reg) _,
+            rest = in(reg) rest, bias = in(reg) bias,
             $($more)*,
             out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
             out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
@@ -373,14 +380,21 @@ macro_rules! tiles {
 /// Tiles whose sums are rounded.
 macro_rules! rounded {
     ($width:ident, $operands:ident, $count:ident, $finish:ident) => {
-        match $finish.added_to_floats() {
-            Some(added) => rounded!(even $width, $operands, $count, $finish, added),
-            None => rounded!(odd $width, $operands, $count, $finish, $finish.added()),
+        if $finish.signed {
+            rounded!(signed $width, $operands, $count, $finish)
+        } else {
+            rounded!(unsigned $width, $operands, $count, $finish)
         }
     };
-    ($even:ident $width:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {
+    ($to:ident $width:ident, $operands:ident, $count:ident, $finish:ident) => {
+        match $finish.added_to_floats() {
+            Some(added) => rounded!([even $to] $width, $operands, $count, $finish, added),
+            None => rounded!([odd $to] $width, $operands, $count, $finish, $finish.added()),
+        }
+    };
+    ($how:tt $width:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {
         tiles!(
-            $even $width, $operands, $count,
+            $how $width, $operands, $count,
             (
                 multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
                 to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step
@@ -420,9 +434,9 @@ pub unsafe fn sums<const CHANNELS: usize>(operands: Operands, to: *mut i32) {
     // SAFETY: it reads and writes what the caller says, and writes its operands only.
     unsafe {
         match CHANNELS {
-            16 => tiles!(sums sixteen, operands, count, (to = inout(reg) to => _)),
-            8 => tiles!(sums eight, operands, count, (to = inout(reg) to => _)),
-            _ => tiles!(sums four, operands, count, (to = inout(reg) to => _)),
+            16 => tiles!([sums] sixteen, operands, count, (to = inout(reg) to => _)),
+            8 => tiles!([sums] eight, operands, count, (to = inout(reg) to => _)),
+            _ => tiles!([sums] four, operands, count, (to = inout(reg) to => _)),
         }
     }
 }

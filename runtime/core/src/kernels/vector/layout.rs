@@ -197,7 +197,6 @@ impl VectorPacking {
         set: KernelSet::Neon,
         taps: Taps::Always,
         has_5x5: false,
-        signed: false,
         chains: true,
         ..VectorPacking::NEON_DOTPROD
     };
