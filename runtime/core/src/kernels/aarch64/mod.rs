@@ -45,6 +45,7 @@ mod softmax_int8;
 mod stem;
 mod steps;
 mod sums_lanes;
+mod sums_twos;
 mod tile_5x5;
 mod tile_columns;
 mod tile_f32;

@@ -341,6 +341,10 @@ int8!(
         super::peak::twos(rounds)
     },
     #[inline(always)]
+    unsafe fn multiply_to_sums(self, runs: Runs<'_>, pixels: usize, constants: Constants, to: Target) {
+        unsafe { super::sums_twos::multiply(self, runs, pixels, constants, to) }
+    },
+    #[inline(always)]
     fn depthwise(self, depthwise: Depthwise<'_>) {
         let rounding = crate::kernels::vector::rounding(self, depthwise.step, depthwise.packed);
         super::depthwise_taps::depthwise(rounding, depthwise);
@@ -362,7 +366,7 @@ int8!(
         covered
     },
     #[inline(always)]
-    unsafe fn multiply_to_sums(self, runs: Runs<'_>, pixels: usize, constants: [*const u8; 2], to: Target) {
+    unsafe fn multiply_to_sums(self, runs: Runs<'_>, pixels: usize, constants: Constants, to: Target) {
         unsafe { super::sums_lanes::multiply(self, runs, pixels, constants, to) }
     },
     #[inline(always)]

@@ -32,7 +32,7 @@ pub fn twos(rounds: u32) -> u64 {
         };
         // SAFETY: the operands are as long as the inputs of four pixels and the weights of sixteen channels, and so small that sums
         // of three products fit 16 bits; every aarch64 processor has NEON.
-        unsafe { sums::<16>(operands, to.as_mut_ptr()) };
+        unsafe { sums::<16>(operands, 1, to.as_mut_ptr(), 4 * channels) };
         black_box(&to);
     }
     u64::from(rounds) * (GROUPS * 6 * pixels * channels) as u64

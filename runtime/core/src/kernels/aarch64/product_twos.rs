@@ -20,10 +20,10 @@ use core::arch::aarch64::*;
 use core::mem::MaybeUninit;
 
 /// Inputs of a group, which a bit of the notes stands for.
-const GROUP: usize = 6;
+pub const GROUP: usize = 6;
 
 /// Pixels of a tile.
-const PIXELS: usize = 4;
+pub const PIXELS: usize = 4;
 
 /// Bytes that are flipped at a time: they stay in the smallest first cache, of 32 KiB, along with weights and results.
 const LEN: usize = 8 << 10;
@@ -63,7 +63,7 @@ pub unsafe fn multiply(isa: Neon, runs: Runs<'_>, pixels: usize, constants: Cons
 /// They can be read and written.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn flip(from: *const u8, to: *mut u8, len: usize) {
+pub unsafe fn flip(from: *const u8, to: *mut u8, len: usize) {
     let mut at = 0;
     // SAFETY: as the caller says.
     unsafe {
@@ -182,7 +182,7 @@ impl<const CHANNELS: usize, const N: usize> Block<'_, CHANNELS, N> {
         // SAFETY: as the caller says; the buffer is as long as a tile's sums.
         unsafe {
             let operands = Operands { x: operands.x.add(pixel * operands.step), ..operands };
-            sums::<CHANNELS>(operands, buffer.as_mut_ptr().cast());
+            sums::<CHANNELS>(operands, 1, buffer.as_mut_ptr().cast(), 4 * CHANNELS);
             let (mut sums, mut by) = ([[vdupq_n_s32(0); N]; PIXELS], [vdupq_n_f32(0.0); N]);
             for v in 0..N {
                 by[v] = vld1q_f32(constants.multiplier.add(v * 4));

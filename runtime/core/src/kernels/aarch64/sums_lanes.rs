@@ -6,7 +6,7 @@
 use super::neon::{NeonDotprod, flipped_by};
 use super::product_lanes::{UNIT, add_lane};
 use super::tile_lanes::{Operands, sums};
-use crate::kernels::vector::{self, Isa, Runs, Target, Task};
+use crate::kernels::vector::{self, Constants, Isa, Runs, Target, Task};
 use core::arch::aarch64::*;
 
 /// Pixels of a tile.
@@ -21,7 +21,8 @@ const CHANNELS: usize = 16;
 /// As there. As many bytes of every run can be read as of the first.
 #[inline(always)]
 #[allow(unsafe_code)]
-pub unsafe fn multiply(isa: NeonDotprod, runs: Runs<'_>, pixels: usize, [weights, bias]: [*const u8; 2], to: Target) {
+pub unsafe fn multiply(isa: NeonDotprod, runs: Runs<'_>, pixels: usize, constants: Constants, to: Target) {
+    let (weights, bias) = (constants.weights, constants.bias.cast::<u8>());
     let Runs { starts, offset, fours, rest, step, readable, .. } = runs;
     let to_step = to.step;
     let padded = (fours + usize::from(rest > 0)) * 4;
@@ -63,7 +64,8 @@ pub unsafe fn multiply(isa: NeonDotprod, runs: Runs<'_>, pixels: usize, [weights
         let rest = |first: usize, channels: usize, pixel: usize| {
             let runs = Runs { offset: offset + pixel * step, ..runs };
             let to = Target { first: to.first.add(4 * first + pixel * to_step), step: to_step, channels };
-            vector::multiply_to_sums(isa, runs, pixels - pixel, [weights.add(first * depth), bias.add(4 * first)], to);
+            let constants = Constants { weights: weights.add(first * depth), bias: bias.add(4 * first).cast(), ..constants };
+            vector::multiply_to_sums(isa, runs, pixels - pixel, constants, to);
         };
         if wide > 0 && whole < pixels {
             rest(0, wide, count * PIXELS);

@@ -250,12 +250,24 @@ macro_rules! biases {
 /// Sums of the first vector in each, rounded and written, or written as they are.
 macro_rules! results {
     (sums sixteen) => {
-        concat!(results!(sums four), results!(@sums "4" "5" "6" "7"), results!(@sums "8" "9" "10" "11"), results!(@sums "12" "13" "14" "15"))
+        concat!(
+            "st1 {{v0.4s, v1.4s, v2.4s, v3.4s}}, [{to}], {to_step}\n",
+            "st1 {{v4.4s, v5.4s, v6.4s, v7.4s}}, [{to}], {to_step}\n",
+            "st1 {{v8.4s, v9.4s, v10.4s, v11.4s}}, [{to}], {to_step}\n",
+            "st1 {{v12.4s, v13.4s, v14.4s, v15.4s}}, [{to}], {to_step}\n"
+        )
     };
-    (sums eight) => { concat!(results!(sums four), results!(@sums "4" "5" "6" "7")) };
-    (sums four) => { results!(@sums "0" "1" "2" "3") };
-    (@sums $a:literal $b:literal $c:literal $d:literal) => {
-        concat!("st1 {{v", $a, ".4s, v", $b, ".4s, v", $c, ".4s, v", $d, ".4s}}, [{to}], #64\n")
+    (sums eight) => {
+        concat!(
+            "st1 {{v0.4s, v1.4s}}, [{to}], {to_step}\nst1 {{v2.4s, v3.4s}}, [{to}], {to_step}\n",
+            "st1 {{v4.4s, v5.4s}}, [{to}], {to_step}\nst1 {{v6.4s, v7.4s}}, [{to}], {to_step}\n"
+        )
+    };
+    (sums four) => {
+        concat!(
+            "st1 {{v0.4s}}, [{to}], {to_step}\nst1 {{v1.4s}}, [{to}], {to_step}\n",
+            "st1 {{v2.4s}}, [{to}], {to_step}\nst1 {{v3.4s}}, [{to}], {to_step}\n"
+        )
     };
     ($even:ident $to:ident sixteen) => {
         concat!(
@@ -422,21 +434,20 @@ pub unsafe fn tiles<const CHANNELS: usize>(operands: Operands, count: usize, fin
     }
 }
 
-/// Computes the sums of a tile, pixel after pixel.
+/// Computes the sums of `count` tiles, at least one, and writes them, pixels `step` bytes apart.
 ///
 /// # Safety
-/// As for [`tiles`]; four pixels' sums can be written.
+/// As for [`tiles`].
 // Every way of it is there once.
 #[inline(never)]
 #[allow(unsafe_code)]
-pub unsafe fn sums<const CHANNELS: usize>(operands: Operands, to: *mut i32) {
-    let count = 1usize;
+pub unsafe fn sums<const CHANNELS: usize>(operands: Operands, count: usize, to: *mut i32, step: usize) {
     // SAFETY: it reads and writes what the caller says, and writes its operands only.
     unsafe {
         match CHANNELS {
-            16 => tiles!([sums] sixteen, operands, count, (to = inout(reg) to => _)),
-            8 => tiles!([sums] eight, operands, count, (to = inout(reg) to => _)),
-            _ => tiles!([sums] four, operands, count, (to = inout(reg) to => _)),
+            16 => tiles!([sums] sixteen, operands, count, (to = inout(reg) to => _, to_step = in(reg) step)),
+            8 => tiles!([sums] eight, operands, count, (to = inout(reg) to => _, to_step = in(reg) step)),
+            _ => tiles!([sums] four, operands, count, (to = inout(reg) to => _, to_step = in(reg) step)),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::Task;
 use super::general::{General, elements};
 use super::int8::Int8;
 use super::layout::{VectorPacking, bias_len, fours, padded_channels, runs, sums_are_covered};
-use super::product::{Runs, Target};
+use super::product::{Constants, Runs, Target};
 use super::ring::{RowRing, Source};
 use super::scratch::{PIXELS, rows};
 use crate::kernels::portable::convolution_dynamic::{Finish, depthwise};
@@ -51,6 +51,9 @@ pub fn convolution_dynamic<I: Int8>(
         x,
         zero: parameters.zero,
         constants,
+        notes: packing.dynamic_notes(&shape, constants.weights),
+        note_words: packing.note_words(&shape),
+        depth: packing.dynamic_depth(&shape),
         finish: Finish::new(step, parameters, constants),
     };
     if step.form == ConvolutionForm::Depthwise {
@@ -93,8 +96,17 @@ struct Convolution<'c> {
     x: &'c [u8],
     zero: u8,
     constants: DynamicConstants<'c>,
+    /// Notes of chains, if there are any, and words of them for every four channels.
+    notes: *const u64,
+    note_words: usize,
+    /// Bytes of a channel's packed weights.
+    depth: usize,
     finish: Finish<'c>,
 }
+
+// SAFETY: the notes are some of the constants, which nobody writes.
+#[allow(unsafe_code)]
+unsafe impl Sync for Convolution<'_> {}
 
 impl Convolution<'_> {
     /// Writes what sums begin at, i32 by i32: what the zero point contributes, and what [flipped](Int8::flip) bytes lack.
@@ -111,6 +123,26 @@ impl Convolution<'_> {
             }
             filling.fill(0);
         }
+    }
+}
+
+impl Convolution<'_> {
+    /// Weights, biases and notes from a channel on, counted with filling, with which a block begins.
+    ///
+    /// # Safety
+    /// There is such a channel.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn constants_from(&self, channel: usize, bias: &[u8]) -> Constants {
+        // SAFETY: as the caller says.
+        let [weights, bias] =
+            unsafe { [self.constants.weights.as_ptr().add(channel * self.depth), bias.as_ptr().add(4 * channel)] };
+        let chains = match self.notes.is_null() {
+            true => self.notes,
+            false => self.notes.wrapping_add(channel / 4 * self.note_words),
+        };
+        // Nothing is rounded, and no multiplier read.
+        Constants { weights, bias: bias.cast(), multiplier: core::ptr::null(), chains }
     }
 }
 
@@ -192,9 +224,7 @@ impl<I: Int8> Task<I> for Pointwise<'_> {
                 let runs = Runs { offset: first * stride, ..runs };
                 let first_sum = y[first * pitch..].as_mut_ptr().cast();
                 let to = Target { first: first_sum, step: 4 * pitch, channels: channels.len() };
-                let dots = channels.start / I::LANES * fours(inputs_of, 4);
-                let weights = convolution.constants.weights.as_ptr().add(dots * I::WEIGHT_BYTES);
-                isa.multiply_to_sums(runs, count, [weights, bias.as_ptr().add(4 * channels.start)], to);
+                isa.multiply_to_sums(runs, count, convolution.constants_from(channels.start, bias), to);
                 let y = &mut y[first * pitch..][..(count - 1) * pitch + channels.len()];
                 finish.apply((channels.start, channels.len()), pitch, y, |pixel| {
                     inputs(isa, &starts, (first + pixel) * stride, inputs_of, convolution.zero)
@@ -220,8 +250,8 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
         let zero = convolution.zero;
         let layout = rows(&step.window, &step.x, &step.y, I::GATHERS);
         let general = General { shape, x: &step.x, y: &step.y, window: &step.window, layout, padding: zero };
-        let (count, len) = runs(shape, false);
-        let fours = fours(len, 4);
+        let (_, len) = runs(shape, false);
+        let (fours, last) = (fours(len, 4), (len - 1) % 4 + 1);
         let outputs = step.y.channels as usize / step.groups as usize;
         let padded = padded_channels(outputs, I::LANES);
         let (width, stride) = (step.y.width as usize, step.y.stride as usize);
@@ -234,14 +264,12 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
             let to = Target { first: y.as_mut_ptr().cast(), step: 4 * stride, channels: outputs };
             let readable = if I::GATHERS { usize::MAX } else { 0 };
             let runs =
-                Runs { starts, offset: 0, fours, last: 4, rest: 0, step: general.step(), readable, flip: I::FLIP };
+                Runs { starts, offset: 0, fours, last, rest: 0, step: general.step(), readable, flip: I::FLIP };
             // SAFETY: the runs can be read at every place, and the last inputs of a row because of its slack; weights and biases
             // are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]
             unsafe {
-                let depth = count * fours * I::WEIGHT_BYTES / I::LANES;
-                let weights = convolution.constants.weights.as_ptr().add(group * depth * padded);
-                isa.multiply_to_sums(runs, width, [weights, bias.as_ptr().add(4 * group * padded)], to);
+                isa.multiply_to_sums(runs, width, convolution.constants_from(group * padded, bias), to);
                 let y = &mut y[..(width - 1) * stride + outputs];
                 let of_group = (group * outputs, outputs);
                 isa.invoke(FinishRow { finish, of_group, pitch: stride, y, starts, step: general.step(), len, zero });

@@ -210,7 +210,7 @@ pub unsafe trait Int8: Isa {
     /// # Safety
     /// As there; where [`GATHERS`](Self::GATHERS), as many bytes of every run can be read as of the first.
     #[inline(always)]
-    unsafe fn multiply_to_sums(self, runs: Runs<'_>, pixels: usize, constants: [*const u8; 2], to: Target) {
+    unsafe fn multiply_to_sums(self, runs: Runs<'_>, pixels: usize, constants: Constants, to: Target) {
         // SAFETY: as the caller says.
         unsafe { product::multiply_to_sums(self, runs, pixels, constants, to) }
     }

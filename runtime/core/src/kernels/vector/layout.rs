@@ -251,6 +251,24 @@ impl VectorPacking {
         notes.saturating_mul(chains::NOTE as u64)
     }
 
+    /// Bytes of a channel's packed weights in a convolution to sums.
+    pub fn dynamic_depth(&self, shape: &ConvolutionShape) -> usize {
+        if self.chains {
+            return (shape.depth() as usize).next_multiple_of(4);
+        }
+        let (runs, len) = runs(shape, false);
+        runs.saturating_mul(fours(len, 4)).saturating_mul(self.weight_bytes() / self.lanes)
+    }
+
+    /// Where the notes of [`chains`] begin in packed weights of a convolution to sums; null where there are none, or two products may not
+    /// fit 16 bits.
+    pub fn dynamic_notes(&self, shape: &ConvolutionShape, weights: &[u8]) -> *const u64 {
+        match self.chains && sums_are_covered(shape) && !Note::of(weights).extreme {
+            true => weights[self.notes_at(shape, weights.len())..].as_ptr().cast(),
+            false => core::ptr::null(),
+        }
+    }
+
     /// Words of them for every four channels.
     pub fn note_words(&self, shape: &ConvolutionShape) -> usize {
         chains::words_of_twos(shape.depth() as usize)
@@ -388,10 +406,9 @@ impl Packing for VectorPacking {
         if !sums_are_covered(shape) {
             return Portable.packed_dynamic(shape);
         }
-        let (runs, len) = runs(shape, false);
         let sums = bias_len(shape, self.lanes) as u64;
-        let fours = (runs as u64).saturating_mul(fours(len, 4) as u64);
-        bytes(fours.saturating_mul(sums), (self.weight_bytes() / self.lanes) as u64)
+        let notes = if self.chains { self.notes_len(shape).saturating_add(NOTE as u64) } else { 0 };
+        bytes((self.dynamic_depth(shape) as u64).saturating_mul(sums).saturating_add(notes), 1)
     }
 
     fn pack_dynamic(&self, shape: &ConvolutionShape, weights: &[i16], packed: &mut [u8]) {
@@ -399,6 +416,13 @@ impl Packing for VectorPacking {
             return Portable.pack_dynamic(shape, weights, packed);
         }
         assert_eq!(weights.len() as u64, shape.weight_count(), "weights");
+        if self.chains {
+            let (to, notes) = packed.split_at_mut(self.notes_at(shape, packed.len()));
+            notes.fill(0);
+            chains::pack_twos(shape, IntegerWeights::Wide(weights), to, notes);
+            Note { extreme: weights.contains(&-128), small: false }.put(packed);
+            return;
+        }
         // Sums are written as they are, so that channels lie in their own order.
         let side_by_side = |_, vector, lane, lanes| vector * lanes + lane;
         let order = ProductOrder { gathers: false, unit: 4, block: 4, pairs: false, channel: side_by_side };

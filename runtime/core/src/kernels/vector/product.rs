@@ -91,11 +91,9 @@ pub unsafe fn multiply_to_sums<I: Int8>(
     isa: I,
     runs: Runs<'_>,
     pixels: usize,
-    [weights, bias]: [*const u8; 2],
+    constants: Constants,
     to: Target,
 ) {
-    let bias = bias.cast();
-    let constants = Constants { weights, bias, multiplier: bias.cast(), chains: core::ptr::null() };
     // SAFETY: as the caller says; nothing is rounded, and no multiplier read.
     unsafe { multiply_to::<I, true>(isa, runs, pixels, constants, isa.rounding(Stored::default(), false, false), to) }
 }
