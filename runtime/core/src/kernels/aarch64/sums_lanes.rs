@@ -64,7 +64,8 @@ pub unsafe fn multiply(isa: NeonDotprod, runs: Runs<'_>, pixels: usize, constant
         let rest = |first: usize, channels: usize, pixel: usize| {
             let runs = Runs { offset: offset + pixel * step, ..runs };
             let to = Target { first: to.first.add(4 * first + pixel * to_step), step: to_step, channels };
-            let constants = Constants { weights: weights.add(first * depth), bias: bias.add(4 * first).cast(), ..constants };
+            let constants =
+                Constants { weights: weights.add(first * depth), bias: bias.add(4 * first).cast(), ..constants };
             vector::multiply_to_sums(isa, runs, pixels - pixel, constants, to);
         };
         if wide > 0 && whole < pixels {

@@ -263,8 +263,7 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
             assert!((width - 1) * stride + outputs <= y.len(), "the output is too small");
             let to = Target { first: y.as_mut_ptr().cast(), step: 4 * stride, channels: outputs };
             let readable = if I::GATHERS { usize::MAX } else { 0 };
-            let runs =
-                Runs { starts, offset: 0, fours, last, rest: 0, step: general.step(), readable, flip: I::FLIP };
+            let runs = Runs { starts, offset: 0, fours, last, rest: 0, step: general.step(), readable, flip: I::FLIP };
             // SAFETY: the runs can be read at every place, and the last inputs of a row because of its slack; weights and biases
             // are packed group after group; the row of results can be written.
             #[allow(unsafe_code)]

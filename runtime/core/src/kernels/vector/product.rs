@@ -87,13 +87,7 @@ pub unsafe fn multiply<I: Int8>(
 /// As there.
 #[inline(always)]
 #[allow(unsafe_code)]
-pub unsafe fn multiply_to_sums<I: Int8>(
-    isa: I,
-    runs: Runs<'_>,
-    pixels: usize,
-    constants: Constants,
-    to: Target,
-) {
+pub unsafe fn multiply_to_sums<I: Int8>(isa: I, runs: Runs<'_>, pixels: usize, constants: Constants, to: Target) {
     // SAFETY: as the caller says; nothing is rounded, and no multiplier read.
     unsafe { multiply_to::<I, true>(isa, runs, pixels, constants, isa.rounding(Stored::default(), false, false), to) }
 }
