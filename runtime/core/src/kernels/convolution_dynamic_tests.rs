@@ -1,7 +1,7 @@
 //! Convolutions whose input's scale and zero point come at run time, of every kernel set that this processor can run, against a
 //! direct sum over every product, through the check of a plan and a session: the same integers, and floats to the bit.
 
-use super::convolution_tests::{Case, case, elements};
+use super::convolution_tests::{Case, case, elements, small_weight};
 use crate::function::Function;
 use crate::kernels::{Alone, KernelSet, Parallel, packing};
 use crate::plan::step::{ConvolutionDynamic, ConvolutionForm, Step, SumsAs};
@@ -28,10 +28,10 @@ impl Constants {
     fn new(case: &Case, random: &mut Random) -> Self {
         let channels = case.y.channels;
         let is_depthwise = case.form == ConvolutionForm::Depthwise;
+        let largest = case.largest_weight();
         let mut weight = || match random.next() {
             w if is_depthwise && case.wide => w as i16,
-            w if w % 5 == 0 => -128,
-            w => i16::from(w as i8),
+            w => small_weight(w, largest),
         };
         let weights = (0..case.shape().weight_count()).map(|_| weight()).collect();
         let has_offset = case.wide && !is_depthwise;

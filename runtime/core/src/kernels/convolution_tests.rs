@@ -31,6 +31,11 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// The largest weights: how many products of bytes may be added up in 16 bits depends on them.
+    pub(super) fn largest_weight(&self) -> i16 {
+        [128, 127, 90, 60][self.seed as usize % 4]
+    }
+
     pub fn shape(&self) -> ConvolutionShape {
         ConvolutionShape {
             form: self.form,
@@ -205,6 +210,15 @@ fn tiny(seed: u64) -> Case {
     }
 }
 
+/// A weight of a magnitude up to `largest`, of which there are many, or few greater ones.
+pub(super) fn small_weight(random: u32, largest: i16) -> i16 {
+    match random {
+        w if largest == 128 && w % 5 == 0 => -128,
+        w if largest == 60 && w % 97 == 0 => 127,
+        w => i16::from(w as i8).clamp(-largest, largest.min(127)),
+    }
+}
+
 /// The constants of an integer convolution before they are packed.
 struct Integers {
     weights: Vec<i16>,
@@ -215,13 +229,10 @@ struct Integers {
 
 impl Integers {
     fn new(case: &Case, random: &mut Random) -> Self {
-        // How many of which products of bytes may be added up in 16 bits depends on the largest weights.
-        let largest = [128, 127, 90, 60][case.seed as usize % 4];
+        let largest = case.largest_weight();
         let mut weight = || match random.next() {
             w if case.wide => (w % 511) as i16 - 255,
-            w if largest == 128 && w % 5 == 0 => -128,
-            w if largest == 60 && w % 97 == 0 => 127,
-            w => i16::from(w as i8).clamp(-largest, largest.min(127)),
+            w => small_weight(w, largest),
         };
         let weights = (0..case.shape().weight_count()).map(|_| weight()).collect();
         let outputs = case.y.channels;

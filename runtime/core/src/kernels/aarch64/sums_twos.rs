@@ -1,6 +1,7 @@
 //! The sums of [`product_twos`](super::product_twos) as they are, for what makes floats of them.
 //!
 //! Inputs are flipped into a buffer, some pixels at a time: as they lie where they are one run, else the runs of a pixel brought together.
+//! Single pixels, and weights of which two products may not fit 16 bits, go without assembly.
 
 use super::neon::{Neon, flipped};
 use super::product_twos::{GROUP, PIXELS, flip};
@@ -32,19 +33,17 @@ pub unsafe fn multiply(_: Neon, runs: Runs<'_>, pixels: usize, constants: Consta
     let room = LEN.checked_sub(read).map_or(0, |spare| (spare / pitch + 1) / PIXELS * PIXELS);
     let depth = inputs.next_multiple_of(4);
     let blocks = || blocks_of_twos(to.channels);
-    if room == 0 || constants.chains.is_null() || pixels < PIXELS {
-        for pixel in 0..pixels {
-            for (start, block) in blocks() {
-                let sums = Sums { runs, len, weights: constants.weights.wrapping_add(depth * start), block };
-                let count = block.min(to.channels - start);
-                for channel in 0..count {
-                    // SAFETY: the caller says that all can be read and written.
-                    unsafe {
-                        let sum = sums.of(offset + pixel * step, channel);
-                        let bias = *constants.bias.add(start + channel);
-                        let to = to.first.add(pixel * to.step).cast::<i32>().add(start + channel);
-                        to.write(bias.wrapping_add(sum));
-                    }
+    if read > LEN {
+        for (start, block) in blocks() {
+            let sums = Sums { runs, len, weights: constants.weights.wrapping_add(depth * start), block };
+            for (pixel, channel) in
+                (0..pixels).flat_map(|pixel| (0..block.min(to.channels - start)).map(move |c| (pixel, c)))
+            {
+                // SAFETY: the caller says that all can be read and written.
+                unsafe {
+                    let sum = sums.of(offset + pixel * step, channel);
+                    let to = to.first.add(pixel * to.step).cast::<i32>().add(start + channel);
+                    to.write((*constants.bias.add(start + channel)).wrapping_add(sum));
                 }
             }
         }
@@ -52,6 +51,32 @@ pub unsafe fn multiply(_: Neon, runs: Runs<'_>, pixels: usize, constants: Consta
     }
     let mut bytes = MaybeUninit::<[u8; LEN + VECTOR]>::uninit();
     let buffer = bytes.as_mut_ptr().cast::<u8>();
+    // A pixel or two, or rare cases.
+    if room == 0 || constants.chains.is_null() || pixels < PIXELS {
+        for pixel in 0..pixels {
+            // SAFETY: the caller says that all can be read and written; there is room for a pixel.
+            unsafe {
+                if let [start] = starts {
+                    flip(start.add(offset + pixel * step), buffer, inputs);
+                } else {
+                    gather(&runs, len, pixel, 1, pitch, buffer);
+                }
+                // The partner of an odd input, whose weights are 0.
+                buffer.add(inputs).write(0);
+                for (start, block) in blocks() {
+                    let (weights, bias) = (constants.weights.add(depth * start), constants.bias.add(start));
+                    let channels = block.min(to.channels - start);
+                    let to = to.first.add(pixel * to.step + 4 * start).cast();
+                    match block {
+                        16 => pixel_of::<4>(buffer, inputs, weights, bias, to, channels),
+                        8 => pixel_of::<2>(buffer, inputs, weights, bias, to, channels),
+                        _ => pixel_of::<1>(buffer, inputs, weights, bias, to, channels),
+                    }
+                }
+            }
+        }
+        return;
+    }
     let words = words_of_twos(inputs);
     let mut done = 0;
     while done < pixels {
@@ -134,6 +159,42 @@ unsafe fn tiles<const CHANNELS: usize>(operands: Operands, count: usize, to: Tar
             }
             first = at + PIXELS;
         }
+    }
+}
+
+/// Computes the sums of a pixel, whose inputs are at `x`, and of N vectors of channels, of which there are `channels`. Every product goes
+/// to the sums by itself.
+///
+/// # Safety
+/// Inputs, and the one behind an odd number of them, weights and biases can be read, and the sums written.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn pixel_of<const N: usize>(
+    x: *const u8,
+    inputs: usize,
+    mut weights: *const u8,
+    bias: *const i32,
+    to: *mut i32,
+    channels: usize,
+) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut sums = [vdupq_n_s32(0); N];
+        for v in 0..N {
+            sums[v] = vld1q_s32(bias.add(4 * v));
+        }
+        for first in (0..inputs).step_by(2) {
+            let both = vreinterpret_s8_u16(vdup_n_u16(x.add(first).cast::<u16>().read_unaligned()));
+            for v in 0..N {
+                sums[v] = vpadalq_s16(sums[v], vmull_s8(both, vld1_s8(weights.add(8 * v).cast())));
+            }
+            weights = weights.add(8 * N);
+        }
+        let mut all = [[0i32; 4]; N];
+        for v in 0..N {
+            vst1q_s32(all[v].as_mut_ptr(), sums[v]);
+        }
+        to.copy_from_nonoverlapping(all.as_ptr().cast(), channels);
     }
 }
 

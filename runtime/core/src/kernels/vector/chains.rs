@@ -18,7 +18,8 @@ pub const CHANNELS: usize = 4;
 
 /// Words of notes that a block of channels has, and every four of them has room for, where products are taken two inputs at a time.
 pub fn words_of_twos(inputs: usize) -> usize {
-    (inputs.next_multiple_of(2) / GROUP).div_ceil(u64::BITS as usize).max(1)
+    // An odd one has a partner.
+    (inputs.saturating_add(1) / GROUP).div_ceil(u64::BITS as usize).max(1)
 }
 
 /// Divides output channels, filled up to a multiple of four, into blocks for products of two inputs at a time: where each begins, and
@@ -116,6 +117,15 @@ mod tests {
             }
             assert_eq!(next, channels.next_multiple_of(4));
         }
+    }
+
+    #[test]
+    fn every_group_of_six_has_a_note() {
+        for (inputs, words) in [(1, 1), (6 * 64, 1), (6 * 65 - 2, 1), (6 * 65 - 1, 2), (6 * 65, 2)] {
+            assert_eq!(words_of_twos(inputs), words);
+        }
+        // A plan may claim any number.
+        assert!(words_of_twos(usize::MAX) > 1 << 50);
     }
 
     #[test]

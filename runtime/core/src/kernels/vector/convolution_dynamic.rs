@@ -97,16 +97,12 @@ struct Convolution<'c> {
     zero: u8,
     constants: DynamicConstants<'c>,
     /// Notes of chains, if there are any, and words of them for every four channels.
-    notes: *const u64,
+    notes: Option<&'c [u8]>,
     note_words: usize,
     /// Bytes of a channel's packed weights.
     depth: usize,
     finish: Finish<'c>,
 }
-
-// SAFETY: the notes are some of the constants, which nobody writes.
-#[allow(unsafe_code)]
-unsafe impl Sync for Convolution<'_> {}
 
 impl Convolution<'_> {
     /// Writes what sums begin at, i32 by i32: what the zero point contributes, and what [flipped](Int8::flip) bytes lack.
@@ -137,10 +133,8 @@ impl Convolution<'_> {
         // SAFETY: as the caller says.
         let [weights, bias] =
             unsafe { [self.constants.weights.as_ptr().add(channel * self.depth), bias.as_ptr().add(4 * channel)] };
-        let chains = match self.notes.is_null() {
-            true => self.notes,
-            false => self.notes.wrapping_add(channel / 4 * self.note_words),
-        };
+        let at = channel / 4 * self.note_words;
+        let chains = self.notes.map_or(core::ptr::null(), |notes| notes.as_ptr().cast::<u64>().wrapping_add(at));
         // Nothing is rounded, and no multiplier read.
         Constants { weights, bias: bias.cast(), multiplier: core::ptr::null(), chains }
     }

@@ -5,7 +5,7 @@
 //! | pointwise, general | `[group][block][segment][unit of inputs][vector][lane][weights of a unit]` | `[group][block][vector][lane]` |
 //! | pointwise, general, on base NEON | `[group][16 channels, the last 8, and 4][two inputs][channel][input]` | `[group][channel]`, filled up to a multiple of 4 |
 //! | pointwise, general, a [paired](Block::paired) block: one of up to 24 channels, vectors having 16 lanes and there being no tiles | `[group][block][segment][pair of fours][half][channel][even four, odd four]`, a last four without a partner `[channel]` | `[group][block][channel]` |
-//! | pointwise, general, to sums | as the first, with units of four inputs, runs as they lie, and channels in their own order | – |
+//! | pointwise, general, to sums | as the first, with units of four inputs, runs as they lie, and channels in their own order; on base NEON as there | – |
 //! | depthwise | `[chunk][four rows][kernel column][vector][lane][4 rows]` | `[chunk][vector][lane]` |
 //! | depthwise, [5 × 5](is_5x5) by dot products of 16 bytes | `[chunk][product][vector][lane][4 inputs]`: a product is a column of four rows, or of the fifth row four columns, or one | `[chunk][vector][lane]` |
 //! | depthwise, by taps | `[16 channels, or the last 8][tap][channel]` | `[channel]`, filled up to a multiple of 8 |
@@ -254,19 +254,17 @@ impl VectorPacking {
     /// Bytes of a channel's packed weights in a convolution to sums.
     pub fn dynamic_depth(&self, shape: &ConvolutionShape) -> usize {
         if self.chains {
-            return (shape.depth() as usize).next_multiple_of(4);
+            return (shape.depth() as usize).checked_next_multiple_of(4).unwrap_or(usize::MAX);
         }
         let (runs, len) = runs(shape, false);
         runs.saturating_mul(fours(len, 4)).saturating_mul(self.weight_bytes() / self.lanes)
     }
 
-    /// Where the notes of [`chains`] begin in packed weights of a convolution to sums; null where there are none, or two products may not
+    /// The packed weights of a convolution to sums, from the notes of [`chains`] on; none where there are none, or two products may not
     /// fit 16 bits.
-    pub fn dynamic_notes(&self, shape: &ConvolutionShape, weights: &[u8]) -> *const u64 {
-        match self.chains && sums_are_covered(shape) && !Note::of(weights).extreme {
-            true => weights[self.notes_at(shape, weights.len())..].as_ptr().cast(),
-            false => core::ptr::null(),
-        }
+    pub fn dynamic_notes<'w>(&self, shape: &ConvolutionShape, weights: &'w [u8]) -> Option<&'w [u8]> {
+        let has_notes = self.chains && sums_are_covered(shape) && !Note::of(weights).extreme;
+        has_notes.then(|| &weights[self.notes_at(shape, weights.len())..])
     }
 
     /// Words of them for every four channels.
