@@ -9,10 +9,10 @@ use super::*;
 /// instructions at 1.25 a cycle and 1.8 GHz are 0.639 ms; its 307 kB come from the second-level cache at 14.4 GB/s in
 /// 0.021 ms, of which 0.7 is hidden; beginning the step takes 0.4 µs.
 const GOLDEN: [&str; 4] = [
-    "zero2w: 1.65 + 0.98 + 2.11 + 1.31 = 6.04; with 4 threads 0.59 + 0.35 + 0.75 + 1.31 = 3.01",
-    "pi3: 1.18 + 0.70 + 1.51 + 0.72 = 4.10; with 4 threads 0.42 + 0.25 + 0.54 + 0.72 = 1.93",
-    "pi4: 0.51 + 0.27 + 0.65 + 0.14 = 1.56; with 4 threads 0.18 + 0.10 + 0.23 + 0.14 = 0.66",
-    "pi5: 0.09 + 0.07 + 0.10 + 0.06 = 0.32; with 4 threads 0.03 + 0.03 + 0.04 + 0.06 = 0.16",
+    "zero2w: 1.28 + 0.95 + 1.56 + 1.31 = 5.10; with 4 threads 0.46 + 0.34 + 0.56 + 1.31 = 2.67",
+    "pi3: 0.91 + 0.68 + 1.11 + 0.72 = 3.42; with 4 threads 0.33 + 0.24 + 0.40 + 0.72 = 1.69",
+    "pi4: 0.39 + 0.26 + 0.47 + 0.14 = 1.27; with 4 threads 0.14 + 0.09 + 0.17 + 0.14 = 0.55",
+    "pi5: 0.08 + 0.07 + 0.10 + 0.06 = 0.30; with 4 threads 0.03 + 0.03 + 0.04 + 0.06 = 0.15",
 ];
 
 fn work(kind: Kind, units: u64) -> Work {

@@ -5,7 +5,7 @@
 //! up in the end; two inputs of a pixel are brought to all lanes, three times two in one instruction (LD3R). Two products always fit 16
 //! bits unless both weights are −128 (2 · 128 · 128 = 2¹⁵); where that may be, each goes to the sums by itself. Three fit where the
 //! three weights' magnitudes are 255 at most, roughly: that is noted when weights are packed, for every block of channels and
-//! six inputs (see [`VectorPacking`](crate::kernels::vector::VectorPacking)), and saves every sixth instruction.
+//! six inputs (see [`VectorPacking`](crate::kernels::vector::VectorPacking)), and saves every fifth instruction.
 //!
 //! A tile is 4 pixels by 16 channels, or by the last 8 or 4. Inputs are read where they lie if they are signed bytes or gathered, and from
 //! flipped copies of a few pixels else.
