@@ -1,5 +1,19 @@
 //! Pieces of assembly that tiles share: how they begin, and how sums become bytes.
 
+/// Assembly that may use all registers of vectors, and no stack.
+macro_rules! with_all_vectors {
+    ($($code_and_operands:tt)*) => {
+        core::arch::asm!(
+            $($code_and_operands)*
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
+            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
+            options(nostack)
+        )
+    };
+}
+
 /// Copies of registers.
 macro_rules! copy {
     ($($to:literal $from:literal)*) => {
@@ -69,4 +83,4 @@ macro_rules! bytes {
     };
 }
 
-pub(super) use {bytes, copy, magic, nearest};
+pub(super) use {bytes, copy, magic, nearest, with_all_vectors};

@@ -26,7 +26,7 @@ pub const GROUP: usize = 6;
 pub const PIXELS: usize = 4;
 
 /// Bytes that are flipped at a time: they stay in the smallest first cache, of 32 KiB, along with weights and results.
-const LEN: usize = 8 << 10;
+pub const LEN: usize = 8 << 10;
 
 /// Computes `pixels` pixels, whose inputs are one run.
 ///
@@ -88,9 +88,8 @@ pub unsafe fn flip(from: *const u8, to: *mut u8, len: usize) {
 #[inline(always)]
 #[allow(unsafe_code)]
 unsafe fn of_signed(isa: Neon, runs: Runs<'_>, pixels: usize, constants: Constants, rounding: Rounding, to: Target) {
-    let depth = (runs.fours + usize::from(runs.rest > 0)) * 4;
-    // Those of the last four that are there.
-    let inputs = if runs.rest > 0 { depth - 4 + runs.rest } else { depth - 4 + runs.last };
+    let inputs = runs.inputs();
+    let depth = inputs.next_multiple_of(4);
     let words = words_of_twos(inputs);
     for (start, channels) in blocks_of_twos(to.channels) {
         // SAFETY: constants are packed block after block, and the channels of a block are some of those that can be written.

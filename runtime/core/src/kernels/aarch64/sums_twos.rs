@@ -4,14 +4,11 @@
 //! Single pixels, and weights of which two products may not fit 16 bits, go without assembly.
 
 use super::neon::{Neon, flipped};
-use super::product_twos::{GROUP, PIXELS, flip};
+use super::product_twos::{GROUP, LEN, PIXELS, flip};
 use super::tile_twos::{Operands, sums};
 use crate::kernels::vector::{Constants, Runs, Target, blocks_of_twos, words_of_twos};
 use core::arch::aarch64::*;
 use core::mem::MaybeUninit;
-
-/// Bytes that are flipped at a time, and a vector behind them.
-const LEN: usize = 8 << 10;
 
 /// Bytes of a vector.
 const VECTOR: usize = 16;
@@ -25,7 +22,7 @@ const VECTOR: usize = 16;
 #[allow(unsafe_code)]
 pub unsafe fn multiply(_: Neon, runs: Runs<'_>, pixels: usize, constants: Constants, to: Target) {
     let Runs { starts, offset, step, .. } = runs;
-    let len = if runs.rest > 0 { runs.fours * 4 + runs.rest } else { runs.fours * 4 - 4 + runs.last };
+    let len = runs.inputs();
     let inputs = starts.len() * len;
     let read = inputs.next_multiple_of(2);
     // Bytes from one pixel to the next in the buffer.
@@ -56,11 +53,7 @@ pub unsafe fn multiply(_: Neon, runs: Runs<'_>, pixels: usize, constants: Consta
         for pixel in 0..pixels {
             // SAFETY: the caller says that all can be read and written; there is room for a pixel.
             unsafe {
-                if let [start] = starts {
-                    flip(start.add(offset + pixel * step), buffer, inputs);
-                } else {
-                    gather(&runs, len, pixel, 1, pitch, buffer);
-                }
+                fill(&runs, pixel, 1, pitch, buffer);
                 // The partner of an odd input, whose weights are 0.
                 buffer.add(inputs).write(0);
                 for (start, block) in blocks() {
@@ -86,11 +79,7 @@ pub unsafe fn multiply(_: Neon, runs: Runs<'_>, pixels: usize, constants: Consta
         let count = count.min(pixels);
         // SAFETY: the caller says that all can be read and written; there is room for so many pixels.
         unsafe {
-            if let [start] = starts {
-                flip(start.add(offset + first * step), buffer, (count - 1) * step + inputs);
-            } else {
-                gather(&runs, len, first, count, pitch, buffer);
-            }
+            fill(&runs, first, count, pitch, buffer);
             for (start, block) in blocks() {
                 let operands = Operands {
                     x: buffer,
@@ -114,19 +103,25 @@ pub unsafe fn multiply(_: Neon, runs: Runs<'_>, pixels: usize, constants: Consta
     }
 }
 
-/// Brings the runs of `count` pixels from pixel `first` on together, flipped.
+/// Flips the inputs of `count` pixels from pixel `first` on into the buffer, `pitch` bytes a pixel: of one run as they lie, of several
+/// behind each other.
 ///
 /// # Safety
-/// They can be read, and a vector from any of their bytes on; there is room, and a vector behind it.
+/// They can be read, and of several runs a vector from any of their bytes on; there is room, and a vector behind it.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn gather(runs: &Runs<'_>, len: usize, first: usize, count: usize, pitch: usize, buffer: *mut u8) {
+unsafe fn fill(runs: &Runs<'_>, first: usize, count: usize, pitch: usize, buffer: *mut u8) {
+    let (len, offset) = (runs.inputs(), runs.offset + first * runs.step);
+    if let [start] = runs.starts {
+        // SAFETY: as the caller says.
+        return unsafe { flip(start.add(offset), buffer, (count - 1) * runs.step + len) };
+    }
     for pixel in 0..count {
         for (run, start) in runs.starts.iter().enumerate() {
             for at in (0..len).step_by(VECTOR) {
                 // SAFETY: as the caller says. What is written behind a run is overwritten by the next one.
                 unsafe {
-                    let from = start.add(runs.offset + (first + pixel) * runs.step + at);
+                    let from = start.add(offset + pixel * runs.step + at);
                     vst1q_s8(buffer.add(pixel * pitch + run * len + at).cast(), flipped(vld1q_u8(from)));
                 }
             }

@@ -5,10 +5,9 @@
 //! one takes the place of as soon as the window leaves it, and four neighbours of the fifth row: those behind the next pixel, the last of
 //! which is the fifth behind this one, too. Columns take their places in turn.
 
-use super::assembly::{bytes, magic, nearest};
+use super::assembly::{bytes, magic, nearest, with_all_vectors};
 use super::finish::Finish;
 use super::slide::Operands;
-use core::arch::asm;
 
 /// Reads the upper rows of the next column into four registers. Weights are not needed meanwhile.
 macro_rules! column {
@@ -183,7 +182,7 @@ macro_rules! by_two {
 macro_rules! row {
     ($code:expr, $extension:literal, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
         let Operands { rows: [x0, x1, x2, x3, x4], column, weights, bias, places } = $operands;
-        asm!(
+        with_all_vectors!(
             concat!(".arch_extension ", $extension),
             "ldp q28, q29, [{places}]",
             "ldp q30, q31, [{places}, #32]",
@@ -193,11 +192,6 @@ macro_rules! row {
             weights = in(reg) weights, places = in(reg) places, bias = in(reg) bias,
             multiplier = in(reg) $finish.multiplier, added = in(reg) $added, pixels = inout(reg) $pixels => _,
             to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
-            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
-            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
-            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
-            options(nostack)
         )
     }};
 }

@@ -5,10 +5,9 @@
 //! column that the window leaves. Columns take the three places in turn, so that none moves from register to register: a round is as
 //! many pixels as bring them back to where they were, and the first round begins so far behind its start that the last one is whole.
 
-use super::assembly::{bytes, magic, nearest};
+use super::assembly::{bytes, magic, nearest, with_all_vectors};
 use super::finish::Finish;
 use super::slide::Operands;
-use core::arch::asm;
 
 /// Reads the next column into four registers.
 macro_rules! column {
@@ -114,7 +113,7 @@ macro_rules! by_two {
 macro_rules! row {
     ($code:expr, $extension:literal, $every:literal, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
         let Operands { rows: [x0, x1, x2], column, weights, bias, places } = $operands;
-        asm!(
+        with_all_vectors!(
             concat!(".arch_extension ", $extension),
             "ldp q16, q17, [{weights}]",
             "ldp q18, q19, [{weights}, #32]",
@@ -130,11 +129,6 @@ macro_rules! row {
             multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
             first = in(reg) $pixels % $every, rounds = inout(reg) usize::div_ceil($pixels, $every) => _,
             to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
-            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
-            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
-            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
-            options(nostack)
         )
     }};
 }

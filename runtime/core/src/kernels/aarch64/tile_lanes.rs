@@ -4,9 +4,8 @@
 //! weights, `v30` and `v31`. The narrow one's: sums up to `v15`, two for each pixel, inputs up to `v23`, weights from `v24` on. A
 //! compiler spills some in every round, and moves sums about before they are rounded.
 
-use super::assembly::{bytes, magic, nearest};
+use super::assembly::{bytes, magic, nearest, with_all_vectors};
 use super::finish::Finish;
-use core::arch::asm;
 
 /// Inputs of a vector.
 const UNIT: usize = 16;
@@ -150,7 +149,7 @@ macro_rules! tiles {
         let Operands { x, step, weights, units, fours, .. } = $operands;
         // From a pixel's last vector to the pixel of the next tile.
         let next = ($pixels * step).wrapping_sub(UNIT * units);
-        asm!(
+        with_all_vectors!(
             ".arch_extension dotprod",
             "2:",
             $($code,)*
@@ -158,11 +157,6 @@ macro_rules! tiles {
             next = in(reg) next, count = inout(reg) $count => _,
             weights = in(reg) weights, w = out(reg) _, units = in(reg) units, left = out(reg) _, fours = in(reg) fours,
             $($more)*,
-            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
-            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
-            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
-            options(nostack)
         )
     }};
 }

@@ -1,7 +1,7 @@
 //! The tiles of [`stem`](super::stem), in assembly, and the patches that they read: what [`tile_lanes`](super::tile_lanes) has for any
 //! number of inputs, for 28 of them, which lie in planes.
 
-use super::assembly::{bytes, magic, nearest};
+use super::assembly::{bytes, magic, nearest, with_all_vectors};
 use super::finish::Finish;
 use super::tile_lanes::{biases, lane, narrow, narrow_pixels, wide, wide_pixel};
 use core::arch::aarch64::uint8x16_t;
@@ -67,7 +67,7 @@ macro_rules! inputs {
 
 macro_rules! tiles {
     ($code:expr, $operands:ident, $count:ident, $finish:ident, $added:expr) => {
-        asm!(
+        with_all_vectors!(
             ".arch_extension dotprod",
             "2:",
             "mov {w}, {weights}",
@@ -78,11 +78,6 @@ macro_rules! tiles {
             weights = in(reg) $operands.weights, w = out(reg) _, bias = in(reg) $operands.bias,
             multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
             to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
-            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
-            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
-            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
-            options(nostack)
         )
     };
 }

@@ -5,9 +5,8 @@
 //! instructions before it, which even a processor that executes in order (Cortex-A53) does without a gap. With four channels there
 //! are four sums, and inputs of all four pixels from `v4` on.
 
-use super::assembly::{bytes, magic, nearest};
+use super::assembly::{bytes, magic, nearest, with_all_vectors};
 use super::finish::Finish;
-use core::arch::asm;
 
 /// Products of four or eight channels and two inputs each, to 16 bits.
 macro_rules! product {
@@ -323,7 +322,7 @@ macro_rules! tiles {
         let Operands { x, step, weights, notes, groups, rest, bias } = $operands;
         // As many groups as the first word of notes has bits.
         let (stretch, bits) = (groups.min(64), if groups > 0 { notes.read_unaligned() } else { 0 });
-        asm!(
+        with_all_vectors!(
             "2:",
             biases!($width),
             "mov {w}, {weights}",
@@ -380,11 +379,6 @@ macro_rules! tiles {
             first_stretch = in(reg) stretch, later = in(reg) groups - stretch, left = out(reg) _, stretch = out(reg) _,
             rest = in(reg) rest, bias = in(reg) bias,
             $($more)*,
-            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
-            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
-            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
-            options(nostack)
         )
     }};
 }

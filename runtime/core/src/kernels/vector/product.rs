@@ -32,6 +32,15 @@ pub struct Runs<'r> {
     pub flip: u8,
 }
 
+#[cfg(target_arch = "aarch64")]
+impl Runs<'_> {
+    /// Inputs of a run.
+    #[inline(always)]
+    pub fn inputs(&self) -> usize {
+        self.fours * 4 + self.rest + self.last - 4
+    }
+}
+
 /// Packed constants of some output channels.
 #[derive(Clone, Copy)]
 pub struct Constants {
