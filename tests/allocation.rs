@@ -132,7 +132,7 @@ fn detecting_does_not_allocate(path: &Path, contract: Option<&Path>) {
     for run in 0..3 {
         fill(TensorMut::U8(&mut pixels), run);
         let counted = requests_during(|| {
-            let frame = Frame::rgb(&pixels, width, height).unwrap_or_else(|error| fail(error));
+            let frame = Frame::rgb(&pixels, width, height).unwrap_or_else(|error| fail(error.into()));
             black_box(detector.detect(&frame).unwrap_or_else(|error| fail(error)));
         });
         assert!(run == 0 || counted == 0, "{}, frame {run}: {counted} requests", path.display());

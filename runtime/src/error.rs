@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+pub use retort_vision::{ContractError, FrameError};
+
 use crate::contract::Unrecognised;
 use crate::signature::SignatureProblem;
 
@@ -49,13 +51,8 @@ pub enum Error {
         problem: SignatureProblem,
     },
     /// A contract is wrong, or does not fit its model.
-    #[error("contract: {key}: {problem}")]
-    Contract {
-        /// The key at fault.
-        key: String,
-        /// What is wrong with it, and the remedy.
-        problem: String,
-    },
+    #[error(transparent)]
+    Contract(#[from] ContractError),
     /// A model comes without a contract, so nobody knows what its outputs mean.
     #[error(
         "{model}: the model carries no contract{why}; describe it in {sidecar}, or name such a file with --contract",
@@ -81,11 +78,8 @@ pub enum Error {
         model: PathBuf,
     },
     /// The pixels of a frame do not fit what is said about them.
-    #[error("frame: {problem}")]
-    Frame {
-        /// What does not fit.
-        problem: String,
-    },
+    #[error(transparent)]
+    Frame(#[from] FrameError),
     /// A picture could not be read.
     #[error("{path}: {problem}", path = path.display())]
     Picture {

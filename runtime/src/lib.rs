@@ -4,7 +4,6 @@
 pub mod board;
 pub mod chart;
 pub mod cli;
-pub mod contract;
 #[cfg(feature = "display")]
 pub mod display;
 pub mod error;
@@ -21,11 +20,12 @@ pub mod plan;
 pub mod predict;
 pub mod quantised;
 pub mod service;
+pub mod sidecar;
 pub mod signature;
 pub mod sink;
 pub mod source;
-pub mod tensor;
 pub mod vision;
 
 pub use error::Error;
 pub use limits::{Limit, Limits};
+pub use retort_vision::{contract, tensor};

@@ -10,7 +10,7 @@ use embedded_hal::delay::DelayNs;
 use retort::display::{Bus, Controller, Display, Framebuffer, Layout, Panel, PanelOptions, Screen, Ssd1306};
 use retort::sink::{Findings, Report, Sink};
 use retort::source::{Source, Synthetic};
-use retort::vision::detector::Detection;
+use retort::vision::detection::Detection;
 use retort::vision::geometry::Rect;
 use retort::vision::latency::Latency;
 use retort_alloc_count::{CountingAllocator, requests_during};

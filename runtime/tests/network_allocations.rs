@@ -11,7 +11,7 @@ use retort::place::{Ends, Line, Places, Polygon, Scene, Zone};
 use retort::service::SharedMeters;
 use retort::sink::{Findings, Report, Sink, SinkHealth, mqtt, webhook};
 use retort::source::Shot;
-use retort::vision::detector::Detection;
+use retort::vision::detection::Detection;
 use retort::vision::frame::Frame;
 use retort::vision::geometry::Rect;
 use retort::vision::tracking::{Tracker, TrackerOptions};

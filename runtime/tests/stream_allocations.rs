@@ -5,7 +5,7 @@ use std::io::Read;
 use retort::sink::{Findings, JsonLines, Report, Sink, Table};
 use retort::source::y4m::Y4m;
 use retort::source::{Film, Source, Stop, Synthetic};
-use retort::vision::detector::Detection;
+use retort::vision::detection::Detection;
 use retort::vision::geometry::Rect;
 use retort::vision::tracking::{Tracker, TrackerOptions};
 use retort_alloc_count::{CountingAllocator, requests_during};

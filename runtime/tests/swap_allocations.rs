@@ -9,7 +9,7 @@ use retort::model::swap::{Swap, Watched, prove};
 use retort::model::{InputKind, LoadOptions, Model};
 use retort::vision::detector::Detector;
 use retort::vision::frame::Frame;
-use retort::{Error, vision::detector::Detection};
+use retort::{Error, vision::detection::Detection};
 use retort_alloc_count::{CountingAllocator, requests_during};
 
 #[global_allocator]

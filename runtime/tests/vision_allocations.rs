@@ -94,8 +94,8 @@ fn frames_cost_no_allocation() {
         let mapping = preprocessor.fill(&frame, TensorMut::U8(&mut tensor)).unwrap();
         candidates.clear();
         let outputs = &[TensorRef::I8(&scores), TensorRef::I8(&boxes), TensorRef::U8(&embedding)][..];
-        assert!(gauge.novelty(outputs) > 1.0);
-        decoder.decode(outputs, &mut candidates);
+        assert!(gauge.novelty(&outputs) > 1.0);
+        decoder.decode(&outputs, &mut candidates);
         suppress(&mut candidates, contract.limits.iou, contract.limits.max_detections, &mut kept);
         kept.iter().map(|kept| mapping.to_source(&kept.rect).area()).sum::<f32>()
     };

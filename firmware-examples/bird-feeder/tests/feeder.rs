@@ -8,7 +8,7 @@ use bird_feeder::doubt::{Doubt, DoubtOptions};
 use retort::service::Config;
 use retort::sink::{Findings, Report, Sink};
 use retort::source::Shot;
-use retort::vision::detector::Detection;
+use retort::vision::detection::Detection;
 use retort::vision::frame::{Frame, PixelFormat};
 use retort::vision::geometry::Rect;
 use serde_json::Value;

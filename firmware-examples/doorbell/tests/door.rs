@@ -12,7 +12,7 @@ use retort::place::{Places, Polygon, Scene, Zone};
 use retort::service::Config;
 use retort::sink::{Findings, Report, Sink};
 use retort::source::Shot;
-use retort::vision::detector::Detection;
+use retort::vision::detection::Detection;
 use retort::vision::frame::Frame;
 use retort::vision::geometry::Rect;
 use retort::vision::tracking::{Tracker, TrackerOptions};

@@ -10,7 +10,7 @@ use retort::display::{Area, Depth, Screen};
 use retort::service::Config;
 use retort::sink::{Findings, Report, Sink};
 use retort::source::Shot;
-use retort::vision::detector::Detection;
+use retort::vision::detection::Detection;
 use retort::vision::draw::class_colour;
 use retort::vision::frame::Frame;
 use retort::vision::geometry::Rect;

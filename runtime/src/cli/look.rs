@@ -69,7 +69,7 @@ impl Loaded {
         if let Some(family) = contract.recognised_as() {
             eprintln!("note: {}: recognised as {family}; --contract says otherwise", path.display());
         }
-        contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
+        model.check(&contract)?;
         Ok(Loaded { model, contract, limits })
     }
 }

@@ -41,6 +41,7 @@ const FAILED: u8 = 1;
 /// Runs compact vision models on small boards, without allocating a byte a frame.
 #[derive(Debug, Parser)]
 #[command(
+    name = "retort",
     version,
     about,
     after_help = "\

@@ -35,7 +35,7 @@ pub struct Verify {
 pub fn self_test(model: &Model, sidecar: Option<&Path>) -> anyhow::Result<SelfTest> {
     let path = model.path();
     let contract = model.find_contract(sidecar)?;
-    contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
+    model.check(&contract)?;
     golden::self_test(model, &contract)?.with_context(|| {
         format!("{}: contract: golden: is missing, so there is nothing to verify against", path.display())
     })

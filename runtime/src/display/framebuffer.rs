@@ -8,6 +8,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use retort_vision::depth::{write_rgb565, write_xrgb8888};
+
 use super::{Area, Depth, Screen};
 
 /// How pixels lie in the file.
@@ -91,7 +93,7 @@ impl Framebuffer {
             )));
         }
         let file = OpenOptions::new().write(true).open(path)?;
-        Ok(Framebuffer { file, layout, row: Vec::with_capacity(layout.stride) })
+        Ok(Framebuffer { file, layout, row: vec![0; layout.size[0] * layout.bits / 8] })
     }
 }
 
@@ -107,24 +109,20 @@ impl Screen for Framebuffer {
     fn show(&mut self, area: &Area, pixels: &[u8]) -> io::Result<()> {
         let Layout { size: [width, _], bits, stride } = self.layout;
         for y in area.top..area.bottom {
-            self.row.clear();
             let row = area.row(y, width, pixels);
+            let bytes = &mut self.row[..row.len() * bits / 8];
             if bits == 16 {
-                self.row.extend(row.iter().flat_map(|&pixel| rgb565(pixel).to_le_bytes()));
+                write_rgb565(row, bytes)
             } else {
-                self.row.extend(row.iter().flat_map(|&[red, green, blue]| [blue, green, red, 255]));
+                write_xrgb8888(row, bytes)
             }
-            self.file.write_all_at(&self.row, (y * stride + area.left * bits / 8) as u64)?;
+            self.file.write_all_at(bytes, (y * stride + area.left * bits / 8) as u64)?;
         }
         Ok(())
     }
 }
 
 /// Red in the five highest bits, blue in the five lowest.
-fn rgb565([red, green, blue]: [u8; 3]) -> u16 {
-    u16::from(red >> 3) << 11 | u16::from(green >> 2) << 5 | u16::from(blue >> 3)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

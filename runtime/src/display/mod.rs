@@ -9,7 +9,6 @@
 //! Report ─ View ─► RGB of the screen's size ─ Changes ─► areas ─ Screen ─► pixels on a wire
 //! ```
 
-mod changes;
 mod framebuffer;
 #[cfg(target_os = "linux")]
 mod i2c;
@@ -27,47 +26,14 @@ use std::io;
 use crate::error::Error;
 use crate::sink::{Report, Sink};
 
-pub use changes::{Area, Changes};
 pub use framebuffer::{Framebuffer, Layout};
 pub use name::{Kind, Name};
 pub use panel::{Bus, Controller, Panel, PanelOptions};
 pub use png::Png;
+pub use retort_vision::changes::{Area, Changes};
+pub use retort_vision::depth::Depth;
 pub use ssd1306::Ssd1306;
 pub use view::View;
-
-/// What a pixel of a screen can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// Eight bits of red, green and blue.
-    Rgb888,
-    /// Five bits of red and blue, six of green.
-    Rgb565,
-    /// On or off.
-    Mono,
-}
-
-impl Depth {
-    /// Makes each pixel of rows of red, green and blue the one that such a screen shows for it. So a difference that nobody
-    /// would see is none.
-    pub fn round(self, pixels: &mut [u8]) {
-        let pixels = pixels.as_chunks_mut::<3>().0;
-        match self {
-            Depth::Rgb888 => (),
-            Depth::Rgb565 => {
-                for [red, green, blue] in pixels {
-                    (*red, *green, *blue) =
-                        (*red & 0xF8 | *red >> 5, *green & 0xFC | *green >> 6, *blue & 0xF8 | *blue >> 5);
-                }
-            }
-            Depth::Mono => {
-                for pixel in pixels {
-                    let bright = pixel.iter().map(|&value| u16::from(value)).sum::<u16>() >= 3 * 128;
-                    *pixel = [if bright { 255 } else { 0 }; 3];
-                }
-            }
-        }
-    }
-}
 
 /// Something that shows pixels.
 pub trait Screen {

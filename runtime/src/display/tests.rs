@@ -8,7 +8,7 @@ use super::panel::tests::{NoDelay, Recorder, Sent};
 use super::*;
 use crate::sink::Findings;
 use crate::source::{Shot, Source, Synthetic};
-use crate::vision::detector::Detection;
+use crate::vision::detection::Detection;
 use crate::vision::geometry::Rect;
 use crate::vision::latency::Latency;
 

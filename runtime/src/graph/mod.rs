@@ -8,14 +8,12 @@
 //! * Nodes are in an order in which they can run.
 
 mod build;
-mod cut;
 mod op;
 
 use std::sync::Arc;
 
 use crate::tensor::{ElementType, Port, Quantisation};
 
-pub use cut::Cut;
 pub use op::{
     Bias, Convolution, ConvolutionDynamic, ConvolutionInt8, Epilogue, Op, QuantisedWeights, ResizeTap, Scaling, Sums,
     Table, Weights, Window, form,

@@ -28,7 +28,8 @@ pub use evaluate::Fallback;
 pub use guard::guarded;
 
 use crate::contract::Clues;
-use crate::graph::{Cut, Graph};
+use crate::contract::Cut;
+use crate::graph::Graph;
 use crate::limits::{Exceeded, Limit, Limits};
 use crate::model::Fit;
 use budget::Budget;

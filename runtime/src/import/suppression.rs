@@ -17,7 +17,7 @@ use super::lineage::{Lineage, is_standard, moves};
 use super::literal::Literal;
 use super::node::Value;
 use super::{ImportError, Importer, label};
-use crate::graph::Cut;
+use crate::contract::Cut;
 
 /// The names of the outputs that a cut makes.
 const BOXES: &str = "boxes";

@@ -62,7 +62,7 @@ fn checked(bytes: AlignedBytes, path: &Path, options: &LoadOptions) -> Result<In
         "" => Vec::new(),
         text => serde_json::from_str(text).map_err(|error| fail(format!("its contract is unreadable: {error}")))?,
     };
-    let contract = Contract::from_metadata(&metadata).map_err(|error| error.in_file(path))?;
+    let contract = Contract::from_metadata(&metadata).map_err(|wrong| Error::from(wrong).in_file(path))?;
     let inner = Inner {
         path: path.into(),
         inputs: plan.inputs().map(port).collect(),

@@ -22,9 +22,9 @@ use retort_core::kernels::{Arithmetic, KernelSet, Kernels};
 use retort_core::plan::{self, Plan};
 
 use crate::Error;
-use crate::contract::{Contract, Unrecognised};
-use crate::graph::Cut;
+use crate::contract::{Contract, Cut, Unrecognised};
 use crate::limits::Limits;
+use crate::sidecar;
 use crate::signature::PublicKey;
 use crate::tensor::{ElementType, Port, Quantisation};
 use aligned::AlignedBytes;
@@ -168,18 +168,26 @@ impl Model {
         self.inner.contract.as_ref()
     }
 
-    /// The contract to run it by, as [`Contract::find`] finds it. Where the model had to be [signed](LoadOptions::key), a file
+    /// The contract to run it by, as [`sidecar::find`] finds it. Where the model had to be [signed](LoadOptions::key), a file
     /// that it comes from has to be signed with the same key.
     ///
     /// # Errors
     /// As there; [`Error::NoContract`] says why the model was not recognised.
     pub fn find_contract(&self, sidecar: Option<&Path>) -> Result<Contract, Error> {
-        Contract::find(self.path(), sidecar, self.contract(), self.inner.key.as_ref()).map_err(|error| match error {
+        sidecar::find(self.path(), sidecar, self.contract(), self.inner.key.as_ref()).map_err(|error| match error {
             Error::NoContract { model, sidecar, .. } => {
                 Error::NoContract { model, sidecar, why: self.inner.unrecognised.clone() }
             }
             error => error,
         })
+    }
+
+    /// Checks that a contract [fits](Contract::check) this model.
+    ///
+    /// # Errors
+    /// [`Error::Contract`] in the model's file.
+    pub fn check(&self, contract: &Contract) -> Result<(), Error> {
+        contract.check(self.inputs(), self.outputs()).map_err(|wrong| Error::from(wrong).in_file(self.path()))
     }
 
     /// Where the graph was cut, if its file ends in a suppression of overlapping boxes. A `.plan` does not say.

@@ -11,6 +11,7 @@ use super::aligned::AlignedBytes;
 use super::fallback::Fallbacks;
 use crate::Error;
 use crate::tensor::{ElementType, TensorMut, TensorRef};
+use crate::vision::heads::Outputs;
 
 /// One arena and the state to run a model in it. Does not allocate after it was made, fallback steps apart.
 ///
@@ -95,5 +96,11 @@ impl Session {
             ElementType::I32 => TensorRef::I32(cast_slice(bytes)),
             ElementType::I64 => TensorRef::I64(cast_slice(bytes)),
         }
+    }
+}
+
+impl Outputs for Session {
+    fn output(&self, index: usize) -> TensorRef<'_> {
+        Session::output(self, index)
     }
 }

@@ -42,9 +42,10 @@ use std::time::{Duration, Instant};
 
 use super::Model;
 use super::golden::{golden, self_test};
-use crate::contract::{Contract, sidecar_path};
+use crate::contract::Contract;
 use crate::error::Error;
 use crate::guard::{MISTAKE, guarded};
+use crate::sidecar;
 use crate::signature::signature_path;
 
 /// How often files are looked at. What was replaced is prepared once it has been the same for two looks, so that whatever
@@ -98,7 +99,7 @@ impl Watched {
 
     /// A model, the contract beside it or the one given instead, and the signatures of both.
     pub fn model(model: &Path, contract: Option<&Path>) -> Watched {
-        let contract = contract.map_or_else(|| sidecar_path(model), Path::to_owned);
+        let contract = contract.map_or_else(|| sidecar::path(model), Path::to_owned);
         let signatures = [signature_path(model), signature_path(&contract)];
         Watched::now([vec![model.to_owned(), contract], signatures.to_vec()].concat())
     }
@@ -249,7 +250,7 @@ fn mistake(watched: &Watched) -> Error {
 /// What does not hold, with the file's name.
 pub fn prove(model: &Model, contract: &Contract) -> Result<(), Error> {
     let path = model.path();
-    contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
+    model.check(contract)?;
     let Some(test) = self_test(model, contract)? else {
         return golden(model, contract, SEED).map(|_| ());
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::line::Approach;
 use super::zone::{Step, Visit};
 use super::{Event, Line, Mask, Way, What, Zone};
-use crate::vision::detector::Detection;
+use crate::vision::detection::Detection;
 use crate::vision::geometry::Rect;
 use crate::vision::tracking::Track;
 

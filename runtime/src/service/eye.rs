@@ -6,7 +6,8 @@ use crate::model::swap::prove;
 use crate::model::{Fit, InputKind, LoadOptions, Model, usable_threads};
 use crate::place::{Classes, Places, Scene};
 use crate::signature::PublicKey;
-use crate::vision::detector::{Detection, Detector};
+use crate::vision::detection::Detection;
+use crate::vision::detector::Detector;
 use crate::vision::frame::Frame;
 use crate::vision::latency::{Laps, Latency};
 use crate::vision::tracking::{Following, TrackerOptions};
@@ -173,7 +174,7 @@ fn load(options: &ModelOptions) -> Result<(Model, Contract), Error> {
     };
     let model = Model::open(path, &load)?;
     let contract = model.find_contract(options.contract.as_deref())?;
-    contract.check(model.inputs(), model.outputs()).map_err(|error| error.in_file(path))?;
+    model.check(&contract)?;
     if contract.task != Task::Detect {
         let problem = format!("the contract's task is `{}`; the service needs a detector", contract.task.name());
         return Err(Error::Model { path: path.clone(), problem });

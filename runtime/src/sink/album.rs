@@ -200,7 +200,7 @@ mod tests {
     use super::*;
     use crate::sink::Findings;
     use crate::source::Shot;
-    use crate::vision::detector::Detection;
+    use crate::vision::detection::Detection;
     use crate::vision::frame::Frame;
     use crate::vision::geometry::Rect;
 

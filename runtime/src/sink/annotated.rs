@@ -8,7 +8,7 @@ use image::ExtendedColorType;
 use super::{Findings, Report, Sink};
 use crate::error::Error;
 use crate::vision::convert::Converter;
-use crate::vision::detector::Detection;
+use crate::vision::detection::Detection;
 use crate::vision::draw::{Canvas, annotate, full_label};
 use crate::vision::geometry::Rect;
 
@@ -75,7 +75,7 @@ impl Sink for Annotated {
 mod tests {
     use super::*;
     use crate::source::Shot;
-    use crate::vision::detector::Detection;
+    use crate::vision::detection::Detection;
     use crate::vision::frame::Frame;
     use crate::vision::geometry::Rect;
 

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use crate::error::Error;
+use crate::error::{Error, FrameError};
 use crate::source::ffmpeg::MISSING;
 
 /// A video in the making. Dropped before it is [finished](Self::finish), what there is of it is of no use.
@@ -45,7 +45,7 @@ impl FilmWriter {
         if size != self.size || rgb.len() != 3 * size[0] * size[1] {
             let [width, height] = self.size;
             let problem = format!("{}×{} pixels in a film of {width}×{height}", size[0], size[1]);
-            return Err(Error::Frame { problem });
+            return Err(FrameError { problem }.into());
         }
         let written = self.input.as_mut().map(|input| input.write_all(rgb));
         match written {

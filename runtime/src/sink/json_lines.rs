@@ -168,10 +168,10 @@ mod tests {
 
     use super::*;
     use crate::source::Shot;
-    use crate::vision::classifier::Ranked;
-    use crate::vision::detector::Detection;
+    use crate::vision::detection::Detection;
     use crate::vision::frame::Frame;
     use crate::vision::geometry::Rect;
+    use crate::vision::scores::Ranked;
 
     fn line(findings: Findings<'_>, novelty: Option<f32>) -> String {
         let (pixels, classes) = ([0; 24], ["person".to_string()]);

@@ -28,9 +28,9 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::place::{Event, Scene};
 use crate::source::Shot;
-use crate::vision::classifier::Ranked;
-use crate::vision::detector::Detection;
+use crate::vision::detection::Detection;
 use crate::vision::latency::Latency;
+use crate::vision::scores::Ranked;
 
 pub use album::{Album, Kept};
 pub use annotated::Annotated;

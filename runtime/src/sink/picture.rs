@@ -1,14 +1,12 @@
 //! A frame copied away with what was found on it, so that somebody else can draw it in their own time.
 
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
-
 use super::{Findings, Report};
 use crate::place::Mask;
 use crate::vision::convert::Converter;
-use crate::vision::detector::Detection;
+use crate::vision::detection::Detection;
 use crate::vision::draw::{Canvas, annotate, full_label};
 use crate::vision::geometry::Rect;
+use crate::vision::jpeg;
 
 /// Pixels, boxes, and names for the boxes. Copying another frame of the size allocates nothing.
 #[derive(Debug, Default)]
@@ -73,10 +71,8 @@ impl Picture {
     /// # Errors
     /// That the picture has no pixels, or too many for a JPEG.
     pub fn jpeg(&self, quality: u8) -> Result<Vec<u8>, image::ImageError> {
-        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
         let mut bytes = Vec::with_capacity(self.rgb.len() / 8);
-        let mut encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
-        encoder.encode(&self.rgb, side(self.width), side(self.height), ExtendedColorType::Rgb8)?;
+        jpeg::encode(&self.rgb, self.width, self.height, quality, &mut bytes)?;
         Ok(bytes)
     }
 }

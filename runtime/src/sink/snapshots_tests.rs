@@ -5,7 +5,7 @@ use crate::place::Scene;
 use crate::sink::Findings;
 use crate::sink::happening::tests::places;
 use crate::source;
-use crate::vision::detector::Detection;
+use crate::vision::detection::Detection;
 use crate::vision::frame::Frame;
 use crate::vision::geometry::Rect;
 use crate::vision::tracking::{Tracker, TrackerOptions};

@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::source::Shot;
-    use crate::vision::detector::Detection;
+    use crate::vision::detection::Detection;
     use crate::vision::frame::Frame;
     use crate::vision::geometry::Rect;
     use crate::vision::latency::Latency;

@@ -64,7 +64,8 @@ impl Source for Pictures {
         self.picture = read(path, &self.limits)?;
         self.name = path.display().to_string();
         let (width, height) = (self.picture.width() as usize, self.picture.height() as usize);
-        let frame = Frame::rgb(self.picture.as_raw(), width, height).map_err(|source| source.in_file(path))?;
+        let frame =
+            Frame::rgb(self.picture.as_raw(), width, height).map_err(|wrong| Error::from(wrong).in_file(path))?;
         Ok(Some(Shot::new(&self.name, frame)))
     }
 

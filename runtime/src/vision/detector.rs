@@ -1,8 +1,8 @@
 //! A detector ready to look at frames.
 
 use super::candidates::{Candidate, Candidates};
+use super::detection::Detection;
 use super::frame::Frame;
-use super::geometry::Rect;
 use super::heads::Decoder;
 use super::latency::{Laps, Latency};
 use super::nms::suppress;
@@ -14,19 +14,6 @@ use crate::model::{Model, Session};
 
 /// Candidates kept for the suppression: beyond the best thousand none has been seen to matter.
 const CANDIDATES: usize = 1000;
-
-/// An object that was found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Detection {
-    /// Index among the contract's classes.
-    pub class: u32,
-    /// 0 to 1.
-    pub score: f32,
-    /// The box in pixels of the source, within the picture.
-    pub rect: Rect,
-    /// The number of the track it is on, from 1, where a [`Tracker`](super::tracking::Tracker) has given it one.
-    pub track: Option<u32>,
-}
 
 /// A model, its contract and the memory to run it.
 pub struct Detector {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use retort::Error;
 use retort::contract::Contract;
 use retort::model::{LoadOptions, Model};
 use retort::service::{Config, Settings};
@@ -42,14 +43,14 @@ pub fn contract(bytes: &[u8]) {
                 again.err()
             );
         }
-        Err(error) => told(&error.in_file(Path::new("fuzzed.toml")), "fuzzed.toml", bytes),
+        Err(error) => told(&Error::from(error).in_file(Path::new("fuzzed.toml")), "fuzzed.toml", bytes),
     }
     let pairs: Vec<(String, String)> = (text.lines())
         .filter_map(|line| line.split_once('='))
         .map(|(key, value)| (format!("retort.{}", key.trim()), value.trim().to_owned()))
         .collect();
     if let Err(error) = Contract::from_metadata(&pairs) {
-        told(&error.in_file(Path::new("fuzzed.onnx")), "fuzzed.onnx", bytes);
+        told(&Error::from(error).in_file(Path::new("fuzzed.onnx")), "fuzzed.onnx", bytes);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use retort::error::FrameError;
 use retort::vision::frame::{Frame, PixelFormat};
 
 /// An object in a picture.
@@ -88,7 +89,7 @@ impl Sample {
     ///
     /// # Errors
     /// Where its bytes are not as many as its size says.
-    pub fn frame(&self) -> Result<Frame<'_>, retort::Error> {
+    pub fn frame(&self) -> Result<Frame<'_>, FrameError> {
         let format = if self.channels == 1 { PixelFormat::Grey8 } else { PixelFormat::Rgb8 };
         Frame::new(&self.pixels, format, self.width, self.height, self.width * self.channels, Duration::ZERO)
     }

@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
-use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageError};
 
@@ -27,6 +26,7 @@ use crate::sink::{Album, Findings, Kept, Report};
 use crate::vision::classifier::Classifier;
 use crate::vision::convert::Converter;
 use crate::vision::detector::Detector;
+use crate::vision::jpeg;
 use crate::vision::pixelate::pixelate;
 use crate::vision::thumbnail::Thumbnail;
 use crate::vision::tracking::Following;
@@ -265,14 +265,12 @@ impl Hand {
     /// Puts the pixels as a file's bytes where they are written from.
     fn encode(&mut self, width: usize, height: usize) -> Result<(), ImageError> {
         self.encoded.clear();
-        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-        let (width, height, colour) = (side(width), side(height), ExtendedColorType::Rgb8);
-        match self.png {
-            true => PngEncoder::new(&mut self.encoded).write_image(&self.pixels, width, height, colour),
-            false => {
-                JpegEncoder::new_with_quality(&mut self.encoded, QUALITY).encode(&self.pixels, width, height, colour)
-            }
+        if !self.png {
+            return jpeg::encode(&self.pixels, width, height, QUALITY, &mut self.encoded);
         }
+        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+        let encoder = PngEncoder::new(&mut self.encoded);
+        encoder.write_image(&self.pixels, side(width), side(height), ExtendedColorType::Rgb8)
     }
 }
 

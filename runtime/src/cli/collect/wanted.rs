@@ -66,10 +66,10 @@ impl Wanted {
 mod tests {
     use super::*;
     use crate::source::Shot;
-    use crate::vision::classifier::Ranked;
-    use crate::vision::detector::Detection;
+    use crate::vision::detection::Detection;
     use crate::vision::frame::Frame;
     use crate::vision::geometry::Rect;
+    use crate::vision::scores::Ranked;
 
     fn report(findings: Findings<'_>, novelty: Option<f32>) -> Report<'_> {
         Report { novelty, ..Report::new(1, Shot::new("a", Frame::rgb(&[0; 3], 1, 1).unwrap()), findings, &[]) }

@@ -52,8 +52,10 @@ impl View {
     pub(super) fn draw_picture(&mut self, report: &Report<'_>) {
         let (frame, [width, height]) = (&report.shot.frame, self.size);
         let places = Places::new([frame.width(), frame.height()], self.size, Canvas::block_of(width, height));
-        self.pixels.as_chunks_mut::<3>().0.fill(GROUND);
         let [left, top, across, down] = places.picture.shown;
+        if [across, down] != self.size {
+            self.pixels.as_chunks_mut::<3>().0.fill(GROUND);
+        }
         self.converter.scaled(frame, [across, down], &mut self.scaled);
         for (y, row) in self.scaled.chunks_exact(across * 3).enumerate() {
             self.pixels[((top + y) * width + left) * 3..][..across * 3].copy_from_slice(row);
@@ -126,7 +128,7 @@ fn each_class(text: &mut String, report: &Report<'_>, mut take: impl FnMut(&str,
     match report.findings {
         Findings::Detections(all) => {
             for (index, first) in all.iter().enumerate() {
-                let same = |other: &&crate::vision::detector::Detection| other.class == first.class;
+                let same = |other: &&crate::vision::detection::Detection| other.class == first.class;
                 if !all[..index].iter().any(|other| same(&other)) {
                     text.clear();
                     let _ = write!(text, "{} {}", all.iter().filter(same).count(), report.class(first.class));

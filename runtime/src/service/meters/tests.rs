@@ -1,7 +1,7 @@
 use super::*;
 use crate::place::{Polygon, Zone};
 use crate::source::Shot;
-use crate::vision::detector::Detection;
+use crate::vision::detection::Detection;
 use crate::vision::frame::Frame;
 use crate::vision::geometry::Rect;
 use crate::vision::latency::Latency;

@@ -108,7 +108,7 @@ impl Source for Chaos {
             Ok(frame) => Ok(Some(Shot::new("chaos", frame.numbered(self.number)))),
             Err(error) => {
                 self.faults.set(self.faults.get() + 1);
-                Err(error)
+                Err(error.into())
             }
         }
     }

@@ -58,8 +58,7 @@ impl Target {
     /// # Errors
     /// [`DataError::Picture`] where the sample's bytes are not as many as its size says.
     pub fn fit(&self, sample: &Sample) -> Result<Sample, DataError> {
-        let refuse =
-            |error: retort::error::Error| DataError::Picture { name: "a picture".into(), problem: error.to_string() };
+        let refuse = |problem: String| DataError::Picture { name: "a picture".into(), problem };
         let spec = ImageSpec {
             input: None,
             colour: if self.channels == 1 { Colour::Grey } else { Colour::Rgb },
@@ -76,11 +75,11 @@ impl Target {
             quantisation: None,
         };
         let frame = sample.frame();
-        let frame = frame.map_err(refuse)?;
+        let frame = frame.map_err(|wrong| refuse(wrong.to_string()))?;
         let mut pixels = vec![0; self.width * self.height * self.channels];
-        let mapping = Preprocessor::new(&spec, &port)
-            .and_then(|mut preprocessor| preprocessor.fill(&frame, TensorMut::U8(&mut pixels)));
-        let mapping = mapping.map_err(refuse)?;
+        let mut preprocessor = Preprocessor::new(&spec, &port).map_err(|wrong| refuse(wrong.to_string()))?;
+        let mapping =
+            preprocessor.fill(&frame, TensorMut::U8(&mut pixels)).map_err(|wrong| refuse(wrong.to_string()))?;
         let moved = |label: &Label| {
             let [left, top, right, bottom] = label.bounds;
             let rect = mapping.to_input(&Rect { left, top, right, bottom });
