@@ -17,7 +17,7 @@ pub fn quantise(x: f32, to: Quantisation) -> u8 {
 
 /// DequantizeLinear.
 pub fn dequantise(x: u8, from: Quantisation) -> f32 {
-    (i32::from(x) - from.zero_point) as f32 * from.scale
+    from.real(i32::from(x))
 }
 
 /// QLinearConv's multipliers: (sx · sw) / sy for each output channel.
@@ -103,11 +103,9 @@ pub fn bounds(low: f32, high: f32, to: Quantisation) -> (u8, u8) {
 mod tests {
     use super::*;
 
-    const UNIT: Quantisation = Quantisation { scale: 1.0, zero_point: 0 };
-
     #[test]
     fn quantising_rounds_half_to_even_and_saturates() {
-        let q = |x: f32| quantise(x, UNIT);
+        let q = |x: f32| quantise(x, Quantisation::UNIT);
         assert_eq!([0.5, 1.5, 2.5, -1.0, 300.0, f32::NAN, f32::INFINITY].map(q), [0, 2, 2, 0, 255, 0, 255]);
     }
 

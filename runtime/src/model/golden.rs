@@ -53,7 +53,7 @@ pub fn output_crc32(outputs: &[Port], session: &Session) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     for (index, port) in outputs.iter().enumerate() {
         let zero = |stored: i32| match port.quantisation {
-            Some(q) => (stored - q.zero_point) as f32 * q.scale,
+            Some(q) => q.real(stored),
             None => stored as f32,
         };
         let at: Box<dyn Fn(usize) -> f32 + '_> = match session.output(index) {

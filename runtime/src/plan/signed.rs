@@ -89,7 +89,7 @@ mod tests {
     /// A graph of bytes, and its input.
     fn with_input() -> (Graph, TensorId) {
         let mut graph = Graph::default();
-        let quantisation = Some(Quantisation { scale: 1.0, zero_point: 0 });
+        let quantisation = Some(Quantisation::UNIT);
         let x = graph.add_tensor("x", vec![1, 2, 2, 4], ElementType::U8, quantisation);
         graph.inputs.push(border(&graph, x));
         (graph, x)

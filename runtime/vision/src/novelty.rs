@@ -4,7 +4,7 @@
 use super::heads::Outputs;
 use crate::contract::{Contract, Coverage, fields, output_index};
 use crate::error::ContractError;
-use crate::tensor::{ElementType, Port, Quantisation, TensorRef};
+use crate::tensor::{Port, Quantisation, TensorRef};
 
 /// Beyond this a frame is no more unlike; it also stands for an embedding that is not finite.
 pub const MOST: f32 = 1e6;
@@ -42,14 +42,11 @@ impl Embedding {
     pub fn new(key: &str, name: &str, outputs: &[Port]) -> Result<Embedding, ContractError> {
         let output = output_index(key, name, outputs)?;
         let port = &outputs[output];
-        let numbers = matches!(port.element, ElementType::F32 | ElementType::U8 | ElementType::I8);
-        // With one axis longer than 1 the memory order is the channels' order.
-        if !numbers || port.is_empty() || port.shape.iter().filter(|&&length| length > 1).count() > 1 {
+        if !port.is_vector() || port.is_empty() {
             let problem = format!("output `{name}` is {:?} of {}, not a vector of numbers", port.shape, port.element);
             return Err(fields::error(key, problem));
         }
-        let plain = Quantisation { scale: 1.0, zero_point: 0 };
-        let quantisation = port.quantisation.unwrap_or(plain);
+        let quantisation = port.quantisation.unwrap_or(Quantisation::UNIT);
         Ok(Embedding { output, quantisation, values: vec![0.0; port.len()] })
     }
 
@@ -60,13 +57,12 @@ impl Embedding {
 
     /// The embedding of a run. Does not allocate.
     pub fn read(&mut self, outputs: &dyn Outputs) -> &[f32] {
-        let Quantisation { scale, zero_point } = self.quantisation;
-        let real = |stored: i32| (stored - zero_point) as f32 * scale;
+        let quantisation = self.quantisation;
         let values = self.values.iter_mut();
         match outputs.output(self.output) {
             TensorRef::F32(data) => values.zip(data).for_each(|(value, &x)| *value = x),
-            TensorRef::U8(data) => values.zip(data).for_each(|(value, &q)| *value = real(q.into())),
-            TensorRef::I8(data) => values.zip(data).for_each(|(value, &q)| *value = real(q.into())),
+            TensorRef::U8(data) => values.zip(data).for_each(|(value, &q)| *value = quantisation.real(q.into())),
+            TensorRef::I8(data) => values.zip(data).for_each(|(value, &q)| *value = quantisation.real(q.into())),
             TensorRef::I32(_) | TensorRef::I64(_) => {}
         }
         &self.values
@@ -106,6 +102,7 @@ impl Gauge {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::ElementType;
 
     fn coverage() -> Coverage {
         Coverage {

@@ -141,8 +141,7 @@ impl Preprocessor {
 
 impl Tables {
     fn new(spec: &ImageSpec, port: &Port) -> Tables {
-        let plain = Quantisation { scale: 1.0, zero_point: 0 };
-        let quantisation = port.quantisation.unwrap_or(plain);
+        let quantisation = port.quantisation.unwrap_or(Quantisation::UNIT);
         match port.element {
             ElementType::U8 => Tables::U8(table(spec, |value| quantise(value, quantisation, 0.0, 255.0) as u8)),
             ElementType::I8 => Tables::I8(table(spec, |value| quantise(value, quantisation, -128.0, 127.0) as i8)),

@@ -3,7 +3,7 @@
 use super::heads::Outputs;
 use crate::contract::{Contract, Head, ScoreForm, fields, output_index};
 use crate::error::ContractError;
-use crate::tensor::{ElementType, Port, Quantisation, TensorRef};
+use crate::tensor::{Port, Quantisation, TensorRef};
 
 /// A class and how likely it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,24 +34,20 @@ impl Scores {
         let key = "head.output";
         let output = output_index(key, name, outputs)?;
         let (port, classes) = (&outputs[output], contract.classes.len());
-        let numbers = matches!(port.element, ElementType::F32 | ElementType::U8 | ElementType::I8);
-        // With one axis longer than 1 the memory order is the classes' order.
-        if !numbers || port.len() != classes || port.shape.iter().filter(|&&length| length > 1).count() > 1 {
+        if !port.is_vector() || port.len() != classes {
             let problem = format!(
                 "output `{name}` is {:?} of {}, not a number for each of {classes} classes",
                 port.shape, port.element
             );
             return Err(fields::error(key, problem));
         }
-        let plain = Quantisation { scale: 1.0, zero_point: 0 };
-        Ok(Scores { output, form: *scores, quantisation: port.quantisation.unwrap_or(plain) })
+        Ok(Scores { output, form: *scores, quantisation: port.quantisation.unwrap_or(Quantisation::UNIT) })
     }
 
     /// Ranks the classes of a run. `ranked` is cleared first, and does not grow where it has room for all classes.
     #[inline(never)]
     pub fn rank(&self, outputs: &dyn Outputs, ranked: &mut Vec<Ranked>) {
-        let Quantisation { scale, zero_point } = self.quantisation;
-        let real = |stored: i32| (stored - zero_point) as f32 * scale;
+        let real = |stored: i32| self.quantisation.real(stored);
         ranked.clear();
         let entry = |(class, score)| Ranked { class: class as u32, score };
         match outputs.output(self.output) {
@@ -81,6 +77,7 @@ fn softmax(ranked: &mut [Ranked]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::ElementType;
 
     const CONTRACT: &str = r#"
         task = "classify"

@@ -56,6 +56,17 @@ pub struct Quantisation {
     pub zero_point: i32,
 }
 
+impl Quantisation {
+    /// What is stored is what is meant.
+    pub const UNIT: Quantisation = Quantisation { scale: 1.0, zero_point: 0 };
+
+    /// What a stored value means.
+    #[inline]
+    pub fn real(self, stored: i32) -> f32 {
+        (stored - self.zero_point) as f32 * self.scale
+    }
+}
+
 /// A named input or output of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Port {
@@ -80,6 +91,13 @@ impl Port {
     /// Whether an axis has length 0.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether it holds numbers in the order in which they count, whatever its shape: at most one axis is longer than 1, so that
+    /// the memory order is that axis's.
+    pub fn is_vector(&self) -> bool {
+        let numbers = matches!(self.element, ElementType::F32 | ElementType::U8 | ElementType::I8);
+        numbers && self.shape.iter().filter(|&&length| length > 1).count() <= 1
     }
 
     /// For each ONNX axis, how many elements apart two neighbours along it lie in memory.

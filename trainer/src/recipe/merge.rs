@@ -1,5 +1,6 @@
 //! Laying one TOML table over another that says which keys exist and of what type they are.
 
+use retort::contract::edits;
 use toml::{Table, Value};
 
 /// A key that does not fit.
@@ -74,7 +75,7 @@ fn lay(base: &mut Table, given: Table, prefix: &str, known: &[String]) -> Result
             continue;
         }
         let Some(slot) = base.get_mut(&name) else {
-            let near = known.iter().map(|k| (distance(k, &key), k)).min();
+            let near = known.iter().map(|k| (edits(k, &key), k)).min();
             let suggestion = near.filter(|(d, k)| *d <= k.len() / 3 + 1).map(|(_, k)| k.clone());
             return Err(KeyError::Unknown { key, suggestion });
         };
@@ -116,33 +117,5 @@ pub fn parse_override(pair: &str) -> Result<Table, KeyError> {
     match names.iter().rev().fold(value, wrap) {
         Value::Table(table) => Ok(table),
         _ => Err(KeyError::Pair(pair.to_owned())),
-    }
-}
-
-/// Edits that turn `a` into `b` (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &cb) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(ca != cb);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_are_levenshtein() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("same", "same"), 0);
     }
 }

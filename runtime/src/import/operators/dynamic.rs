@@ -15,7 +15,7 @@ use crate::graph::{Constant, ConvolutionDynamic, Graph, Op, Scaling, Sums, Tenso
 use crate::tensor::{ElementType, Quantisation};
 
 /// How zero points become floats and back: each is the number that it is.
-const WHOLE: Quantisation = Quantisation { scale: 1.0, zero_point: 0 };
+const WHOLE: Quantisation = Quantisation::UNIT;
 
 /// DynamicQuantizeLinear: bytes, their scale and their zero point.
 pub(super) fn quantise(graph: &mut Graph, call: &Call<'_>) -> Result<Vec<Value>, Refusal> {

@@ -128,8 +128,7 @@ impl Lowering<'_> {
         Ok(vec![match &node.op {
             Op::Pool(pooling, w) if bytes => {
                 // A maximum of bytes needs no scale; models with pools of plain bytes have none.
-                let unit = Quantisation { scale: 1.0, zero_point: 0 };
-                let scale_of = |id: TensorId| self.graph.tensor(id).quantisation.unwrap_or(unit);
+                let scale_of = |id: TensorId| self.graph.tensor(id).quantisation.unwrap_or(Quantisation::UNIT);
                 let (from, to) = (scale_of(node.inputs[0]), scale_of(node.output()));
                 Step::PoolInt8(step::PoolInt8 {
                     pooling: *pooling,

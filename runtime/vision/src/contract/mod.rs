@@ -54,6 +54,7 @@ pub use head::{
     AnchorPoint, BoxForm, BoxUnits, Head, Labels, Level, PointCoding, PointHead, Priors, QueryScores, ScoreColumns,
     ScoreForm,
 };
+pub use nearest::edits;
 pub use recognise::{Clues, Cut, Unrecognised};
 
 /// The prefix of the contract's keys among a model's metadata.

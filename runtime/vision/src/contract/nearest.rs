@@ -11,7 +11,7 @@ pub(super) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
 }
 
 /// The Levenshtein distance: insertions, deletions and substitutions of characters.
-fn edits(a: &str, b: &str) -> usize {
+pub fn edits(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.chars().enumerate() {
@@ -33,6 +33,8 @@ mod tests {
     #[test]
     fn a_slip_finds_its_name_and_a_stranger_none() {
         assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("same", "same"), 0);
         assert_eq!(nearest("limits.scor", ["limits.iou", "limits.score"]), Some("limits.score"));
         assert_eq!(nearest("zebra", ["limits.iou", "limits.score"]), None);
     }

@@ -3,7 +3,7 @@
 use super::{Outputs, Plan};
 use crate::contract::{fields, output_index};
 use crate::error::ContractError;
-use crate::tensor::{ElementType, Port, TensorRef};
+use crate::tensor::{ElementType, Port, Quantisation, TensorRef};
 
 /// A planned view of one output.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +16,7 @@ pub(super) struct Matrix {
     pub(super) columns: usize,
     pub(super) row_stride: usize,
     pub(super) column_stride: usize,
-    scale: f32,
-    zero_point: i32,
+    quantisation: Quantisation,
 }
 
 impl Matrix {
@@ -46,8 +45,8 @@ impl Matrix {
                 "is {shape:?}, which is not the {rows} × {columns} numbers that this contract gives"
             ));
         };
-        let (scale, zero_point) = port.quantisation.map_or((1.0, 0), |q| (q.scale, q.zero_point));
-        Ok(Matrix { output, length: port.len(), rows, columns, row_stride, column_stride, scale, zero_point })
+        let quantisation = port.quantisation.unwrap_or(Quantisation::UNIT);
+        Ok(Matrix { output, length: port.len(), rows, columns, row_stride, column_stride, quantisation })
     }
 
     /// The numbers of a run.
@@ -109,6 +108,6 @@ impl Matrix {
     /// What a stored value means.
     #[inline]
     pub(super) fn real(&self, stored: i32) -> f32 {
-        (stored - self.zero_point) as f32 * self.scale
+        self.quantisation.real(stored)
     }
 }
