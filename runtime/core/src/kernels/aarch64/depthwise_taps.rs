@@ -1,16 +1,16 @@
 //! Depthwise int8 convolution of base NEON: 16 channels at a time, tap by tap.
 //!
 //! The lanes of a vector hold channels. Of two taps at a time, SMULL and SMLAL add the products in 16 bits, and SADDW adds
-//! these to 32-bit sums: 38 instructions for the nine taps of 16 channels. Input rows are copied to a ring of padded rows,
-//! where their bytes are flipped once instead of at every tap. Two products overflow 16 bits only if both weights are −128;
-//! where that may be, each goes to the sums by itself.
+//! these to 32-bit sums: 38 instructions for the nine taps of 16 channels. Of windows with other taps than 3 × 3, up to four make such
+//! a chain, see [`TapOrder`]. Input rows are copied to a ring of padded rows, where their bytes are flipped once instead of at every
+//! tap. Two products overflow 16 bits only if both weights are −128; where that may be, each goes to the sums by itself.
 
 use super::finish::{ANY, EVEN, EVEN_SIGNED, Finish, PLAIN, PLAIN_SIGNED, finish, finish_pixel};
 use super::instructions::{smlal_high, smull_high};
 use super::neon::{Neon, Rounding};
 use super::padded::for_each_row;
 use super::tile_taps::{Operands, tiles};
-use crate::kernels::vector::{Constants, Depthwise, Isa, MAX_RUNS, Target, Task, tap_chunks};
+use crate::kernels::vector::{Constants, Depthwise, Isa, MAX_TAPS, TapOrder, Target, Task, note_len, tap_chunks};
 use core::arch::aarch64::*;
 use core::mem::MaybeUninit;
 
@@ -21,8 +21,23 @@ pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
     let window = &step.window;
     let (channels, kernel) = (step.y.channels as usize, window.kernel.map(|n| n as usize));
     let (stride, dilation) = (window.stride[1] as usize, window.dilation[1] as usize);
+    let count = kernel[0] * kernel[1];
     for_each_row(depthwise, 0x80, |row| {
-        for (from, lanes) in tap_chunks(channels) {
+        // For every number that a note may hold there is a place in the window, whether or not it has so many taps.
+        let mut places;
+        let taps = if is_usual(kernel, &rounding) {
+            None
+        } else {
+            places = [row.starts[0]; MAX_TAPS];
+            for (&start, places) in row.starts.iter().zip(places.chunks_mut(kernel[1])) {
+                places
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(kx, place)| *place = start.wrapping_add(kx * dilation * channels));
+            }
+            Some(&places)
+        };
+        for (chunk, (from, lanes)) in tap_chunks(channels).enumerate() {
             // SAFETY: the rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the
             // row of results can be written.
             #[allow(unsafe_code)]
@@ -33,9 +48,12 @@ pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
                     multiplier: constants.multiplier.add(from),
                     ..constants
                 };
+                let note = constants.chains.cast::<u8>().add(chunk * note_len(count));
                 let channels_here = lanes.min(channels - from);
                 let row = Row {
                     starts: row.starts,
+                    taps,
+                    order: TapOrder::of(core::slice::from_raw_parts(note, note_len(count)), count),
                     from,
                     columns: kernel[1],
                     column: dilation * channels,
@@ -45,10 +63,16 @@ pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
                     rounding,
                     to: Target { first: row.y.add(from), step: step.y.stride as usize, channels: channels_here },
                 };
-                row.invoke(Neon, lanes, stride == 1 && dilation == 1);
+                row.invoke(Neon, lanes, if dilation == 1 { 3usize.saturating_sub(stride) } else { 0 });
             }
         }
     });
+}
+
+/// Whether the window has code of its own.
+#[inline(always)]
+fn is_usual(kernel: [usize; 2], rounding: &Rounding) -> bool {
+    kernel == [3, 3] && !rounding.extreme()
 }
 
 /// An output row of a chunk of channels.
@@ -56,6 +80,11 @@ pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
 struct Row<'r> {
     /// The input rows under the window, flipped.
     starts: &'r [*const u8],
+    /// The taps' inputs at the first place, row by row, and behind them others under the window. The usual window's are found by its
+    /// columns.
+    taps: Option<&'r [*const u8; MAX_TAPS]>,
+    /// In which order they are added up.
+    order: TapOrder<'r>,
     /// The first channel.
     from: usize,
     /// Columns of the window.
@@ -71,14 +100,14 @@ struct Row<'r> {
 }
 
 impl Row<'_> {
-    /// Computes it. `close`: places of the window are columns of it.
+    /// Computes it. `shared`: how many columns of three the window has in common with its next place.
     ///
     /// # Safety
     /// Inputs, constants and outputs are there for so many lanes, 16 or 8.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn invoke(self, isa: Neon, lanes: usize, close: bool) {
-        let usual = self.columns == 3 && self.starts.len() == 3 && !self.rounding.extreme();
+    unsafe fn invoke(self, isa: Neon, lanes: usize, shared: usize) {
+        let usual = is_usual([self.starts.len(), self.columns], &self.rounding);
         let how = match (self.to.channels == lanes, self.rounding.is_signed()) {
             (true, false) if self.rounding.is_even() => EVEN,
             (true, true) if self.rounding.is_even() => EVEN_SIGNED,
@@ -87,21 +116,23 @@ impl Row<'_> {
             _ => ANY,
         };
         macro_rules! three_by_three {
-            ($n:literal, $close:literal) => {
+            ($n:literal, $shared:literal) => {
                 match how {
-                    EVEN => isa.invoke(ThreeByThree::<$n, $close, EVEN>(self)),
-                    EVEN_SIGNED => isa.invoke(ThreeByThree::<$n, $close, EVEN_SIGNED>(self)),
-                    PLAIN => isa.invoke(ThreeByThree::<$n, $close, PLAIN>(self)),
-                    PLAIN_SIGNED => isa.invoke(ThreeByThree::<$n, $close, PLAIN_SIGNED>(self)),
-                    _ => isa.invoke(ThreeByThree::<$n, $close, ANY>(self)),
+                    EVEN => isa.invoke(ThreeByThree::<$n, $shared, EVEN>(self)),
+                    EVEN_SIGNED => isa.invoke(ThreeByThree::<$n, $shared, EVEN_SIGNED>(self)),
+                    PLAIN => isa.invoke(ThreeByThree::<$n, $shared, PLAIN>(self)),
+                    PLAIN_SIGNED => isa.invoke(ThreeByThree::<$n, $shared, PLAIN_SIGNED>(self)),
+                    _ => isa.invoke(ThreeByThree::<$n, $shared, ANY>(self)),
                 }
             };
         }
-        match (lanes, usual, close) {
-            (16, true, true) => three_by_three!(4, true),
-            (16, true, false) => three_by_three!(4, false),
-            (_, true, true) => three_by_three!(2, true),
-            (_, true, false) => three_by_three!(2, false),
+        match (lanes, usual, shared) {
+            (16, true, 2) => three_by_three!(4, 2),
+            (16, true, 1) => three_by_three!(4, 1),
+            (16, true, _) => three_by_three!(4, 0),
+            (_, true, 2) => three_by_three!(2, 2),
+            (_, true, 1) => three_by_three!(2, 1),
+            (_, true, _) => three_by_three!(2, 0),
             (16, ..) if !self.rounding.extreme() => isa.invoke(Any::<4, false>(self)),
             (16, ..) => isa.invoke(Any::<4, true>(self)),
             _ if !self.rounding.extreme() => isa.invoke(Any::<2, false>(self)),
@@ -110,10 +141,10 @@ impl Row<'_> {
     }
 }
 
-/// The usual window, on N vectors of sums. CLOSE: it moves by one column, so that neighbouring places share two.
-struct ThreeByThree<'r, const N: usize, const CLOSE: bool, const HOW: u8>(Row<'r>);
+/// The usual window, on N vectors of sums, neighbouring places of which SHARE so many columns.
+struct ThreeByThree<'r, const N: usize, const SHARE: usize, const HOW: u8>(Row<'r>);
 
-impl<const N: usize, const CLOSE: bool, const HOW: u8> Task<Neon> for ThreeByThree<'_, N, CLOSE, HOW> {
+impl<const N: usize, const SHARE: usize, const HOW: u8> Task<Neon> for ThreeByThree<'_, N, SHARE, HOW> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
@@ -128,7 +159,7 @@ impl<const N: usize, const CLOSE: bool, const HOW: u8> Task<Neon> for ThreeByThr
             let column_at = |at: usize| [load::<N>(a.add(at)), load::<N>(b.add(at)), load::<N>(c.add(at))];
             let mut at = from;
             let mut left = pixels;
-            if CLOSE {
+            if SHARE == 2 {
                 let (mut left_column, mut middle) = (column_at(at), column_at(at + column));
                 at += 2 * column;
                 // Three pixels at a time, so that columns need not move between registers.
@@ -154,6 +185,20 @@ impl<const N: usize, const CLOSE: bool, const HOW: u8> Task<Neon> for ThreeByThr
                     left -= 1;
                 }
             } else {
+                if SHARE == 1 {
+                    let mut first = column_at(at);
+                    while left >= 2 {
+                        let (second, third) = (column_at(at + column), column_at(at + 2 * column));
+                        pixel::<N, HOW>(constants, [first, second, third], weights, &rounding, to);
+                        to.first = to.first.add(to.step);
+                        let fourth = column_at(at + 3 * column);
+                        first = column_at(at + 4 * column);
+                        pixel::<N, HOW>(constants, [third, fourth, first], weights, &rounding, to);
+                        to.first = to.first.add(to.step);
+                        at += 4 * column;
+                        left -= 2;
+                    }
+                }
                 while left > 0 {
                     let columns = [column_at(at), column_at(at + column), column_at(at + 2 * column)];
                     pixel::<N, HOW>(constants, columns, weights, &rounding, to);
@@ -202,18 +247,15 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
-        let Row { starts, from, columns, column, step, pixels, constants, rounding, to, .. } = self.0;
-        // Where each tap's input lies at the first place. There may be many more than these, so that room for all is not written.
+        let Row { taps: Some(in_rows), order, from, step, pixels, constants, rounding, to, .. } = self.0 else {
+            return;
+        };
         let mut taps = [const { MaybeUninit::uninit() }; MAX_TAPS];
-        let mut slots = taps.iter_mut();
-        for &start in starts {
-            for (kx, slot) in slots.by_ref().take(columns).enumerate() {
-                slot.write(start.wrapping_add(from + kx * column));
-            }
+        for (slot, &tap) in taps.iter_mut().zip(order.taps) {
+            slot.write(in_rows[usize::from(tap)].wrapping_add(from));
         }
-        let count = MAX_TAPS - slots.len();
         // SAFETY: so many were written.
-        let taps: &[*const u8] = unsafe { core::slice::from_raw_parts(taps.as_ptr().cast(), count) };
+        let taps: &[*const u8] = unsafe { core::slice::from_raw_parts(taps.as_ptr().cast(), order.taps.len()) };
         // SAFETY: as who invoked it said.
         unsafe {
             let (bias, by) = constants_of::<N>(constants);
@@ -221,68 +263,111 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
             if N == 4 && !EXTREME && rounding.is_plain() && to.channels == 16 && pixels >= 4 {
                 let Constants { weights, bias, multiplier, .. } = constants;
                 let finish = Finish::new(&rounding, multiplier, to);
-                tiles(Operands { taps, step, weights, bias }, pixels / 4, finish);
+                tiles(Operands { taps, chains: order.chains, step, weights, bias }, pixels / 4, finish);
                 done = pixels / 4 * 4;
             }
             while done < pixels {
                 let to = Target { first: to.first.add(done * to.step), ..to };
-                let offset = done * step;
-                if pixels - done >= 4 {
-                    let mut sums = [bias; 4];
-                    each_pair::<N, EXTREME>(taps, constants.weights, |x, w| {
-                        for m in 0..4 {
-                            let at = offset + m * step;
-                            sums[m] = add::<N>(sums[m], [load::<N>(x[0].add(at)), load::<N>(x[1].add(at))], w);
-                        }
-                    });
-                    finish::<4, N, false>(sums, by, &rounding, to);
-                    done += 4;
-                } else {
-                    let mut sums = bias;
-                    each_pair::<N, EXTREME>(taps, constants.weights, |x, w| {
-                        sums = add::<N>(sums, [load::<N>(x[0].add(offset)), load::<N>(x[1].add(offset))], w);
-                    });
-                    finish::<1, N, false>([sums], by, &rounding, to);
-                    done += 1;
+                let sums = Chains { taps, chains: order.chains, weights: constants.weights, offset: done * step, step };
+                match pixels - done {
+                    4.. => {
+                        finish::<4, N, false>(sums.add_up::<4, N, EXTREME>(bias), by, &rounding, to);
+                        done += 4;
+                    }
+                    2.. => {
+                        finish::<2, N, false>(sums.add_up::<2, N, EXTREME>(bias), by, &rounding, to);
+                        done += 2;
+                    }
+                    _ => {
+                        finish::<1, N, false>(sums.add_up::<1, N, EXTREME>(bias), by, &rounding, to);
+                        done += 1;
+                    }
                 }
             }
         }
     }
 }
 
-/// The most taps of a window: [`MAX_RUNS`] groups of four rows of a column.
-const MAX_TAPS: usize = 4 * MAX_RUNS;
+/// The taps of some pixels.
+struct Chains<'c> {
+    /// Where each tap's input lies at the first place.
+    taps: &'c [*const u8],
+    /// As [`TapOrder::chains`].
+    chains: [usize; 4],
+    weights: *const u8,
+    /// Bytes from the first place to the first of these.
+    offset: usize,
+    /// Bytes from one place to the next.
+    step: usize,
+}
 
-/// Calls `add` with the inputs and the weights of every two taps; of every tap and nothing where EXTREME.
-///
-/// # Safety
-/// There are weights for so many taps.
-#[inline(always)]
-#[allow(unsafe_code)]
-unsafe fn each_pair<const N: usize, const EXTREME: bool>(
-    taps: &[*const u8],
-    mut weights: *const u8,
-    mut add: impl FnMut([*const u8; 2], [int8x16_t; 2]),
-) {
-    // SAFETY: as the caller says.
-    unsafe {
-        let nothing = vdupq_n_s8(0);
-        if EXTREME {
-            for &tap in taps {
-                add([tap, tap], [load::<N>(weights), nothing]);
+impl Chains<'_> {
+    /// Computes the sums of M pixels, on N vectors of sums each. EXTREME: each product goes to them by itself.
+    ///
+    /// # Safety
+    /// Inputs and weights can be read.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn add_up<const M: usize, const N: usize, const EXTREME: bool>(
+        self,
+        bias: [int32x4_t; N],
+    ) -> [[int32x4_t; N]; M] {
+        let Chains { taps, chains: [fours, threes, twos, _], mut weights, offset, step } = self;
+        let mut sums = [bias; M];
+        let mut rest = taps;
+        // SAFETY: as the caller says.
+        unsafe {
+            if !EXTREME {
+                let (of_four, others) = rest.split_at(4 * fours);
+                for chain in of_four.as_chunks::<4>().0 {
+                    sums = add_chain(sums, chain.map(|tap| tap.add(offset)), step, weights);
+                    weights = weights.add(4 * 4 * N);
+                }
+                let (of_three, others) = others.split_at(3 * threes);
+                for chain in of_three.as_chunks::<3>().0 {
+                    sums = add_chain(sums, chain.map(|tap| tap.add(offset)), step, weights);
+                    weights = weights.add(3 * 4 * N);
+                }
+                let (of_two, others) = others.split_at(2 * twos);
+                for chain in of_two.as_chunks::<2>().0 {
+                    sums = add_chain(sums, chain.map(|tap| tap.add(offset)), step, weights);
+                    weights = weights.add(2 * 4 * N);
+                }
+                rest = others;
+            }
+            for &tap in rest {
+                sums = add_chain(sums, [tap.add(offset)], step, weights);
                 weights = weights.add(4 * N);
             }
-            return;
         }
-        let (pairs, rest) = taps.as_chunks::<2>();
-        for &pair in pairs {
-            add(pair, [load::<N>(weights), load::<N>(weights.add(4 * N))]);
-            weights = weights.add(8 * N);
+        sums
+    }
+}
+
+/// Adds the products of LEN taps, added up in 16 bits, to the sums of M pixels, `step` bytes apart.
+///
+/// # Safety
+/// Inputs and weights can be read.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn add_chain<const M: usize, const N: usize, const LEN: usize>(
+    mut sums: [[int32x4_t; N]; M],
+    taps: [*const u8; LEN],
+    step: usize,
+    weights: *const u8,
+) -> [[int32x4_t; N]; M] {
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut w = [vdupq_n_s8(0); LEN];
+        for i in 0..LEN {
+            w[i] = load::<N>(weights.add(i * 4 * N));
         }
-        if let &[tap] = rest {
-            add([tap, tap], [load::<N>(weights), nothing]);
+        for m in 0..M {
+            let x = taps.map(|tap| load::<N>(tap.add(m * step)));
+            sums[m] = add(sums[m], x, w);
         }
     }
+    sums
 }
 
 /// Biases and multipliers.
@@ -328,31 +413,30 @@ fn nine<const N: usize>(mut sums: [int32x4_t; N], x: [int8x16_t; 9], w: [int8x16
     for pair in 0..4 {
         sums = add(sums, [x[2 * pair], x[2 * pair + 1]], [w[2 * pair], w[2 * pair + 1]]);
     }
-    // SAFETY: every aarch64 processor has NEON.
-    unsafe {
-        sums[0] = vaddw_s16(sums[0], vget_low_s16(vmull_s8(vget_low_s8(x[8]), vget_low_s8(w[8]))));
-        sums[1] = vaddw_high_s16(sums[1], vmull_s8(vget_low_s8(x[8]), vget_low_s8(w[8])));
-        if N == 4 {
-            let high = smull_high(x[8], w[8]);
-            sums[2] = vaddw_s16(sums[2], vget_low_s16(high));
-            sums[3] = vaddw_high_s16(sums[3], high);
-        }
-    }
-    sums
+    add(sums, [x[8]], [w[8]])
 }
 
-/// Adds the products of two taps.
+/// Adds the products of LEN taps, added up in 16 bits.
 #[inline(always)]
 #[allow(unsafe_code)]
-fn add<const N: usize>(mut sums: [int32x4_t; N], x: [int8x16_t; 2], w: [int8x16_t; 2]) -> [int32x4_t; N] {
+fn add<const N: usize, const LEN: usize>(
+    mut sums: [int32x4_t; N],
+    x: [int8x16_t; LEN],
+    w: [int8x16_t; LEN],
+) -> [int32x4_t; N] {
     // SAFETY: every aarch64 processor has NEON.
     unsafe {
-        let low = vmull_s8(vget_low_s8(x[0]), vget_low_s8(w[0]));
-        let low = vmlal_s8(low, vget_low_s8(x[1]), vget_low_s8(w[1]));
+        let mut low = vmull_s8(vget_low_s8(x[0]), vget_low_s8(w[0]));
+        for i in 1..LEN {
+            low = vmlal_s8(low, vget_low_s8(x[i]), vget_low_s8(w[i]));
+        }
         sums[0] = vaddw_s16(sums[0], vget_low_s16(low));
         sums[1] = vaddw_high_s16(sums[1], low);
         if N == 4 {
-            let high = smlal_high(smull_high(x[0], w[0]), x[1], w[1]);
+            let mut high = smull_high(x[0], w[0]);
+            for i in 1..LEN {
+                high = smlal_high(high, x[i], w[i]);
+            }
             sums[2] = vaddw_s16(sums[2], vget_low_s16(high));
             sums[3] = vaddw_high_s16(sums[3], high);
         }

@@ -82,10 +82,18 @@ unsafe fn three_rows(gather: Gather<'_>, starts: [*const u8; 3], patches: &mut [
             vst1q_u8(to, vqtbl3q_u8(rows, places[0]));
             vst1q_u8(to.add(VECTOR), vqtbl3q_u8(rows, places[1]));
         };
-        for _ in 0..pixels / 2 {
+        let two = |at: usize, to: *mut u8| {
             let of_both = rows(at);
             write(of_both, x, to);
             write(of_both, y, to.add(pitch));
+        };
+        for _ in 0..pixels / 4 {
+            two(at, to);
+            two(at + 2 * step, to.add(2 * pitch));
+            (at, to) = (at + 4 * step, to.wrapping_add(4 * pitch));
+        }
+        if pixels % 4 >= 2 {
+            two(at, to);
             (at, to) = (at + 2 * step, to.wrapping_add(2 * pitch));
         }
         if pixels % 2 == 1 {

@@ -7,8 +7,8 @@ use crate::kernels::vector::{Isa, Task};
 use core::arch::aarch64::*;
 use core::hint::black_box;
 
-/// Groups of six inputs that a round multiplies.
-const GROUPS: usize = 42;
+/// Chains of six inputs that a round multiplies.
+const CHAINS: usize = 42;
 
 /// Pixels and channels of a tile.
 const TILE: [usize; 2] = [4, 16];
@@ -17,17 +17,15 @@ const TILE: [usize; 2] = [4, 16];
 #[allow(unsafe_code)]
 pub fn twos(rounds: u32) -> u64 {
     let [pixels, channels] = TILE;
-    let (inputs, weights) = ([3u8; GROUPS * 6 * TILE[0]], [3u8; GROUPS * 6 * TILE[1]]);
-    let (notes, bias, mut to) = ([u64::MAX], [0; TILE[1]], [0; TILE[0] * TILE[1]]);
+    let (inputs, weights) = ([3u8; CHAINS * 6 * TILE[0]], [3u8; CHAINS * 6 * TILE[1]]);
+    let (notes, bias, mut to) = ([(1 << CHAINS) - 1], [0; TILE[1]], [0; TILE[0] * TILE[1]]);
     for _ in 0..rounds {
         // As far as a compiler can tell, the operands change from round to round, so that it repeats all of it.
         let operands = Operands {
             x: black_box(&inputs).as_ptr(),
-            step: GROUPS * 6,
+            step: CHAINS * 6,
             weights: black_box(&weights).as_ptr(),
             notes: notes.as_ptr(),
-            groups: GROUPS,
-            rest: 0,
             bias: bias.as_ptr(),
         };
         // SAFETY: the operands are as long as the inputs of four pixels and the weights of sixteen channels, and so small that sums
@@ -35,7 +33,7 @@ pub fn twos(rounds: u32) -> u64 {
         unsafe { sums::<16>(operands, 1, to.as_mut_ptr(), 4 * channels) };
         black_box(&to);
     }
-    u64::from(rounds) * (GROUPS * 6 * pixels * channels) as u64
+    u64::from(rounds) * (CHAINS * 6 * pixels * channels) as u64
 }
 
 /// Products that a round of USMMLA makes for each sum.

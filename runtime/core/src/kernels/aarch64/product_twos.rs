@@ -2,10 +2,10 @@
 //!
 //! Without dot products, the cheapest exact way is to add products of bytes in 16 bits (SMULL and SMLAL, eight at a time) and then pairs of
 //! those to 32-bit sums (SADALP). Such a pair is two inputs of a channel, so that every lane of the sums is a channel and none need be added
-//! up in the end; two inputs of a pixel are brought to all lanes, three times two in one instruction (LD3R). Two products always fit 16
-//! bits unless both weights are −128 (2 · 128 · 128 = 2¹⁵); where that may be, each goes to the sums by itself. Three fit where the
-//! three weights' magnitudes are 255 at most, roughly: that is noted when weights are packed, for every block of channels and
-//! six inputs (see [`VectorPacking`](crate::kernels::vector::VectorPacking)), and saves every fifth instruction.
+//! up in the end; two inputs of a pixel are brought to all lanes, up to four times two in one instruction (LD3R and the like). Two products
+//! always fit 16 bits unless both weights are −128 (2 · 128 · 128 = 2¹⁵); where that may be, each goes to the sums by itself. Three or four
+//! fit where their weights' magnitudes are 255 at most, roughly: how inputs are best divided is found when weights are packed, for every
+//! block of channels (see [`VectorPacking`](crate::kernels::vector::VectorPacking)), and saves every fifth instruction or more.
 //!
 //! A tile is 4 pixels by 16 channels, or by the last 8 or 4. Inputs are read where they lie if they are signed bytes or gathered, and from
 //! flipped copies of a few pixels else.
@@ -18,9 +18,6 @@ use super::tile_twos::{Operands, sums, tiles};
 use crate::kernels::vector::{Constants, Isa, Runs, Target, Task, blocks_of_twos, words_of_twos};
 use core::arch::aarch64::*;
 use core::mem::MaybeUninit;
-
-/// Inputs of a group, which a bit of the notes stands for.
-pub const GROUP: usize = 6;
 
 /// Pixels of a tile.
 pub const PIXELS: usize = 4;
@@ -144,8 +141,6 @@ impl<const CHANNELS: usize, const N: usize> Task<Neon> for Block<'_, CHANNELS, N
                 step,
                 weights: constants.weights,
                 notes: constants.chains,
-                groups: read / GROUP,
-                rest: read % GROUP,
                 bias: constants.bias,
             };
             let mut done = whole / PIXELS * PIXELS;

@@ -4,7 +4,7 @@
 //! Single pixels, and weights of which two products may not fit 16 bits, go without assembly.
 
 use super::neon::{Neon, flipped};
-use super::product_twos::{GROUP, LEN, PIXELS, flip};
+use super::product_twos::{LEN, PIXELS, flip};
 use super::tile_twos::{Operands, sums};
 use crate::kernels::vector::{Constants, Runs, Target, blocks_of_twos, words_of_twos};
 use core::arch::aarch64::*;
@@ -86,8 +86,6 @@ pub unsafe fn multiply(_: Neon, runs: Runs<'_>, pixels: usize, constants: Consta
                     step: pitch,
                     weights: constants.weights.add(depth * start),
                     notes: constants.chains.add(start / 4 * words),
-                    groups: read / GROUP,
-                    rest: read % GROUP,
                     bias: constants.bias.add(start),
                 };
                 let channels = block.min(to.channels - start);

@@ -1,7 +1,7 @@
 //! The tile of [`depthwise_taps`](super::depthwise_taps) for windows of many taps: four pixels by sixteen channels, in assembly.
 //!
-//! Registers: `v0` to `v15` the sums, four for each pixel, `v16` to `v23` the inputs of two taps, `v24` and `v25` their weights,
-//! and four of products.
+//! Registers: `v0` to `v15` the sums, four for each pixel, `v16` to `v23` the inputs of up to four taps of two pixels, `v24`, `v25`, `v30`
+//! and `v31` their weights, and four of products.
 
 use super::assembly::{bytes, copy, magic, nearest};
 use super::finish::Finish;
@@ -49,6 +49,27 @@ macro_rules! two_pixels {
     };
 }
 
+/// The products of some taps, added up in 16 bits, and then to the sums. For every tap: where its input is, its weights, and two inputs.
+macro_rules! chain {
+    ($products:tt) => {
+        concat!(
+            chain!(@load "o0" "o1", $products), chain!(@products $products),
+            add!("26" "27", "0" "1" "2" "3"), add!("28" "29", "4" "5" "6" "7"),
+            chain!(@load "o2" "o3", $products), chain!(@products $products),
+            add!("26" "27", "8" "9" "10" "11"), add!("28" "29", "12" "13" "14" "15")
+        )
+    };
+    (@load $o:literal $q:literal, [$([$p:literal, $w:literal, $x:literal $y:literal])*]) => {
+        concat!($("ldr q", $x, ", [{", $p, "}, {", $o, "}]\nldr q", $y, ", [{", $p, "}, {", $q, "}]\n"),*)
+    };
+    (@products [[$p:literal, $w:literal, $x:literal $y:literal] $([$r:literal, $v:literal, $s:literal $t:literal])*]) => {
+        concat!(
+            two_pixels!("smull" "smull2", $w, $x $y),
+            $(two_pixels!("smlal" "smlal2", $v, $s $t)),*
+        )
+    };
+}
+
 /// A pixel's results.
 macro_rules! pixel {
     ($even:ident $to:ident, $a:literal $b:literal $c:literal $d:literal) => {
@@ -66,6 +87,8 @@ pub struct Operands<'t> {
     pub taps: &'t [*const u8],
     /// Bytes from one place of the window to the next.
     pub step: usize,
+    /// How many of them, from the first one on, make chains of four, of three, of two, and single ones.
+    pub chains: [usize; 4],
     /// Of each tap, sixteen weights.
     pub weights: *const u8,
     pub bias: *const i32,
@@ -73,7 +96,7 @@ pub struct Operands<'t> {
 
 macro_rules! tiles {
     ($even:ident $to:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {{
-        let Operands { taps, step, weights, bias } = $operands;
+        let Operands { taps, chains: [fours, threes, twos, ones], step, weights, bias } = $operands;
         asm!(
             "2:",
             "ldp q0, q1, [{bias}]",
@@ -81,44 +104,46 @@ macro_rules! tiles {
             copy!("4" "0" "5" "1" "6" "2" "7" "3" "8" "0" "9" "1" "10" "2" "11" "3" "12" "0" "13" "1" "14" "2" "15" "3"),
             "mov {tap}, {taps}",
             "mov {w}, {weights}",
-            "mov {left}, {pairs}",
+            "mov {left}, {fours}",
             "cbz {left}, 4f",
             "3:",
             "ldp {x}, {y}, [{tap}], #16",
+            "ldp {z}, {u}, [{tap}], #16",
             "ldp q24, q25, [{w}], #32",
-            "ldr q16, [{x}, {o0}]",
-            "ldr q17, [{x}, {o1}]",
-            "ldr q18, [{x}, {o2}]",
-            "ldr q19, [{x}, {o3}]",
-            "ldr q20, [{y}, {o0}]",
-            "ldr q21, [{y}, {o1}]",
-            "ldr q22, [{y}, {o2}]",
-            "ldr q23, [{y}, {o3}]",
-            two_pixels!("smull" "smull2", "24", "16" "17"),
-            two_pixels!("smlal" "smlal2", "25", "20" "21"),
-            add!("26" "27", "0" "1" "2" "3"),
-            add!("28" "29", "4" "5" "6" "7"),
-            two_pixels!("smull" "smull2", "24", "18" "19"),
-            two_pixels!("smlal" "smlal2", "25", "22" "23"),
-            add!("26" "27", "8" "9" "10" "11"),
+            "ldp q30, q31, [{w}], #32",
+            chain!([["x", "24", "16" "17"] ["y", "25", "18" "19"] ["z", "30", "20" "21"] ["u", "31", "22" "23"]]),
             "subs {left}, {left}, #1",
-            add!("28" "29", "12" "13" "14" "15"),
             "b.ne 3b",
             "4:",
-            "cbz {odd}, 5f",
-            "ldr {x}, [{tap}]",
-            "ldr q24, [{w}]",
-            "ldr q16, [{x}, {o0}]",
-            "ldr q17, [{x}, {o1}]",
-            "ldr q18, [{x}, {o2}]",
-            "ldr q19, [{x}, {o3}]",
-            two_pixels!("smull" "smull2", "24", "16" "17"),
-            add!("26" "27", "0" "1" "2" "3"),
-            add!("28" "29", "4" "5" "6" "7"),
-            two_pixels!("smull" "smull2", "24", "18" "19"),
-            add!("26" "27", "8" "9" "10" "11"),
-            add!("28" "29", "12" "13" "14" "15"),
+            "mov {left}, {threes}",
+            "cbz {left}, 6f",
             "5:",
+            "ldp {x}, {y}, [{tap}], #16",
+            "ldr {z}, [{tap}], #8",
+            "ldp q24, q25, [{w}], #32",
+            "ldr q30, [{w}], #16",
+            chain!([["x", "24", "16" "17"] ["y", "25", "18" "19"] ["z", "30", "20" "21"]]),
+            "subs {left}, {left}, #1",
+            "b.ne 5b",
+            "6:",
+            "mov {left}, {twos}",
+            "cbz {left}, 8f",
+            "7:",
+            "ldp {x}, {y}, [{tap}], #16",
+            "ldp q24, q25, [{w}], #32",
+            chain!([["x", "24", "16" "17"] ["y", "25", "18" "19"]]),
+            "subs {left}, {left}, #1",
+            "b.ne 7b",
+            "8:",
+            "mov {left}, {ones}",
+            "cbz {left}, 22f",
+            "9:",
+            "ldr {x}, [{tap}], #8",
+            "ldr q24, [{w}], #16",
+            chain!([["x", "24", "16" "17"]]),
+            "subs {left}, {left}, #1",
+            "b.ne 9b",
+            "22:",
             "ldp q16, q17, [{multiplier}]",
             "ldp q18, q19, [{multiplier}, #32]",
             "dup v20.4s, {added:w}",
@@ -132,8 +157,9 @@ macro_rules! tiles {
             "add {o3}, {o3}, {jump}",
             "subs {count}, {count}, #1",
             "b.ne 2b",
-            taps = in(reg) taps.as_ptr(), tap = out(reg) _, pairs = in(reg) taps.len() / 2, left = out(reg) _,
-            odd = in(reg) taps.len() % 2, weights = in(reg) weights, w = out(reg) _, x = out(reg) _, y = out(reg) _,
+            taps = in(reg) taps.as_ptr(), tap = out(reg) _, fours = in(reg) fours, threes = in(reg) threes,
+            twos = in(reg) twos, ones = in(reg) ones, left = out(reg) _, weights = in(reg) weights, w = out(reg) _,
+            x = out(reg) _, y = out(reg) _, z = out(reg) _, u = out(reg) _,
             o0 = inout(reg) 0usize => _, o1 = inout(reg) step => _, o2 = inout(reg) 2 * step => _,
             o3 = inout(reg) 3 * step => _, jump = in(reg) 4 * step, count = inout(reg) $count => _, bias = in(reg) bias,
             multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
@@ -141,7 +167,7 @@ macro_rules! tiles {
             out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
             out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
             out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
             options(nostack)
         )
     }};
@@ -150,7 +176,8 @@ macro_rules! tiles {
 /// Computes `count` tiles, at least one, along an output row.
 ///
 /// # Safety
-/// Inputs, weights, biases and multipliers can be read, results can be written; sums of two products fit 16 bits.
+/// Inputs, weights, biases and multipliers can be read, results can be written; chains are of as many
+/// taps as there are, and their products' sums fit 16 bits.
 #[inline(always)]
 #[allow(unsafe_code)]
 pub unsafe fn tiles(operands: Operands<'_>, count: usize, finish: Finish) {

@@ -1,8 +1,8 @@
 //! The tiles of [`product_twos`](super::product_twos): four pixels by sixteen, eight or four channels, in assembly.
 //!
-//! Registers: up to `v15` the sums, `v16` to `v21` the weights of six inputs, `v22` to `v27` such inputs of two pixels, two and two in
-//! every lane (LD3R), and `v28` to `v31` products in 16 bits, whose instructions alternate, so that each waits for one four
-//! instructions before it, which even a processor that executes in order (Cortex-A53) does without a gap. With four channels there
+//! Registers: up to `v15` the sums, from `v16` on the weights of up to eight inputs, up to `v27` such inputs of one or two pixels, two and
+//! two in every lane (LD3R and the like), and `v28` to `v31` products in 16 bits, whose instructions alternate, so that each waits for one
+//! four instructions before it, which even a processor that executes in order (Cortex-A53) does without a gap. With four channels there
 //! are four sums, and inputs of all four pixels from `v4` on.
 
 use super::assembly::{bytes, magic, nearest, with_all_vectors};
@@ -60,174 +60,151 @@ macro_rules! add {
     };
 }
 
-/// Six inputs, whose products are added up in 16 bits by threes or by twos.
-macro_rules! six_inputs {
-    ($how:ident $width:ident, $sums:tt, [$v:tt $w:tt $u:tt] [$x:tt $y:tt $z:tt]) => {
+/// The products of some times two inputs, added up in 16 bits, and then to the sums.
+macro_rules! chain {
+    ($width:ident $sums:tt, [$w:tt $x:tt] $([$v:tt $y:tt])*) => {
         concat!(
-            two_inputs!($width "smull", $v $x),
-            two_inputs!($width "smlal", $w $y),
-            six_inputs!(@$how $width, $sums, $u $z),
-            six_inputs!(@add $sums)
+            two_inputs!($width "smull", $w $x), $(two_inputs!($width "smlal", $v $y),)*
+            chain!(@add $sums)
         )
-    };
-    (@threes $width:ident, $sums:tt, $u:tt $z:tt) => { two_inputs!($width "smlal", $u $z) };
-    (@twos $width:ident, $sums:tt, $u:tt $z:tt) => {
-        concat!(six_inputs!(@add $sums), two_inputs!($width "smull", $u $z))
     };
     (@add [$($sum:literal)*]) => { add!($($sum)*) };
 }
 
-/// Six inputs of all pixels.
-macro_rules! group {
-    ($how:ident sixteen) => {
+/// The same in one chain, or by twos.
+macro_rules! chains {
+    (once $width:ident $sums:tt, $($products:tt)*) => { chain!($width $sums, $($products)*) };
+    (twice $width:ident $sums:tt, $a:tt $b:tt $c:tt $d:tt) => {
+        concat!(chain!($width $sums, $a $b), chain!($width $sums, $c $d))
+    };
+}
+
+/// Some times two inputs of a pixel, brought to all lanes.
+macro_rules! load {
+    ($p:literal, $a:literal) => {
+        concat!("ld1r {{v", $a, ".8h}}, [{", $p, "}], #2\n")
+    };
+    ($p:literal, $a:literal $b:literal) => {
+        concat!("ld2r {{v", $a, ".8h, v", $b, ".8h}}, [{", $p, "}], #4\n")
+    };
+    ($p:literal, $a:literal $b:literal $c:literal) => {
+        concat!("ld3r {{v", $a, ".8h, v", $b, ".8h, v", $c, ".8h}}, [{", $p, "}], #6\n")
+    };
+    ($p:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!("ld4r {{v", $a, ".8h, v", $b, ".8h, v", $c, ".8h, v", $d, ".8h}}, [{", $p, "}], #8\n")
+    };
+}
+
+/// Some times two inputs of all pixels. With sixteen channels one pixel's are loaded while those of another are multiplied.
+macro_rules! link {
+    ($how:ident sixteen, [$($w:tt)*] [$($x:literal)*] [$($y:literal)*]) => {
         concat!(
-            "ld3r {{v22.8h, v23.8h, v24.8h}}, [{p0}], #6\n",
-            "ld3r {{v25.8h, v26.8h, v27.8h}}, [{p1}], #6\n",
-            group!(@$how ["0" "1" "2" "3"] [["22"] ["23"] ["24"]]),
-            "ld3r {{v22.8h, v23.8h, v24.8h}}, [{p2}], #6\n",
-            group!(@$how ["4" "5" "6" "7"] [["25"] ["26"] ["27"]]),
-            "ld3r {{v25.8h, v26.8h, v27.8h}}, [{p3}], #6\n",
-            group!(@$how ["8" "9" "10" "11"] [["22"] ["23"] ["24"]]),
-            group!(@$how ["12" "13" "14" "15"] [["25"] ["26"] ["27"]])
+            load!("p0", $($x)*),
+            load!("p1", $($y)*),
+            chains!($how sixteen ["0" "1" "2" "3"], $([$w [$x]])*),
+            load!("p2", $($x)*),
+            chains!($how sixteen ["4" "5" "6" "7"], $([$w [$y]])*),
+            load!("p3", $($y)*),
+            chains!($how sixteen ["8" "9" "10" "11"], $([$w [$x]])*),
+            chains!($how sixteen ["12" "13" "14" "15"], $([$w [$y]])*)
         )
     };
-    (@$how:ident $sums:tt $x:tt) => {
-        six_inputs!($how sixteen, $sums, [["16" "17"] ["18" "19"] ["20" "21"]] $x)
-    };
-    ($how:ident eight) => {
+    ($how:ident sixteen, [$($w:tt)*] [$($x:literal)*]) => {
         concat!(
-            "ld3r {{v22.8h, v23.8h, v24.8h}}, [{p0}], #6\n",
-            "ld3r {{v25.8h, v26.8h, v27.8h}}, [{p1}], #6\n",
-            six_inputs!($how eight, ["0" "1" "2" "3"], [["16"] ["17"] ["18"]] [["22" "25"] ["23" "26"] ["24" "27"]]),
-            "ld3r {{v22.8h, v23.8h, v24.8h}}, [{p2}], #6\n",
-            "ld3r {{v25.8h, v26.8h, v27.8h}}, [{p3}], #6\n",
-            six_inputs!($how eight, ["4" "5" "6" "7"], [["16"] ["17"] ["18"]] [["22" "25"] ["23" "26"] ["24" "27"]])
+            load!("p0", $($x)*), chains!($how sixteen ["0" "1" "2" "3"], $([$w [$x]])*),
+            load!("p1", $($x)*), chains!($how sixteen ["4" "5" "6" "7"], $([$w [$x]])*),
+            load!("p2", $($x)*), chains!($how sixteen ["8" "9" "10" "11"], $([$w [$x]])*),
+            load!("p3", $($x)*), chains!($how sixteen ["12" "13" "14" "15"], $([$w [$x]])*)
         )
     };
-    ($how:ident four) => {
+    ($how:ident eight, [$($w:literal)*] [$($x:literal)*] [$($y:literal)*]) => {
         concat!(
-            "ld3r {{v4.8h, v5.8h, v6.8h}}, [{p0}], #6\n",
-            "ld3r {{v7.8h, v8.8h, v9.8h}}, [{p1}], #6\n",
-            "ld3r {{v10.8h, v11.8h, v12.8h}}, [{p2}], #6\n",
-            "ld3r {{v13.8h, v14.8h, v15.8h}}, [{p3}], #6\n",
-            six_inputs!(
-                $how four, ["0" "1" "2" "3"],
-                [["16"] ["17"] ["18"]] [["4" "7" "10" "13"] ["5" "8" "11" "14"] ["6" "9" "12" "15"]]
-            )
+            load!("p0", $($x)*), load!("p1", $($y)*),
+            chains!($how eight ["0" "1" "2" "3"], $([[$w] [$x $y]])*),
+            load!("p2", $($x)*), load!("p3", $($y)*),
+            chains!($how eight ["4" "5" "6" "7"], $([[$w] [$x $y]])*)
+        )
+    };
+    ($how:ident four, [$($w:literal)*] [$($a:literal)*] [$($b:literal)*] [$($c:literal)*] [$($d:literal)*]) => {
+        concat!(
+            load!("p0", $($a)*), load!("p1", $($b)*), load!("p2", $($c)*), load!("p3", $($d)*),
+            chains!($how four ["0" "1" "2" "3"], $([[$w] [$a $b $c $d]])*)
         )
     };
 }
 
-/// The last four inputs of all pixels.
-macro_rules! last_four {
-    (sixteen) => {
-        concat!(
-            last_four!(@sixteen "p0", ["0" "1" "2" "3"]), last_four!(@sixteen "p1", ["4" "5" "6" "7"]),
-            last_four!(@sixteen "p2", ["8" "9" "10" "11"]), last_four!(@sixteen "p3", ["12" "13" "14" "15"])
-        )
+/// The inputs of a [link](crate::kernels::vector): how many times two, and in how many chains.
+macro_rules! inputs {
+    (one sixteen) => { link!(once sixteen, [["16" "17"]] ["22"] ["25"]) };
+    (two sixteen) => { link!(once sixteen, [["16" "17"] ["18" "19"]] ["22" "23"] ["25" "26"]) };
+    (three sixteen) => {
+        link!(once sixteen, [["16" "17"] ["18" "19"] ["20" "21"]] ["22" "23" "24"] ["25" "26" "27"])
     };
-    (@sixteen $place:literal, [$($sum:literal)*]) => {
-        concat!(
-            "ld2r {{v22.8h, v23.8h}}, [{", $place, "}]\n",
-            two_inputs!(sixteen "smull", ["16" "17"] ["22"]),
-            two_inputs!(sixteen "smlal", ["18" "19"] ["23"]),
-            add!($($sum)*)
-        )
+    (four sixteen) => { inputs!(@once sixteen) };
+    (twice_two sixteen) => { inputs!(@twice sixteen) };
+    (@$how:ident sixteen) => {
+        link!($how sixteen, [["16" "17"] ["18" "19"] ["20" "21"] ["22" "23"]] ["24" "25" "26" "27"])
     };
-    (eight) => {
-        concat!(
-            last_four!(@eight "p0" "p1", ["0" "1" "2" "3"]),
-            last_four!(@eight "p2" "p3", ["4" "5" "6" "7"])
-        )
+    (one eight) => { link!(once eight, ["16"] ["20"] ["24"]) };
+    (two eight) => { link!(once eight, ["16" "17"] ["20" "21"] ["24" "25"]) };
+    (three eight) => { link!(once eight, ["16" "17" "18"] ["20" "21" "22"] ["24" "25" "26"]) };
+    (four eight) => { inputs!(@once eight) };
+    (twice_two eight) => { inputs!(@twice eight) };
+    (@$how:ident eight) => {
+        link!($how eight, ["16" "17" "18" "19"] ["20" "21" "22" "23"] ["24" "25" "26" "27"])
     };
-    (@eight $place:literal $other:literal, [$($sum:literal)*]) => {
-        concat!(
-            "ld2r {{v22.8h, v23.8h}}, [{", $place, "}]\n",
-            "ld2r {{v25.8h, v26.8h}}, [{", $other, "}]\n",
-            two_inputs!(eight "smull", ["16"] ["22" "25"]),
-            two_inputs!(eight "smlal", ["17"] ["23" "26"]),
-            add!($($sum)*)
-        )
+    (one four) => { link!(once four, ["16"] ["4"] ["8"] ["12"] ["20"]) };
+    (two four) => { link!(once four, ["16" "17"] ["4" "5"] ["8" "9"] ["12" "13"] ["20" "21"]) };
+    (three four) => {
+        link!(once four, ["16" "17" "18"] ["4" "5" "6"] ["8" "9" "10"] ["12" "13" "14"] ["20" "21" "22"])
     };
-    (four) => {
-        concat!(
-            "ld2r {{v4.8h, v5.8h}}, [{p0}]\n",
-            "ld2r {{v7.8h, v8.8h}}, [{p1}]\n",
-            "ld2r {{v10.8h, v11.8h}}, [{p2}]\n",
-            "ld2r {{v13.8h, v14.8h}}, [{p3}]\n",
-            two_inputs!(four "smull", ["16"] ["4" "7" "10" "13"]),
-            two_inputs!(four "smlal", ["17"] ["5" "8" "11" "14"]),
-            add!("0" "1" "2" "3")
+    (four four) => { inputs!(@once four) };
+    (twice_two four) => { inputs!(@twice four) };
+    (@$how:ident four) => {
+        link!(
+            $how four,
+            ["16" "17" "18" "19"] ["4" "5" "6" "7"] ["8" "9" "10" "11"] ["12" "13" "14" "15"] ["20" "21" "22" "23"]
         )
     };
 }
 
-/// The last two inputs of all pixels.
-macro_rules! last_two {
-    (sixteen) => {
-        concat!(
-            last_two!(@sixteen "p0", ["0" "1" "2" "3"]), last_two!(@sixteen "p1", ["4" "5" "6" "7"]),
-            last_two!(@sixteen "p2", ["8" "9" "10" "11"]), last_two!(@sixteen "p3", ["12" "13" "14" "15"])
-        )
-    };
-    (@sixteen $place:literal, [$($sum:literal)*]) => {
-        concat!(
-            "ld1r {{v22.8h}}, [{", $place, "}]\n",
-            two_inputs!(sixteen "smull", ["16" "17"] ["22"]),
-            add!($($sum)*)
-        )
-    };
-    (eight) => {
-        concat!(last_two!(@eight "p0" "p1", ["0" "1" "2" "3"]), last_two!(@eight "p2" "p3", ["4" "5" "6" "7"]))
-    };
-    (@eight $place:literal $other:literal, [$($sum:literal)*]) => {
-        concat!(
-            "ld1r {{v22.8h}}, [{", $place, "}]\n",
-            "ld1r {{v25.8h}}, [{", $other, "}]\n",
-            two_inputs!(eight "smull", ["16"] ["22" "25"]),
-            add!($($sum)*)
-        )
-    };
-    (four) => {
-        concat!(
-            "ld1r {{v4.8h}}, [{p0}]\n",
-            "ld1r {{v7.8h}}, [{p1}]\n",
-            "ld1r {{v10.8h}}, [{p2}]\n",
-            "ld1r {{v13.8h}}, [{p3}]\n",
-            two_inputs!(four "smull", ["16"] ["4" "7" "10" "13"]),
-            add!("0" "1" "2" "3")
-        )
-    };
-}
-
-/// Weights of `$inputs` inputs, behind which `w` moves on.
+/// Weights of some times two inputs, behind which `w` moves on.
 macro_rules! weights {
-    (sixteen six) => {
-        "ld1 {{v16.16b, v17.16b, v18.16b, v19.16b}}, [{w}], #64\nldp q20, q21, [{w}], #32\n"
-    };
-    (sixteen four) => {
-        "ld1 {{v16.16b, v17.16b, v18.16b, v19.16b}}, [{w}]\n"
+    (sixteen one) => {
+        "ldp q16, q17, [{w}], #32\n"
     };
     (sixteen two) => {
-        "ldp q16, q17, [{w}]\n"
+        "ld1 {{v16.16b, v17.16b, v18.16b, v19.16b}}, [{w}], #64\n"
     };
-    (eight six) => {
+    (sixteen three) => {
+        concat!(weights!(sixteen two), "ldp q20, q21, [{w}], #32\n")
+    };
+    (sixteen four) => {
+        concat!(weights!(sixteen two), "ld1 {{v20.16b, v21.16b, v22.16b, v23.16b}}, [{w}], #64\n")
+    };
+    (eight one) => {
+        "ldr q16, [{w}], #16\n"
+    };
+    (eight two) => {
+        "ldp q16, q17, [{w}], #32\n"
+    };
+    (eight three) => {
         "ld1 {{v16.16b, v17.16b, v18.16b}}, [{w}], #48\n"
     };
     (eight four) => {
-        "ldp q16, q17, [{w}]\n"
+        "ld1 {{v16.16b, v17.16b, v18.16b, v19.16b}}, [{w}], #64\n"
     };
-    (eight two) => {
-        "ldr q16, [{w}]\n"
+    (four one) => {
+        "ldr d16, [{w}], #8\n"
     };
-    (four six) => {
+    (four two) => {
+        "ldp d16, d17, [{w}], #16\n"
+    };
+    (four three) => {
         "ld1 {{v16.8b, v17.8b, v18.8b}}, [{w}], #24\n"
     };
     (four four) => {
-        "ldp d16, d17, [{w}]\n"
-    };
-    (four two) => {
-        "ldr d16, [{w}]\n"
+        "ld1 {{v16.8b, v17.8b, v18.8b, v19.8b}}, [{w}], #32\n"
     };
 }
 
@@ -308,20 +285,14 @@ pub struct Operands {
     pub step: usize,
     /// `[two inputs][channel][input]`.
     pub weights: *const u8,
-    /// A bit for every group of six inputs, in words of 64: whether their products may be added up by threes.
+    /// How the inputs are divided, and their products added up: codes of [links](crate::kernels::vector), in words of 64 bits.
     pub notes: *const u64,
-    /// Groups of six inputs.
-    pub groups: usize,
-    /// Inputs behind them: none, two or four.
-    pub rest: usize,
     pub bias: *const i32,
 }
 
 macro_rules! tiles {
     ([$($how:ident)*] $width:ident, $operands:ident, $count:ident, ($($more:tt)*)) => {{
-        let Operands { x, step, weights, notes, groups, rest, bias } = $operands;
-        // As many groups as the first word of notes has bits.
-        let (stretch, bits) = (groups.min(64), if groups > 0 { notes.read_unaligned() } else { 0 });
+        let Operands { x, step, weights, notes, bias } = $operands;
         with_all_vectors!(
             "2:",
             biases!($width),
@@ -332,52 +303,54 @@ macro_rules! tiles {
             "add {p2}, {p1}, {step}",
             "add {p3}, {p2}, {step}",
             "mov {bits}, {first_bits}",
-            "mov {stretch}, {first_stretch}",
-            "mov {left}, {later}",
-            "cbz {stretch}, 6f",
-            "4:",
-            weights!($width six),
-            "tbz {bits}, #0, 5f",
-            group!(threes $width),
-            "lsr {bits}, {bits}, #1",
-            "subs {stretch}, {stretch}, #1",
-            "b.ne 4b",
-            "cbnz {left}, 3f",
-            "b 6f",
+            // Which link is next. The first two look for each other themselves.
             "3:",
-            // The next word of notes.
-            "ldr {bits}, [{notes}], #8",
-            "mov {stretch}, #64",
-            "cmp {left}, #64",
-            "csel {stretch}, {left}, {stretch}, lo",
-            "sub {left}, {left}, {stretch}",
-            "b 4b",
+            "tbnz {bits}, #0, 5f",
+            "tbnz {bits}, #1, 6f",
+            "4:",
+            "cbz {bits}, 9f",
+            "tbnz {bits}, #2, 7f",
+            "tbnz {bits}, #3, 8f",
+            "tbnz {bits}, #4, 22f",
+            weights!($width one),
+            inputs!(one $width),
+            "lsr {bits}, {bits}, #6",
+            "b 3b",
             "5:",
-            group!(twos $width),
+            weights!($width three),
+            inputs!(three $width),
             "lsr {bits}, {bits}, #1",
-            "subs {stretch}, {stretch}, #1",
-            "b.ne 4b",
-            "cbnz {left}, 3b",
+            "tbnz {bits}, #0, 5b",
+            "tbz {bits}, #1, 4b",
             "6:",
-            "cbz {rest}, 8f",
-            "tbz {rest}, #1, 7f",
-            weights!($width two),
-            last_two!($width),
-            "b 8f",
+            weights!($width four),
+            inputs!(four $width),
+            "lsr {bits}, {bits}, #2",
+            "tbnz {bits}, #0, 5b",
+            "tbnz {bits}, #1, 6b",
+            "b 4b",
             "7:",
             weights!($width four),
-            last_four!($width),
+            inputs!(twice_two $width),
+            "lsr {bits}, {bits}, #3",
+            "b 3b",
             "8:",
+            weights!($width two),
+            inputs!(two $width),
+            "lsr {bits}, {bits}, #4",
+            "b 3b",
+            "22:",
+            "ldr {bits}, [{notes}], #8",
+            "b 3b",
+            "9:",
             results!($($how)* $width),
             "add {x}, {x}, {step}, lsl #2",
             "subs {count}, {count}, #1",
             "b.ne 2b",
             x = inout(reg) x => _, step = in(reg) step, count = inout(reg) $count => _,
             p0 = out(reg) _, p1 = out(reg) _, p2 = out(reg) _, p3 = out(reg) _,
-            weights = in(reg) weights, w = out(reg) _, first_bits = in(reg) bits, bits = out(reg) _,
-            later_notes = in(reg) notes.wrapping_add(1), notes = out(reg) _,
-            first_stretch = in(reg) stretch, later = in(reg) groups - stretch, left = out(reg) _, stretch = out(reg) _,
-            rest = in(reg) rest, bias = in(reg) bias,
+            weights = in(reg) weights, w = out(reg) _, first_bits = in(reg) notes.read_unaligned(), bits = out(reg) _,
+            later_notes = in(reg) notes.wrapping_add(1), notes = out(reg) _, bias = in(reg) bias,
             $($more)*,
         )
     }};
@@ -412,8 +385,8 @@ macro_rules! rounded {
 /// Computes `count` tiles, at least one, of as many CHANNELS, 16, 8 or 4.
 ///
 /// # Safety
-/// Inputs, an even number of them, weights, notes, biases and multipliers can be read, results can be written; sums of two products
-/// fit 16 bits, and those of three where the notes say so.
+/// Notes are whole: all that they say can be read, of inputs and weights, as can biases and multipliers, and results can be written;
+/// sums of two products fit 16 bits, and longer ones where the notes say so.
 // Every way of it is there once.
 #[inline(never)]
 #[allow(unsafe_code)]

@@ -63,7 +63,8 @@ pub fn convolution_int8<I: Int8, T: Tables>(
     assert!(x.len() >= elements(&step.x) && y.len() >= elements(&step.y), "operands");
     let chains = packing.notes_at(&shape, packed.weights.len());
     let note_words = packing.note_words(&shape);
-    let convolution = Convolution { step, shape, x, packed, table, chains, note_words };
+    let may_chain = packing.may_chain(&shape, packed.weights);
+    let convolution = Convolution { step, shape, x, packed, table, chains, note_words, may_chain };
     convolution.run(isa, tables, y, work);
 }
 
@@ -90,6 +91,8 @@ struct Convolution<'c> {
     chains: usize,
     /// Words of them for every four channels.
     note_words: usize,
+    /// Whether products may be added up in 16 bits.
+    may_chain: bool,
 }
 
 impl Convolution<'_> {
@@ -145,7 +148,7 @@ impl Convolution<'_> {
     }
 
     fn rounding<I: Int8>(&self, isa: I) -> I::Rounding {
-        rounding(isa, self.step, self.packed)
+        isa.rounding(stored(self.step), !Note::of(self.packed.weights).small, !self.may_chain)
     }
 
     /// Maps `channels` results of each of `pixels` pixels through the table, if there is one.

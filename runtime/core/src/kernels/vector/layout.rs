@@ -25,7 +25,7 @@ pub use super::blocks::{
     tap_chunks,
 };
 use super::layout_int8::ProductOrder;
-use super::{chains, layout_f32, scratch};
+use super::{chains, layout_f32, scratch, tap_order};
 use crate::kernels::portable::Portable;
 use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
 use crate::plan::step::{ConvolutionDynamic, ConvolutionF32, ConvolutionForm, ConvolutionInt8};
@@ -234,14 +234,18 @@ impl VectorPacking {
         self.lanes * if self.wide { 8 } else { 4 }
     }
 
-    /// Where the notes of [`chains`] begin in packed weights of a product: some 64-bit words for every four channels, group after group,
-    /// in front of the [`Note`].
+    /// Where notes begin in packed weights, in front of the [`Note`]: those of [`chains`] of a product, some 64-bit words for every four
+    /// channels, group after group, or of the [taps](tap_order) of a depthwise window, one for every sixteen.
     pub fn notes_at(&self, shape: &ConvolutionShape, packed_len: usize) -> usize {
         packed_len.saturating_sub(NOTE + self.notes_len(shape) as usize)
     }
 
     /// Bytes of those notes.
     fn notes_len(&self, shape: &ConvolutionShape) -> u64 {
+        if shape.form == ConvolutionForm::Depthwise && self.goes_by_taps(shape) {
+            let chunks = u64::from(shape.out_channels).div_ceil(16);
+            return chunks.saturating_mul(tap_order::note_len(shape.depth() as usize) as u64);
+        }
         if !self.chains || shape.form == ConvolutionForm::Depthwise {
             return 0;
         }
@@ -260,10 +264,27 @@ impl VectorPacking {
         runs.saturating_mul(fours(len, 4)).saturating_mul(self.weight_bytes() / self.lanes)
     }
 
-    /// The packed weights of a convolution to sums, from the notes of [`chains`] on; none where there are none, or two products may not
-    /// fit 16 bits.
+    /// Whether products may be added up in 16 bits: two of them fit, and the notes of [`chains`] are whole.
+    pub fn may_chain(&self, shape: &ConvolutionShape, weights: &[u8]) -> bool {
+        if Note::of(weights).extreme || !self.chains || shape.form == ConvolutionForm::Depthwise {
+            return !Note::of(weights).extreme;
+        }
+        let groups = shape.groups.max(1) as usize;
+        let (outputs, inputs) = (shape.out_channels as usize / groups, shape.depth() as usize);
+        let (padded, len) = (padded_channels(outputs, self.lanes), self.note_words(shape) * chains::NOTE);
+        let notes = &weights[self.notes_at(shape, weights.len())..];
+        (0..groups).all(|group| {
+            chains::blocks_of_twos(outputs).all(|(start, _)| {
+                let at = (group * padded + start) / chains::CHANNELS * len;
+                notes.get(at..at + len).is_some_and(|notes| chains::are_whole(notes, inputs))
+            })
+        })
+    }
+
+    /// The packed weights of a convolution to sums, from the notes of [`chains`] on; none where there are none, or products may not be
+    /// added up in 16 bits.
     pub fn dynamic_notes<'w>(&self, shape: &ConvolutionShape, weights: &'w [u8]) -> Option<&'w [u8]> {
-        let has_notes = self.chains && sums_are_covered(shape) && !Note::of(weights).extreme;
+        let has_notes = self.chains && sums_are_covered(shape) && self.may_chain(shape, weights);
         has_notes.then(|| &weights[self.notes_at(shape, weights.len())..])
     }
 
@@ -339,7 +360,8 @@ impl Packing for VectorPacking {
         assert_eq!((bias.len(), multiplier.len()), (outputs, outputs), "biases and multipliers");
         if shape.form == ConvolutionForm::Depthwise {
             if self.goes_by_taps(shape) {
-                self.pack_taps(shape, weights, packed.weights);
+                let (packed, notes) = packed.weights.split_at_mut(self.notes_at(shape, packed.weights.len()));
+                self.pack_taps(shape, weights, packed, notes);
             } else if self.takes_5x5(shape) {
                 self.pack_5x5(shape, weights, packed.weights);
             } else {

@@ -2,6 +2,7 @@
 
 use super::layout::{Block, blocks, chunk_channel, chunks, fours, lane_channel, paired_channel, runs, tap_chunks};
 use super::layout::{PRODUCTS_5X5, VectorPacking};
+use super::tap_order::{self, TapOrder};
 use crate::kernels::{ConvolutionShape, IntegerWeights};
 use crate::plan::step::ConvolutionForm;
 
@@ -138,14 +139,26 @@ impl VectorPacking {
         }
     }
 
-    pub(super) fn pack_taps(&self, shape: &ConvolutionShape, weights: IntegerWeights<'_>, packed: &mut [u8]) {
+    /// Packs weights in the order of their chunk's note.
+    pub(super) fn pack_taps(
+        &self,
+        shape: &ConvolutionShape,
+        weights: IntegerWeights<'_>,
+        packed: &mut [u8],
+        notes: &mut [u8],
+    ) {
         let (taps, channels) = (shape.depth() as usize, shape.out_channels as usize);
-        for (first, lanes) in tap_chunks(channels) {
-            for tap in 0..taps {
+        let notes = notes.chunks_exact_mut(tap_order::note_len(taps));
+        for ((first, lanes), note) in tap_chunks(channels).zip(notes) {
+            let weight = |lane: usize, tap: usize| {
+                let inside = first + lane < channels;
+                if inside { weights.at((first + lane) * taps + tap) as i8 } else { 0 }
+            };
+            // The usual window has code that takes its taps as they are.
+            tap_order::choose(taps, lanes, shape.kernel == [3, 3], weight, note);
+            for (place, &tap) in TapOrder::of(note, taps).taps.iter().enumerate() {
                 for lane in 0..lanes {
-                    let inside = first + lane < channels;
-                    let weight = if inside { weights.at((first + lane) * taps + tap) as i8 } else { 0 };
-                    packed[first * taps + tap * lanes + lane] = weight as u8;
+                    packed[first * taps + place * lanes + lane] = weight(lane, tap.into()) as u8;
                 }
             }
         }

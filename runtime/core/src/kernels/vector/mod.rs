@@ -11,7 +11,7 @@
 //! | depthwise | `depthwise_3x3` with `columns`, others `depthwise_int8` with `quads` | `depthwise_f32` |
 //! | all others: `general` walks, `ring` pads rows, `patches` are gathered | `convolution_int8` | `convolution_f32` |
 //! | whose input's zero point comes at run time | `convolution_dynamic`, with `product` to sums | – |
-//! | how weights lie | `layout`, by `blocks`, with notes of `chains` | `layout_f32` |
+//! | how weights lie | `layout`, by `blocks`, with notes of `chains` and `tap_order` | `layout_f32` |
 //!
 //! What is neither, `elements` compiles once more from the portable code, but for `add_f32` and what an instruction set does
 //! itself. `set` makes a kernel set of it all.
@@ -48,6 +48,7 @@ mod ring;
 mod round;
 mod scratch;
 mod set;
+mod tap_order;
 
 pub use convolution_dynamic::{convolution_dynamic, name_of as name_of_convolution_dynamic};
 pub use convolution_f32::{convolution_f32, name_of as name_of_convolution_f32};
@@ -80,6 +81,7 @@ mod own {
     pub use super::product_f32::add_units_by_lane;
     pub use super::ring::{RowRing, Source, by_image};
     pub use super::scratch::general as padded_rows;
+    pub use super::tap_order::{MAX_TAPS, TapOrder, note_len};
 }
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 pub use own::*;

@@ -47,7 +47,7 @@ pub struct Constants {
     pub weights: *const u8,
     pub bias: *const i32,
     pub multiplier: *const f32,
-    /// For every four channels, where weights [chain](super::VectorPacking): which groups of inputs may be added up by threes.
+    /// For every block of channels, where weights [chain](super::VectorPacking): how inputs are divided into chains.
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     pub chains: *const u64,
 }
