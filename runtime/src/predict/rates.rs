@@ -28,10 +28,10 @@ pub const PER_FUNCTION: f64 = 9.3;
 pub fn rate(kernels: Kernels, kind: Kind) -> Rate {
     let [per_unit, per_output] = match (kernels, kind) {
         // Multiply-accumulates of bytes.
-        (Kernels::Neon, Kind::ProductInt8) => [0.202, 1.9],
-        (Kernels::Neon, Kind::GeneralInt8) => [0.258, 1.3],
-        (Kernels::Neon, Kind::SlidingInt8) => [0.542, 0.0],
-        (Kernels::Neon, Kind::DepthwiseInt8) => [0.495, 0.0],
+        (Kernels::Neon, Kind::ProductInt8) => [0.187, 1.9],
+        (Kernels::Neon, Kind::GeneralInt8) => [0.240, 1.3],
+        (Kernels::Neon, Kind::SlidingInt8) => [0.540, 0.0],
+        (Kernels::Neon, Kind::DepthwiseInt8) => [0.453, 0.0],
         (Kernels::NeonDotprod, Kind::ProductInt8) => [0.0765, 1.3],
         (Kernels::NeonDotprod, Kind::GeneralInt8) => [0.125, 0.5],
         (Kernels::NeonDotprod, Kind::SlidingInt8) => [0.365, 0.0],
