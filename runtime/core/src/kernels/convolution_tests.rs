@@ -2,6 +2,7 @@
 //! check of a plan and a session.
 
 use crate::function::Function;
+use crate::kernels::vector::{NOTE, VectorPacking, is_covered};
 use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedMut, packing};
 use crate::plan::step::{ConvolutionF32, ConvolutionForm, ConvolutionInt8, Step};
 use crate::plan::view::{Image, Span, Window};
@@ -268,7 +269,7 @@ fn int8_convolution(case: &Case) -> TestCaseResult {
     }
     for set in kernel_sets() {
         let stored = |bytes: &[u8]| Stored::of(case, set).all(bytes);
-        let after = run_int8(case, &constants, set, &stored(&before));
+        let after = run_int8(case, &constants, set, &stored(&before), |_| {});
         prop_assert_eq!(&after[..offset as usize], &stored(&expected)[..], "{}", set);
     }
     Ok(())
@@ -303,8 +304,14 @@ impl<'c> Stored<'c> {
     }
 }
 
-/// The arena after the convolution ran on one kernel set, which has bytes as that stores them.
-fn run_int8(case: &Case, constants: &Integers, set: KernelSet, before: &[u8]) -> Vec<u8> {
+/// The arena after the convolution ran on one kernel set, which has bytes as that stores them. `spoil` gets the packed weights.
+fn run_int8(
+    case: &Case,
+    constants: &Integers,
+    set: KernelSet,
+    before: &[u8],
+    spoil: impl FnOnce(&mut [u8]),
+) -> Vec<u8> {
     let (packing, shape) = (packing(set), case.shape());
     let lens = packing.packed_int8(&shape, case.wide);
     let [mut w, mut b, mut m] = [lens.weights, lens.bias, lens.multiplier].map(|len| vec![0; len as usize]);
@@ -312,6 +319,7 @@ fn run_int8(case: &Case, constants: &Integers, set: KernelSet, before: &[u8]) ->
     let weights = if case.wide { IntegerWeights::Wide(&constants.weights) } else { IntegerWeights::Narrow(&narrow) };
     let packed = PackedMut { weights: &mut w, bias: &mut b, multiplier: &mut m };
     packing.pack_int8(&shape, case.zeros[0], weights, &constants.bias, &constants.multiplier, packed);
+    spoil(&mut w);
 
     let stored = Stored::of(case, set);
     let mut writer = Writer::of(set);
@@ -401,8 +409,39 @@ fn an_image_smaller_than_a_vector_is_the_direct_sum() {
     (0..100).for_each(|seed| int8_convolution(&tiny(seed)).unwrap());
 }
 
+/// Runs the convolution on base NEON with a plan whose notes say anything. What the results are does not matter unless the notes of a
+/// product do not add up to its inputs: then nobody follows them.
+fn spoiled_notes(case: &Case, noise: &[u8]) -> TestCaseResult {
+    let set = KernelSet::Neon;
+    if !kernel_sets().any(|other| other == set) || !is_covered(&case.shape(), case.wide) {
+        return Ok(());
+    }
+    let mut random = Random::new(case.seed);
+    let constants = Integers::new(case, &mut random);
+    let before = random.bytes((case.y.offset + elements(&case.y)).next_multiple_of(64) as usize);
+    let run = |notes: &[u8]| {
+        run_int8(case, &constants, set, &before, |weights| {
+            let (start, end) = (VectorPacking::NEON.notes_at(&case.shape(), weights.len()), weights.len() - NOTE);
+            let noise = notes.iter().cycle();
+            weights[start..end].iter_mut().zip(noise).for_each(|(byte, &noise)| *byte = noise);
+        })
+    };
+    let spoiled = run(&[0]);
+    if case.form != ConvolutionForm::Depthwise {
+        let expected = run_int8(case, &constants, set, &before, |_| {});
+        prop_assert_eq!(&spoiled[..before.len()], &expected[..before.len()]);
+    }
+    run(noise);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn notes_of_a_plan_mislead_nobody(case in case(), noise in prop::collection::vec(any::<u8>(), 1..40)) {
+        spoiled_notes(&case, &noise)?;
+    }
 
     #[test]
     fn int8_convolution_is_the_direct_sum(case in case()) {

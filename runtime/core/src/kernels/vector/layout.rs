@@ -70,7 +70,7 @@ enum Taps {
 }
 
 /// Bytes that a [`Note`] takes.
-const NOTE: usize = 16;
+pub const NOTE: usize = 16;
 
 /// What is noted behind weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,6 +57,8 @@ pub use elements::{Elements, Tables};
 pub use float::Float;
 pub use int8::{Int8, Stored};
 pub use layout::VectorPacking;
+#[cfg(test)]
+pub use layout::{NOTE, is_covered};
 pub use peak::{multiply_adds, read};
 pub use set::VectorKernels;
 
