@@ -1,7 +1,8 @@
 //! Depthwise int8 convolution of base NEON: 16 channels at a time, tap by tap.
 //!
 //! The lanes of a vector hold channels. Of two taps at a time, SMULL and SMLAL add the products in 16 bits, and SADDW adds
-//! these to 32-bit sums: 38 instructions for the nine taps of 16 channels. Of windows with other taps than 3 × 3, up to four make such
+//! these to 32-bit sums. Of the usual nine taps pairs lie side by side, which windows that move by a column share, and SADALP adds two
+//! such sums at once: 34 instructions for 16 channels, instead of 38. Of windows with other taps than 3 × 3, up to four make such
 //! a chain, see [`TapOrder`]. Input rows are copied to a ring of padded rows, where their bytes are flipped once instead of at every
 //! tap. Two products overflow 16 bits only if both weights are −128; where that may be, each goes to the sums by itself.
 
@@ -48,12 +49,13 @@ pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
                     multiplier: constants.multiplier.add(from),
                     ..constants
                 };
-                let note = constants.chains.cast::<u8>().add(chunk * note_len(count));
                 let channels_here = lanes.min(channels - from);
                 let row = Row {
                     starts: row.starts,
-                    taps,
-                    order: TapOrder::of(core::slice::from_raw_parts(note, note_len(count)), count),
+                    any: taps.map(|taps| {
+                        let note = constants.chains.cast::<u8>().add(chunk * note_len(count));
+                        (taps, TapOrder::of(core::slice::from_raw_parts(note, note_len(count)), count))
+                    }),
                     from,
                     columns: kernel[1],
                     column: dilation * channels,
@@ -80,11 +82,9 @@ fn is_usual(kernel: [usize; 2], rounding: &Rounding) -> bool {
 struct Row<'r> {
     /// The input rows under the window, flipped.
     starts: &'r [*const u8],
-    /// The taps' inputs at the first place, row by row, and behind them others under the window. The usual window's are found by its
-    /// columns.
-    taps: Option<&'r [*const u8; MAX_TAPS]>,
-    /// In which order they are added up.
-    order: TapOrder<'r>,
+    /// Of any window but the usual one: the taps' inputs at the first place, row by row, and behind them others under the window, and in
+    /// which order the taps are added up.
+    any: Option<(&'r [*const u8; MAX_TAPS], TapOrder<'r>)>,
     /// The first channel.
     from: usize,
     /// Columns of the window.
@@ -152,35 +152,32 @@ impl<const N: usize, const SHARE: usize, const HOW: u8> Task<Neon> for ThreeByTh
         let &[a, b, c] = starts else { return };
         // SAFETY: as who invoked it said.
         unsafe {
-            let mut weights = [vdupq_n_s8(0); 9];
-            for tap in 0..9 {
-                weights[tap] = load::<N>(constants.weights.add(tap * 4 * N));
-            }
-            let column_at = |at: usize| [load::<N>(a.add(at)), load::<N>(b.add(at)), load::<N>(c.add(at))];
+            let weights = NineWeights::read::<N>(constants.weights);
+            let column_at = |at: usize| Column::read::<N>([a.add(at), b.add(at), c.add(at)]);
+            let mut compute = |columns: [Column; 3]| {
+                pixel::<N, HOW>(constants, columns, weights, &rounding, to);
+                to.first = to.first.add(to.step);
+            };
             let mut at = from;
             let mut left = pixels;
             if SHARE == 2 {
-                let (mut left_column, mut middle) = (column_at(at), column_at(at + column));
+                let (mut first, mut second) = (column_at(at), column_at(at + column));
                 at += 2 * column;
                 // Three pixels at a time, so that columns need not move between registers.
                 while left >= 3 {
-                    let right = column_at(at);
-                    pixel::<N, HOW>(constants, [left_column, middle, right], weights, &rounding, to);
-                    to.first = to.first.add(to.step);
-                    left_column = column_at(at + column);
-                    pixel::<N, HOW>(constants, [middle, right, left_column], weights, &rounding, to);
-                    to.first = to.first.add(to.step);
-                    middle = column_at(at + 2 * column);
-                    pixel::<N, HOW>(constants, [right, left_column, middle], weights, &rounding, to);
-                    to.first = to.first.add(to.step);
+                    let third = column_at(at);
+                    compute([first, second, third]);
+                    first = column_at(at + column);
+                    compute([second, third, first]);
+                    second = column_at(at + 2 * column);
+                    compute([third, first, second]);
                     at += 3 * column;
                     left -= 3;
                 }
                 while left > 0 {
-                    let right = column_at(at);
-                    pixel::<N, HOW>(constants, [left_column, middle, right], weights, &rounding, to);
-                    to.first = to.first.add(to.step);
-                    (left_column, middle) = (middle, right);
+                    let third = column_at(at);
+                    compute([first, second, third]);
+                    (first, second) = (second, third);
                     at += column;
                     left -= 1;
                 }
@@ -188,27 +185,75 @@ impl<const N: usize, const SHARE: usize, const HOW: u8> Task<Neon> for ThreeByTh
                 if SHARE == 1 {
                     let mut first = column_at(at);
                     while left >= 2 {
-                        let (second, third) = (column_at(at + column), column_at(at + 2 * column));
-                        pixel::<N, HOW>(constants, [first, second, third], weights, &rounding, to);
-                        to.first = to.first.add(to.step);
-                        let fourth = column_at(at + 3 * column);
+                        let third = column_at(at + 2 * column);
+                        compute([first, column_at(at + column), third]);
                         first = column_at(at + 4 * column);
-                        pixel::<N, HOW>(constants, [third, fourth, first], weights, &rounding, to);
-                        to.first = to.first.add(to.step);
+                        compute([third, column_at(at + 3 * column), first]);
                         at += 4 * column;
                         left -= 2;
                     }
                 }
                 while left > 0 {
-                    let columns = [column_at(at), column_at(at + column), column_at(at + 2 * column)];
-                    pixel::<N, HOW>(constants, columns, weights, &rounding, to);
-                    to.first = to.first.add(to.step);
+                    compute([column_at(at), column_at(at + column), column_at(at + 2 * column)]);
                     at += step;
                     left -= 1;
                 }
             }
         }
     }
+}
+
+/// Three inputs of each channel under a column of the usual window.
+#[derive(Clone, Copy)]
+struct Column {
+    /// Those of the upper two rows side by side, of half the channels each.
+    upper: [int8x16_t; 2],
+    lowest: int8x16_t,
+}
+
+impl Column {
+    /// Reads the inputs for N vectors of sums, from where each row's are.
+    ///
+    /// # Safety
+    /// They can be read.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn read<const N: usize>(rows: [*const u8; 3]) -> Column {
+        // SAFETY: as the caller says.
+        let [first, second, lowest] = unsafe { rows.map(|row| load::<N>(row)) };
+        Column { upper: side_by_side(first, second), lowest }
+    }
+}
+
+/// Weights of the usual window.
+#[derive(Clone, Copy)]
+struct NineWeights {
+    columns: [Column; 3],
+    /// Of the lowest row, those of the first two columns.
+    lowest: [int8x16_t; 2],
+}
+
+impl NineWeights {
+    /// Reads them, which lie row by row.
+    ///
+    /// # Safety
+    /// They can be read.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn read<const N: usize>(weights: *const u8) -> NineWeights {
+        let at = |row: usize, column: usize| weights.wrapping_add((row * 3 + column) * 4 * N);
+        // SAFETY: as the caller says.
+        let columns = unsafe { [0, 1, 2].map(|column| Column::read::<N>([0, 1, 2].map(|row| at(row, column)))) };
+        NineWeights { columns, lowest: side_by_side(columns[0].lowest, columns[1].lowest) }
+    }
+}
+
+/// The bytes of two vectors alternately: those of the first halves, and of the second.
+#[inline(always)]
+#[allow(unsafe_code)]
+fn side_by_side(a: int8x16_t, b: int8x16_t) -> [int8x16_t; 2] {
+    // SAFETY: every aarch64 processor has NEON.
+    unsafe { [vzip1q_s8(a, b), vzip2q_s8(a, b)] }
 }
 
 /// Computes a pixel from the columns under the window.
@@ -219,8 +264,8 @@ impl<const N: usize, const SHARE: usize, const HOW: u8> Task<Neon> for ThreeByTh
 #[allow(unsafe_code)]
 unsafe fn pixel<const N: usize, const HOW: u8>(
     constants: Constants,
-    [a, b, c]: [[int8x16_t; 3]; 3],
-    weights: [int8x16_t; 9],
+    columns: [Column; 3],
+    weights: NineWeights,
     rounding: &Rounding,
     to: Target,
 ) {
@@ -228,8 +273,7 @@ unsafe fn pixel<const N: usize, const HOW: u8>(
     unsafe {
         // Biases and multipliers are read anew for every pixel: registers are full.
         let (bias, by) = constants_of::<N>(constants);
-        let inputs = [a[0], b[0], c[0], a[1], b[1], c[1], a[2], b[2], c[2]];
-        let sums = nine::<N>(bias, inputs, weights);
+        let sums = nine::<N>(bias, columns, weights);
         match HOW {
             EVEN => finish_pixel::<N, true, false>(sums, by, rounding, to.first),
             EVEN_SIGNED => finish_pixel::<N, true, true>(sums, by, rounding, to.first),
@@ -247,13 +291,18 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
-        let Row { taps: Some(in_rows), order, from, step, pixels, constants, rounding, to, .. } = self.0 else {
+        let Row { any: Some((in_rows, order)), from, step, pixels, constants, rounding, to, .. } = self.0 else {
             return;
         };
         let mut taps = [const { MaybeUninit::uninit() }; MAX_TAPS];
-        for (slot, &tap) in taps.iter_mut().zip(order.taps) {
-            slot.write(in_rows[usize::from(tap)].wrapping_add(from));
+        let place = |tap: u8| in_rows[usize::from(tap)].wrapping_add(from);
+        // Four at a time, as there are a few dozen for every row.
+        let (fours, rest) = order.taps.as_chunks::<4>();
+        let (four_slots, slots) = taps.split_at_mut(4 * fours.len());
+        for (slots, taps) in four_slots.as_chunks_mut::<4>().0.iter_mut().zip(fours) {
+            *slots = taps.map(|tap| MaybeUninit::new(place(tap)));
         }
+        slots.iter_mut().zip(rest).for_each(|(slot, &tap)| *slot = MaybeUninit::new(place(tap)));
         // SAFETY: so many were written.
         let taps: &[*const u8] = unsafe { core::slice::from_raw_parts(taps.as_ptr().cast(), order.taps.len()) };
         // SAFETY: as who invoked it said.
@@ -406,14 +455,29 @@ unsafe fn load<const N: usize>(from: *const u8) -> int8x16_t {
     }
 }
 
-/// Adds the products of nine taps.
+/// Adds the products of nine taps: of two rows side by side, so that one instruction adds two of them to the sums, and of the lowest row
+/// the first two.
 #[inline(always)]
 #[allow(unsafe_code)]
-fn nine<const N: usize>(mut sums: [int32x4_t; N], x: [int8x16_t; 9], w: [int8x16_t; 9]) -> [int32x4_t; N] {
-    for pair in 0..4 {
-        sums = add(sums, [x[2 * pair], x[2 * pair + 1]], [w[2 * pair], w[2 * pair + 1]]);
+fn nine<const N: usize>(mut sums: [int32x4_t; N], x: [Column; 3], w: NineWeights) -> [int32x4_t; N] {
+    let lowest = side_by_side(x[0].lowest, x[1].lowest);
+    for half in 0..N / 2 {
+        let pairs = [
+            [(x[0].upper, w.columns[0].upper), (x[1].upper, w.columns[1].upper)],
+            [(x[2].upper, w.columns[2].upper), (lowest, w.lowest)],
+        ];
+        for [(x, w), (y, v)] in pairs {
+            // SAFETY: every aarch64 processor has NEON.
+            unsafe {
+                let low = vmull_s8(vget_low_s8(x[half]), vget_low_s8(w[half]));
+                let low = vmlal_s8(low, vget_low_s8(y[half]), vget_low_s8(v[half]));
+                let high = smlal_high(smull_high(x[half], w[half]), y[half], v[half]);
+                sums[2 * half] = vpadalq_s16(sums[2 * half], low);
+                sums[2 * half + 1] = vpadalq_s16(sums[2 * half + 1], high);
+            }
+        }
     }
-    add(sums, [x[8]], [w[8]])
+    add(sums, [x[2].lowest], [w.columns[2].lowest])
 }
 
 /// Adds the products of LEN taps, added up in 16 bits.
