@@ -2,9 +2,10 @@
 
 use super::frame::Frame;
 use super::geometry::Mapping;
-use super::lines::{Lines, Order};
+use super::lines::Lines;
+use super::order::Order;
 use super::sample::Grid;
-use crate::contract::{Interpolation, Resize};
+use crate::contract::{Colour, Interpolation, Resize};
 
 /// Converts frames of any format, in memory that it keeps.
 #[derive(Debug, Default)]
@@ -33,8 +34,7 @@ impl Converter {
         self.lines.fit(frame, &self.grid);
         let [_, _, _, height] = mapping.shown;
         for y in 0..height {
-            let (row, order) = self.lines.resize(y, frame, &self.grid, false);
-            append(row, order, rgb);
+            rgb.extend_from_slice(self.lines.resized(y, frame, &self.grid, Colour::Rgb));
         }
     }
 
@@ -48,21 +48,11 @@ impl Converter {
             self.lines.fit(frame, &self.grid);
         }
         for y in 0..frame.height() {
-            let (row, order) = match Order::of(frame.format()) {
-                Some(order) => (frame.row(y), order),
-                None => self.lines.resize(y, frame, &self.grid, false),
-            };
-            append(row, order, rgb);
+            rgb.extend_from_slice(match Order::of(frame.format()) {
+                Some(order) => self.lines.arranged(frame.row(y), order, Colour::Rgb),
+                None => self.lines.resized(y, frame, &self.grid, Colour::Rgb),
+            });
         }
-    }
-}
-
-/// Puts a row of pixels behind others.
-fn append(row: &[u8], order: Order, rgb: &mut Vec<u8>) {
-    match order {
-        Order::Rgb => rgb.extend_from_slice(row),
-        Order::Bgr => rgb.extend(row.as_chunks::<3>().0.iter().flat_map(|&[b, g, r]| [r, g, b])),
-        Order::Grey => rgb.extend(row.iter().flat_map(|&luma| [luma; 3])),
     }
 }
 

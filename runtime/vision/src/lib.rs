@@ -12,8 +12,11 @@
 //! nor inlined, either of which would build it as the program is built.
 #![forbid(unsafe_code)]
 
+mod across;
+mod blend;
 pub mod candidates;
 pub mod changes;
+mod columns;
 pub mod contract;
 pub mod convert;
 pub mod depth;
@@ -28,6 +31,7 @@ pub mod latency;
 mod lines;
 pub mod nms;
 pub mod novelty;
+mod order;
 pub mod pixelate;
 pub mod preprocess;
 mod sample;

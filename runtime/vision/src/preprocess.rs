@@ -6,9 +6,12 @@
 //! QuantizeLinear makes of the floats. The tables are made once; where the pixels are sampled, only when the source
 //! changes its size.
 
+use std::ops;
+
 use super::frame::{Frame, PixelFormat, Range};
 use super::geometry::Mapping;
-use super::lines::{Lines, Order};
+use super::lines::Lines;
+use super::order::Order;
 use super::sample::Grid;
 use crate::contract::{Colour, ImageSpec, Resize};
 use crate::error::{ContractError, FrameError};
@@ -19,28 +22,43 @@ use crate::tensor::{ElementType, Port, Quantisation, TensorMut};
 pub struct Preprocessor {
     spec: ImageSpec,
     input: [usize; 2],
-    strides: Strides,
+    /// Channel after channel, not pixel after pixel.
+    planes: bool,
     tables: Tables,
-    /// The tables change nothing but the sign of bytes.
+    /// The tables' entries are [`Stored::plain`].
     plain: bool,
     placed: Option<Placed>,
     grid: Grid,
     lines: Lines,
 }
 
-/// Elements from one pixel of the input to the next, along each axis.
-#[derive(Clone, Copy, Debug)]
-struct Strides {
-    channel: usize,
-    row: usize,
-    column: usize,
-}
-
 /// What each value of a pixel becomes, for up to three channels.
 type Table<T> = Box<[[T; 256]; 3]>;
 
-/// Bytes to what the input holds, where that is the same for each channel and simple.
-type Copying<T> = fn(&[u8], &mut [T]);
+/// What an input holds.
+trait Stored: Copy + PartialEq {
+    /// What a byte becomes where there is nothing to normalise: itself, or for a signed input itself less 128, as with
+    /// a scale of 1/255. That needs no table.
+    fn plain(byte: u8) -> Self;
+}
+
+impl Stored for f32 {
+    fn plain(byte: u8) -> f32 {
+        f32::from(byte)
+    }
+}
+
+impl Stored for u8 {
+    fn plain(byte: u8) -> u8 {
+        byte
+    }
+}
+
+impl Stored for i8 {
+    fn plain(byte: u8) -> i8 {
+        (byte ^ 0x80) as i8
+    }
+}
 
 #[derive(Debug)]
 enum Tables {
@@ -66,10 +84,9 @@ impl Preprocessor {
     pub fn new(spec: &ImageSpec, port: &Port) -> Result<Preprocessor, ContractError> {
         let input = spec.size(port)?;
         let strides = port.strides();
-        let strides = Strides { channel: strides[1], row: strides[2], column: strides[3] };
-        let [width, height] = input;
-        let interleaved = strides.channel == 1 && strides.column == spec.colour.channels();
-        let planes = strides.column == 1 && strides.channel == width * height;
+        let (channel, column, [width, height]) = (strides[1], strides[3], input);
+        let interleaved = channel == 1 && column == spec.colour.channels();
+        let planes = column == 1 && channel == width * height;
         if !interleaved && !planes {
             let problem = format!("input `{}` lies in memory as {:?}, neither NHWC nor NCHW", port.name, port.order);
             return Err(ContractError { key: "image.input".into(), problem });
@@ -78,7 +95,7 @@ impl Preprocessor {
         Ok(Preprocessor {
             spec: spec.clone(),
             input,
-            strides,
+            planes: !interleaved,
             plain: tables.is_plain(spec.colour.channels()),
             tables,
             placed: None,
@@ -99,22 +116,17 @@ impl Preprocessor {
             frame,
             colour: self.spec.colour,
             pad: if let Resize::Letterbox { pad, .. } = self.spec.resize { pad } else { 0 },
-            strides: self.strides,
+            planes: self.planes,
             input: self.input,
             shown: mapping.shown,
             exact: mapping.is_exact(),
             grid: &self.grid,
         };
+        let (lines, plain) = (&mut self.lines, self.plain);
         match (&self.tables, input) {
-            (Tables::F32(table), TensorMut::F32(to)) if to.len() == length => job.run(&mut self.lines, table, None, to),
-            (Tables::U8(table), TensorMut::U8(to)) if to.len() == length => {
-                let plain = self.plain.then_some(copy_bytes as Copying<u8>);
-                job.run(&mut self.lines, table, plain, to);
-            }
-            (Tables::I8(table), TensorMut::I8(to)) if to.len() == length => {
-                let plain = self.plain.then_some(flip_bytes as Copying<i8>);
-                job.run(&mut self.lines, table, plain, to);
-            }
+            (Tables::F32(table), TensorMut::F32(to)) if to.len() == length => job.run(lines, table, plain, to),
+            (Tables::U8(table), TensorMut::U8(to)) if to.len() == length => job.run(lines, table, plain, to),
+            (Tables::I8(table), TensorMut::I8(to)) if to.len() == length => job.run(lines, table, plain, to),
             _ => {
                 let problem = "the memory to fill is not that of the input which the preprocessor was made for".into();
                 return Err(FrameError { problem });
@@ -151,28 +163,17 @@ impl Tables {
 }
 
 impl Tables {
-    /// Whether bytes become themselves, or for a signed input themselves less 128, as with a scale of 1/255.
+    /// Whether every entry of that many channels is [`Stored::plain`].
     fn is_plain(&self, channels: usize) -> bool {
-        let mut bytes = (0..channels).flat_map(|channel| (0..=255).map(move |byte: u8| (channel, byte)));
+        fn all<T: Stored>(table: &[[T; 256]]) -> bool {
+            table.iter().all(|entries| (0..=255).map(T::plain).eq(entries.iter().copied()))
+        }
         match self {
-            Tables::F32(_) => false,
-            Tables::U8(table) => bytes.all(|(channel, byte)| table[channel][usize::from(byte)] == byte),
-            Tables::I8(table) => bytes.all(|(channel, byte)| table[channel][usize::from(byte)] == flipped(byte)),
+            Tables::F32(table) => all(&table[..channels]),
+            Tables::U8(table) => all(&table[..channels]),
+            Tables::I8(table) => all(&table[..channels]),
         }
     }
-}
-
-fn copy_bytes(from: &[u8], to: &mut [u8]) {
-    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
-}
-
-fn flip_bytes(from: &[u8], to: &mut [i8]) {
-    to.iter_mut().zip(from).for_each(|(to, &from)| *to = flipped(from));
-}
-
-/// A byte less 128.
-fn flipped(byte: u8) -> i8 {
-    (byte ^ 0x80) as i8
 }
 
 fn table<T: Copy + Default>(spec: &ImageSpec, stored: impl Fn(f32) -> T) -> Table<T> {
@@ -195,7 +196,7 @@ struct Job<'a> {
     frame: &'a Frame<'a>,
     colour: Colour,
     pad: u8,
-    strides: Strides,
+    planes: bool,
     input: [usize; 2],
     shown: [usize; 4],
     /// The source needs no resizing.
@@ -204,82 +205,81 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run<T: Copy>(&self, lines: &mut Lines, table: &[[T; 256]; 3], plain: Option<Copying<T>>, to: &mut [T]) {
-        let [left, top, width, height] = self.shown;
-        if (width, height) != (self.input[0], self.input[1]) {
-            self.pad(table, to);
-        }
-        let grey = self.colour == Colour::Grey;
-        for y in 0..height {
-            let (pixels, order) = match Order::of(self.frame.format()) {
-                Some(order) if self.exact => (self.frame.row(y), order),
-                _ => lines.resize(y, self.frame, self.grid, grey),
-            };
-            let start = (top + y) * self.strides.row + left * self.strides.column;
-            let interleaved = self.strides.channel == 1 && self.strides.column == self.colour.channels();
-            match plain.filter(|_| interleaved && order.is(self.colour)) {
-                Some(copy) => copy(pixels, &mut to[start..]),
-                None => self.write_row(pixels, order, table, &mut to[start..]),
-            }
-        }
-    }
-
-    /// Fills everything with the border's value; what shows the picture is written over.
-    fn pad<T: Copy>(&self, table: &[[T; 256]; 3], to: &mut [T]) {
-        let border = table.map(|entries| entries[usize::from(self.pad)]);
-        if self.strides.channel == 1 && self.colour.channels() == 3 {
-            to.as_chunks_mut::<3>().0.fill(border);
+    fn run<T: Stored>(&self, lines: &mut Lines, table: &[[T; 256]; 3], plain: bool, to: &mut [T]) {
+        if self.colour == Colour::Grey {
+            self.rows::<T, 1>(lines, table, plain, to);
         } else {
-            let plane = self.input[0] * self.input[1];
-            for (plane, value) in to.chunks_exact_mut(plane).zip(border) {
-                plane.fill(value);
-            }
+            self.rows::<T, 3>(lines, table, plain, to);
         }
     }
 
-    /// Writes a resized row to the input, `to` beginning at its first pixel.
-    fn write_row<T: Copy>(&self, pixels: &[u8], order: Order, table: &[[T; 256]; 3], to: &mut [T]) {
-        match (order, self.colour) {
-            (Order::Grey, Colour::Grey) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y], table, to),
-            (Order::Grey, _) => self.write(pixels.as_chunks().0, |&[y]: &[u8; 1]| [y; 3], table, to),
-            (Order::Rgb, Colour::Grey) => self.write(pixels.as_chunks().0, |&[r, g, b]| [luma(r, g, b)], table, to),
-            (Order::Bgr, Colour::Grey) => self.write(pixels.as_chunks().0, |&[b, g, r]| [luma(r, g, b)], table, to),
-            (Order::Rgb, Colour::Rgb) | (Order::Bgr, Colour::Bgr) => {
-                self.write(pixels.as_chunks().0, |&pixel: &[u8; 3]| pixel, table, to);
+    /// Writes every row of `C` channels, and the border around them.
+    fn rows<T: Stored, const C: usize>(&self, lines: &mut Lines, table: &[[T; 256]; 3], plain: bool, to: &mut [T]) {
+        let [left, top, width, height] = self.shown;
+        let border = std::array::from_fn(|channel| table[channel][usize::from(self.pad)]);
+        let mut written = 0;
+        for y in 0..height {
+            let pixels = match Order::of(self.frame.format()) {
+                Some(order) if self.exact => lines.arranged(self.frame.row(y), order, self.colour),
+                _ => lines.resized(y, self.frame, self.grid, self.colour),
+            };
+            let start = (top + y) * self.input[0] + left;
+            self.pad::<T, C>(written..start, border, to);
+            written = start + width;
+            self.write::<T, C>(start..written, pixels.as_chunks().0, table, plain, to);
+        }
+        self.pad::<T, C>(written..self.input[0] * self.input[1], border, to);
+    }
+
+    /// Fills pixels with the border's value.
+    fn pad<T: Stored, const C: usize>(&self, place: ops::Range<usize>, border: [T; C], to: &mut [T]) {
+        if self.planes {
+            for (plane, value) in to.chunks_exact_mut(self.input[0] * self.input[1]).zip(border) {
+                plane[place.clone()].fill(value);
             }
-            _ => self.write(pixels.as_chunks().0, |&[a, b, c]| [c, b, a], table, to),
+        } else if border == [border[0]; C] {
+            to[place.start * C..place.end * C].fill(border[0]);
+        } else {
+            to.as_chunks_mut().0[place].iter_mut().for_each(|pixel| *pixel = border);
         }
     }
 
-    /// `I` channels of the source become `O` of the input.
-    fn write<T: Copy, const I: usize, const O: usize>(
+    /// Writes pixels of `C` channels to the input.
+    fn write<T: Stored, const C: usize>(
         &self,
-        pixels: &[[u8; I]],
-        convert: impl Fn(&[u8; I]) -> [u8; O],
+        place: ops::Range<usize>,
+        pixels: &[[u8; C]],
         table: &[[T; 256]; 3],
+        plain: bool,
         to: &mut [T],
     ) {
-        let Strides { channel, column, .. } = self.strides;
-        if channel == 1 && column == O {
-            for (pixel, to) in pixels.iter().zip(to.as_chunks_mut::<O>().0) {
-                let pixel = convert(pixel);
-                *to = std::array::from_fn(|c| table[c][usize::from(pixel[c])]);
-            }
-        } else {
-            for (x, pixel) in pixels.iter().enumerate() {
-                for (c, value) in convert(pixel).into_iter().enumerate() {
-                    to[x * column + c * channel] = table[c][usize::from(value)];
+        if self.planes {
+            let planes = to.chunks_exact_mut(self.input[0] * self.input[1]).zip(table);
+            for (channel, (plane, entries)) in planes.enumerate().take(C) {
+                let values = plane[place.clone()].iter_mut().zip(pixels.iter().map(|pixel| pixel[channel]));
+                if plain {
+                    values.for_each(|(to, value)| *to = T::plain(value));
+                } else {
+                    values.for_each(|(to, value)| *to = entries[usize::from(value)]);
                 }
+            }
+            return;
+        }
+        let to = &mut to[place.start * C..place.end * C];
+        if plain {
+            to.iter_mut().zip(pixels.as_flattened()).for_each(|(to, &value)| *to = T::plain(value));
+        } else {
+            for (to, pixel) in to.as_chunks_mut::<C>().0.iter_mut().zip(pixels) {
+                *to = std::array::from_fn(|channel| table[channel][usize::from(pixel[channel])]);
             }
         }
     }
-}
-
-/// Luma of ITU-R BT.601 in 8 bits, as [`Colour::Grey`] says.
-fn luma(r: u8, g: u8, b: u8) -> u8 {
-    ((77 * u32::from(r) + 150 * u32::from(g) + 29 * u32::from(b) + 128) >> 8) as u8
 }
 
 #[cfg(test)]
 #[path = "preprocess_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "preprocess_reference_tests.rs"]
+mod reference_tests;

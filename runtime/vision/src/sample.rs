@@ -37,19 +37,6 @@ pub(super) struct Axes {
     pub columns: Vec<Sample>,
     /// One for each row that the input shows.
     pub rows: Vec<Sample>,
-    /// How the columns go along, where they do so evenly.
-    pub even_columns: Option<Even>,
-}
-
-/// Samples that go along evenly: `times` of one pixel (the last perhaps fewer), then `step` pixels on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Even {
-    /// The first sample's pixel.
-    pub first: usize,
-    /// Pixels from one to the next.
-    pub step: usize,
-    /// Samples of each pixel: 1, or 2 where `step` is 1, as of chroma that belongs to two pixels.
-    pub times: usize,
 }
 
 impl Grid {
@@ -82,19 +69,7 @@ impl Axes {
         let across = (scale(0), mapping.offset[0] - siting * scale(0));
         fill(&mut self.columns, interpolation, (left, width), size[0], across);
         fill(&mut self.rows, interpolation, (top, height), size[1], (scale(1), mapping.offset[1]));
-        self.even_columns = even(&self.columns);
     }
-}
-
-/// How samples go along, where they do so evenly.
-fn even(samples: &[Sample]) -> Option<Even> {
-    let (first, second) = (samples.first()?.low, samples.get(1)?.low);
-    let even = match second.checked_sub(first)? {
-        0 => Even { first, step: 1, times: 2 },
-        step => Even { first, step, times: 1 },
-    };
-    let goes_on = |(i, sample): (usize, &Sample)| sample.low == first + i / even.times * even.step;
-    samples.iter().enumerate().all(goes_on).then_some(even)
 }
 
 /// Fills `samples` for the `shown` pixels of an axis from `first`. Allocates only to grow `samples`.
@@ -132,16 +107,6 @@ mod tests {
         let mut samples = Vec::new();
         fill(&mut samples, interpolation, (0, input), source, (input as f32 / source as f32, 0.0));
         samples.iter().map(|s| (s.low, s.weight)).collect()
-    }
-
-    #[test]
-    fn even_steps_are_seen() {
-        let low = |low| Sample { low, weight: 7 };
-        assert_eq!(even(&[low(1), low(3), low(5)]), Some(Even { first: 1, step: 2, times: 1 }));
-        assert_eq!(even(&[low(4), low(4), low(5)]), Some(Even { first: 4, step: 1, times: 2 }));
-        for uneven in [&[low(0), low(0), low(0)][..], &[low(0), low(1), low(3)], &[low(3), low(2)], &[low(3)], &[]] {
-            assert_eq!(even(uneven), None);
-        }
     }
 
     #[test]

@@ -5,16 +5,18 @@ use super::frame::Range;
 /// Bits of a coefficient.
 const BITS: u32 = 14;
 
-/// What a value of luma and of chroma adds to each colour, · 2^14.
+/// What a value of luma and of chroma adds to each colour, · 2^14. Products of 16 bits each take the fewest
+/// instructions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Matrix {
     /// Luma that is black.
-    black: i32,
-    luma: i32,
-    red_cr: i32,
-    green_cb: i32,
-    green_cr: i32,
-    blue_cb: i32,
+    black: i16,
+    luma: i16,
+    red_cr: i16,
+    green_cb: i16,
+    green_cr: i16,
+    /// The half, since the whole can be more than 2 and would not fit.
+    blue_half_cb: i16,
 }
 
 impl Matrix {
@@ -25,8 +27,8 @@ impl Matrix {
             Range::Full => (0, 1.0, 1.0),
             Range::Limited => (16, 255.0 / 219.0, 255.0 / 224.0),
         };
-        const fn fixed(value: f64) -> i32 {
-            (value * (1 << BITS) as f64 + 0.5) as i32
+        const fn fixed(value: f64) -> i16 {
+            (value * (1 << BITS) as f64 + 0.5) as i16
         }
         let (red, blue) = (2.0 * (1.0 - 0.299) * chroma, 2.0 * (1.0 - 0.114) * chroma);
         Matrix {
@@ -35,29 +37,34 @@ impl Matrix {
             red_cr: fixed(red),
             green_cb: -fixed(blue * 0.114 / 0.587),
             green_cr: -fixed(red * 0.299 / 0.587),
-            blue_cb: fixed(blue),
+            blue_half_cb: fixed(blue * 0.5),
         }
     }
 
-    /// Luma as a grey level of 0 to 255.
-    pub fn grey(&self, luma: u8) -> u8 {
-        self.level((i32::from(luma) - self.black) * self.luma)
+    /// Luma, which is a byte, as a grey level of 0 to 255.
+    #[inline]
+    pub fn grey(&self, luma: i16) -> u8 {
+        level(i32::from(luma - self.black) * i32::from(self.luma))
     }
 
-    /// Red, green, blue.
-    pub fn rgb(&self, luma: u8, cb: u8, cr: u8) -> [u8; 3] {
-        let luma = (i32::from(luma) - self.black) * self.luma;
-        let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
+    /// Red, green, blue of bytes.
+    #[inline]
+    pub fn rgb(&self, luma: i16, cb: i16, cr: i16) -> [u8; 3] {
+        let luma = i32::from(luma - self.black) * i32::from(self.luma);
+        let times = |chroma: i16, coefficient: i16| i32::from(chroma) * i32::from(coefficient);
+        let (cb, cr) = (cb - 128, cr - 128);
         [
-            self.level(luma + self.red_cr * cr),
-            self.level(luma + self.green_cb * cb + self.green_cr * cr),
-            self.level(luma + self.blue_cb * cb),
+            level(luma + times(cr, self.red_cr)),
+            level(luma + times(cb, self.green_cb) + times(cr, self.green_cr)),
+            level(luma + times(cb * 2, self.blue_half_cb)),
         ]
     }
+}
 
-    fn level(&self, sum: i32) -> u8 {
-        ((sum + (1 << (BITS - 1))) >> BITS).clamp(0, 255) as u8
-    }
+/// A sum · 2^14 as a byte. It is nowhere as large as 2 · 2^30, so that its whole part fits 16 bits.
+#[inline]
+fn level(sum: i32) -> u8 {
+    (((sum + (1 << (BITS - 1))) >> BITS) as i16).clamp(0, 255) as u8
 }
 
 #[cfg(test)]
@@ -65,7 +72,7 @@ mod tests {
     use super::*;
 
     /// The formula in floating point.
-    fn reference(range: Range, luma: u8, cb: u8, cr: u8) -> [f64; 3] {
+    fn reference(range: Range, luma: i16, cb: i16, cr: i16) -> [f64; 3] {
         let (cb, cr) = (f64::from(cb) - 128.0, f64::from(cr) - 128.0);
         let (y, cb, cr) = match range {
             Range::Full => (f64::from(luma), cb, cr),
