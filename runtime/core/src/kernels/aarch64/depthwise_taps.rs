@@ -1,15 +1,16 @@
 //! Depthwise int8 convolution of base NEON: 16 channels at a time, tap by tap.
 //!
 //! The lanes of a vector hold channels. Of two taps at a time, SMULL and SMLAL add the products in 16 bits, and SADDW adds
-//! these to 32-bit sums. Of the usual nine taps pairs lie side by side, which windows that move by a column share, and SADALP adds two
-//! such sums at once: 34 instructions for 16 channels, instead of 38. Of windows with other taps than 3 × 3, up to four make such
-//! a chain, see [`TapOrder`]. Input rows are copied to a ring of padded rows, where their bytes are flipped once instead of at every
-//! tap. Two products overflow 16 bits only if both weights are −128; where that may be, each goes to the sums by itself.
+//! these to 32-bit sums; up to four taps make such a chain, see [`TapOrder`]. The usual window has a way of its own
+//! ([`three_by_three`](super::three_by_three)). Input rows are copied to a ring of padded rows, where their bytes are flipped once
+//! instead of at every tap. Two products overflow 16 bits only if both weights are −128; where that may be, each goes to the sums by
+//! itself.
 
-use super::finish::{ANY, EVEN, EVEN_SIGNED, Finish, PLAIN, PLAIN_SIGNED, finish, finish_pixel};
+use super::finish::{ANY, EVEN, EVEN_SIGNED, Finish, PLAIN, PLAIN_SIGNED, finish};
 use super::instructions::{smlal_high, smull_high};
 use super::neon::{Neon, Rounding};
 use super::padded::for_each_row;
+use super::three_by_three::ThreeByThree;
 use super::tile_taps::{Operands, tiles};
 use crate::kernels::vector::{Constants, Depthwise, Isa, MAX_TAPS, TapOrder, Target, Task, note_len, tap_chunks};
 use core::arch::aarch64::*;
@@ -79,24 +80,24 @@ fn is_usual(kernel: [usize; 2], rounding: &Rounding) -> bool {
 
 /// An output row of a chunk of channels.
 #[derive(Clone, Copy)]
-struct Row<'r> {
+pub struct Row<'r> {
     /// The input rows under the window, flipped.
-    starts: &'r [*const u8],
+    pub starts: &'r [*const u8],
     /// Of any window but the usual one: the taps' inputs at the first place, row by row, and behind them others under the window, and in
     /// which order the taps are added up.
-    any: Option<(&'r [*const u8; MAX_TAPS], TapOrder<'r>)>,
+    pub any: Option<(&'r [*const u8; MAX_TAPS], TapOrder<'r>)>,
     /// The first channel.
-    from: usize,
+    pub from: usize,
     /// Columns of the window.
-    columns: usize,
+    pub columns: usize,
     /// Bytes from one column of the window to the next.
-    column: usize,
+    pub column: usize,
     /// Bytes from one place of the window to the next.
-    step: usize,
-    pixels: usize,
-    constants: Constants,
-    rounding: Rounding,
-    to: Target,
+    pub step: usize,
+    pub pixels: usize,
+    pub constants: Constants,
+    pub rounding: Rounding,
+    pub to: Target,
 }
 
 impl Row<'_> {
@@ -137,149 +138,6 @@ impl Row<'_> {
             (16, ..) => isa.invoke(Any::<4, true>(self)),
             _ if !self.rounding.extreme() => isa.invoke(Any::<2, false>(self)),
             _ => isa.invoke(Any::<2, true>(self)),
-        }
-    }
-}
-
-/// The usual window, on N vectors of sums, neighbouring places of which SHARE so many columns.
-struct ThreeByThree<'r, const N: usize, const SHARE: usize, const HOW: u8>(Row<'r>);
-
-impl<const N: usize, const SHARE: usize, const HOW: u8> Task<Neon> for ThreeByThree<'_, N, SHARE, HOW> {
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    fn run(self, _: Neon) {
-        let Row { starts, from, column, step, pixels, constants, rounding, mut to, .. } = self.0;
-        let &[a, b, c] = starts else { return };
-        // SAFETY: as who invoked it said.
-        unsafe {
-            let weights = NineWeights::read::<N>(constants.weights);
-            let column_at = |at: usize| Column::read::<N>([a.add(at), b.add(at), c.add(at)]);
-            let mut compute = |columns: [Column; 3]| {
-                pixel::<N, HOW>(constants, columns, weights, &rounding, to);
-                to.first = to.first.add(to.step);
-            };
-            let mut at = from;
-            let mut left = pixels;
-            if SHARE == 2 {
-                let (mut first, mut second) = (column_at(at), column_at(at + column));
-                at += 2 * column;
-                // Three pixels at a time, so that columns need not move between registers.
-                while left >= 3 {
-                    let third = column_at(at);
-                    compute([first, second, third]);
-                    first = column_at(at + column);
-                    compute([second, third, first]);
-                    second = column_at(at + 2 * column);
-                    compute([third, first, second]);
-                    at += 3 * column;
-                    left -= 3;
-                }
-                while left > 0 {
-                    let third = column_at(at);
-                    compute([first, second, third]);
-                    (first, second) = (second, third);
-                    at += column;
-                    left -= 1;
-                }
-            } else {
-                if SHARE == 1 {
-                    let mut first = column_at(at);
-                    while left >= 2 {
-                        let third = column_at(at + 2 * column);
-                        compute([first, column_at(at + column), third]);
-                        first = column_at(at + 4 * column);
-                        compute([third, column_at(at + 3 * column), first]);
-                        at += 4 * column;
-                        left -= 2;
-                    }
-                }
-                while left > 0 {
-                    compute([column_at(at), column_at(at + column), column_at(at + 2 * column)]);
-                    at += step;
-                    left -= 1;
-                }
-            }
-        }
-    }
-}
-
-/// Three inputs of each channel under a column of the usual window.
-#[derive(Clone, Copy)]
-struct Column {
-    /// Those of the upper two rows side by side, of half the channels each.
-    upper: [int8x16_t; 2],
-    lowest: int8x16_t,
-}
-
-impl Column {
-    /// Reads the inputs for N vectors of sums, from where each row's are.
-    ///
-    /// # Safety
-    /// They can be read.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn read<const N: usize>(rows: [*const u8; 3]) -> Column {
-        // SAFETY: as the caller says.
-        let [first, second, lowest] = unsafe { rows.map(|row| load::<N>(row)) };
-        Column { upper: side_by_side(first, second), lowest }
-    }
-}
-
-/// Weights of the usual window.
-#[derive(Clone, Copy)]
-struct NineWeights {
-    columns: [Column; 3],
-    /// Of the lowest row, those of the first two columns.
-    lowest: [int8x16_t; 2],
-}
-
-impl NineWeights {
-    /// Reads them, which lie row by row.
-    ///
-    /// # Safety
-    /// They can be read.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn read<const N: usize>(weights: *const u8) -> NineWeights {
-        let at = |row: usize, column: usize| weights.wrapping_add((row * 3 + column) * 4 * N);
-        // SAFETY: as the caller says.
-        let columns = unsafe { [0, 1, 2].map(|column| Column::read::<N>([0, 1, 2].map(|row| at(row, column)))) };
-        NineWeights { columns, lowest: side_by_side(columns[0].lowest, columns[1].lowest) }
-    }
-}
-
-/// The bytes of two vectors alternately: those of the first halves, and of the second.
-#[inline(always)]
-#[allow(unsafe_code)]
-fn side_by_side(a: int8x16_t, b: int8x16_t) -> [int8x16_t; 2] {
-    // SAFETY: every aarch64 processor has NEON.
-    unsafe { [vzip1q_s8(a, b), vzip2q_s8(a, b)] }
-}
-
-/// Computes a pixel from the columns under the window.
-///
-/// # Safety
-/// Constants can be read, and the pixel written.
-#[inline(always)]
-#[allow(unsafe_code)]
-unsafe fn pixel<const N: usize, const HOW: u8>(
-    constants: Constants,
-    columns: [Column; 3],
-    weights: NineWeights,
-    rounding: &Rounding,
-    to: Target,
-) {
-    // SAFETY: as the caller says.
-    unsafe {
-        // Biases and multipliers are read anew for every pixel: registers are full.
-        let (bias, by) = constants_of::<N>(constants);
-        let sums = nine::<N>(bias, columns, weights);
-        match HOW {
-            EVEN => finish_pixel::<N, true, false>(sums, by, rounding, to.first),
-            EVEN_SIGNED => finish_pixel::<N, true, true>(sums, by, rounding, to.first),
-            PLAIN => finish_pixel::<N, false, false>(sums, by, rounding, to.first),
-            PLAIN_SIGNED => finish_pixel::<N, false, true>(sums, by, rounding, to.first),
-            _ => finish::<1, N, false>([sums], by, rounding, to),
         }
     }
 }
@@ -425,7 +283,7 @@ unsafe fn add_chain<const M: usize, const N: usize, const LEN: usize>(
 /// There are so many.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn constants_of<const N: usize>(constants: Constants) -> ([int32x4_t; N], [float32x4_t; N]) {
+pub unsafe fn constants_of<const N: usize>(constants: Constants) -> ([int32x4_t; N], [float32x4_t; N]) {
     // SAFETY: as the caller says.
     unsafe {
         let (mut bias, mut by) = ([vdupq_n_s32(0); N], [vdupq_n_f32(0.0); N]);
@@ -443,7 +301,7 @@ unsafe fn constants_of<const N: usize>(constants: Constants) -> ([int32x4_t; N],
 /// They can be read.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn load<const N: usize>(from: *const u8) -> int8x16_t {
+pub unsafe fn load<const N: usize>(from: *const u8) -> int8x16_t {
     // SAFETY: as the caller says.
     unsafe {
         if N == 4 {
@@ -455,35 +313,10 @@ unsafe fn load<const N: usize>(from: *const u8) -> int8x16_t {
     }
 }
 
-/// Adds the products of nine taps: of two rows side by side, so that one instruction adds two of them to the sums, and of the lowest row
-/// the first two.
-#[inline(always)]
-#[allow(unsafe_code)]
-fn nine<const N: usize>(mut sums: [int32x4_t; N], x: [Column; 3], w: NineWeights) -> [int32x4_t; N] {
-    let lowest = side_by_side(x[0].lowest, x[1].lowest);
-    for half in 0..N / 2 {
-        let pairs = [
-            [(x[0].upper, w.columns[0].upper), (x[1].upper, w.columns[1].upper)],
-            [(x[2].upper, w.columns[2].upper), (lowest, w.lowest)],
-        ];
-        for [(x, w), (y, v)] in pairs {
-            // SAFETY: every aarch64 processor has NEON.
-            unsafe {
-                let low = vmull_s8(vget_low_s8(x[half]), vget_low_s8(w[half]));
-                let low = vmlal_s8(low, vget_low_s8(y[half]), vget_low_s8(v[half]));
-                let high = smlal_high(smull_high(x[half], w[half]), y[half], v[half]);
-                sums[2 * half] = vpadalq_s16(sums[2 * half], low);
-                sums[2 * half + 1] = vpadalq_s16(sums[2 * half + 1], high);
-            }
-        }
-    }
-    add(sums, [x[2].lowest], [w.columns[2].lowest])
-}
-
 /// Adds the products of LEN taps, added up in 16 bits.
 #[inline(always)]
 #[allow(unsafe_code)]
-fn add<const N: usize, const LEN: usize>(
+pub fn add<const N: usize, const LEN: usize>(
     mut sums: [int32x4_t; N],
     x: [int8x16_t; LEN],
     w: [int8x16_t; LEN],

@@ -9,7 +9,7 @@
 //! Base NEON and SDOT multiply signed bytes only: bytes are flipped (less 128) as they are read or copied, which costs one
 //! operation for 16 of them. For SDOT, tensors that nothing else reads are stored as signed bytes from the start (retort's
 //! `plan/signed.rs`). Depthwise convolutions of 3 × 3 and 5 × 5 have dot products of their own, `depthwise_columns` and
-//! `depthwise_5x5`; what writes a few channels of a vector does so in `parts`. Of the steps that are no convolutions, `steps`
+//! `depthwise_5x5`; without dot products they go tap by tap, in `depthwise_taps` with `three_by_three`. What writes a few channels of a vector does so in `parts`. Of the steps that are no convolutions, `steps`
 //! says which do not run the portable code.
 //!
 //! Tiles that fill all registers are in assembly (`tile_*`), from the first load to the bytes that are written: a compiler
@@ -46,6 +46,7 @@ mod stem;
 mod steps;
 mod sums_lanes;
 mod sums_twos;
+mod three_by_three;
 mod tile_5x5;
 mod tile_columns;
 mod tile_f32;

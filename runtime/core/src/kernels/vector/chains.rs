@@ -2,7 +2,7 @@
 //!
 //! Instruction sets without dot products add products of bytes in 16 bits before they widen the sums. Two inputs at a time are
 //! taken, whose products lie in two lanes; a *chain* adds up those of some times two inputs. Chains of two always fit (but for weights
-//! of −128, see [`Note`](super::layout::Note)), longer ones where the weights are small enough: the longer, the fewer sums are
+//! of −128, see [`Note`](super::notes::Note)), longer ones where the weights are small enough: the longer, the fewer sums are
 //! widened. For every block of output channels the inputs are divided into [`Link`]s, so that all together take the fewest
 //! instructions, and which these are is noted as a code of bits.
 

@@ -3,7 +3,8 @@
 use super::depthwise_int8::Depthwise;
 use super::general::{General, elements};
 use super::int8::{Int8, Stored};
-use super::layout::{Note, VectorPacking, fours, is_covered, padded_channels, runs};
+use super::layout::{VectorPacking, fours, is_covered, padded_channels, runs};
+use super::notes::Note;
 use super::patches::Gather;
 use super::product::{Constants, Runs, Target};
 use super::ring::{RowRing, Source};

@@ -254,7 +254,7 @@ pub unsafe trait Int8: Isa {
 
     /// How to round: half to even, plus the zero point, clamped. `may_overflow`:
     /// a sum times its multiplier may be 2³¹ or more, or NaN; where [`GATHERS`](Self::GATHERS), may leave 16 bits. `extreme`:
-    /// see [`Note`](super::layout::Note).
+    /// see [`Note`](super::notes::Note).
     fn rounding(self, stored: Stored, may_overflow: bool, extreme: bool) -> Self::Rounding;
 
     /// The bytes of four vectors of sums: each sum as f32 times its multiplier, rounded. Byte `j · LANES + i` comes from

@@ -11,7 +11,7 @@
 //! | depthwise | `depthwise_3x3` with `columns`, others `depthwise_int8` with `quads` | `depthwise_f32` |
 //! | all others: `general` walks, `ring` pads rows, `patches` are gathered | `convolution_int8` | `convolution_f32` |
 //! | whose input's zero point comes at run time | `convolution_dynamic`, with `product` to sums | – |
-//! | how weights lie | `layout`, by `blocks`, with notes of `chains` and `tap_order` | `layout_f32` |
+//! | how weights lie | `layout`, by `blocks`, with `notes` of `chains` and `tap_order` | `layout_f32` |
 //!
 //! What is neither, `elements` compiles once more from the portable code, but for `add_f32` and what an instruction set does
 //! itself. `set` makes a kernel set of it all.
@@ -39,6 +39,7 @@ mod int8;
 mod layout;
 mod layout_f32;
 mod layout_int8;
+mod notes;
 mod patches;
 mod peak;
 mod product;
@@ -58,7 +59,9 @@ pub use float::Float;
 pub use int8::{Int8, Stored};
 pub use layout::VectorPacking;
 #[cfg(test)]
-pub use layout::{NOTE, is_covered};
+pub use layout::is_covered;
+#[cfg(test)]
+pub use notes::NOTE;
 pub use peak::{multiply_adds, read};
 pub use set::VectorKernels;
 
