@@ -52,10 +52,12 @@ impl Lines {
     /// The resized row `y` of what the input shows.
     pub fn resized(&mut self, y: usize, frame: &Frame<'_>, grid: &Grid, colour: Colour) -> &[u8] {
         let (width, grey) = (grid.luma.columns.len(), colour == Colour::Grey);
-        let matrix = Matrix::of(frame.range());
         self.blend(y, frame, grid);
         match Order::of(frame.format()) {
-            None if grey => self.greys(|luma| matrix.grey(luma)),
+            None if grey => {
+                let matrix = Matrix::of(frame.range());
+                self.greys(|luma| matrix.grey(luma));
+            }
             // Coefficients that the compiler knows take fewer instructions where products of 16 bits are made of
             // halves.
             None => match (frame.range(), colour) {

@@ -45,7 +45,7 @@ pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
             #[allow(unsafe_code)]
             unsafe {
                 let constants = Constants {
-                    weights: constants.weights.add(from * kernel[0] * kernel[1]),
+                    weights: constants.weights.add(from * count),
                     bias: constants.bias.add(from),
                     multiplier: constants.multiplier.add(from),
                     ..constants

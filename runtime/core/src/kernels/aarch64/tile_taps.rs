@@ -3,9 +3,8 @@
 //! Registers: `v0` to `v15` the sums, four for each pixel, `v16` to `v23` the inputs of up to four taps of two pixels, `v24`, `v25`, `v30`
 //! and `v31` their weights, and four of products.
 
-use super::assembly::{bytes, copy, magic, nearest};
+use super::assembly::{bytes, copy, magic, nearest, with_all_vectors};
 use super::finish::Finish;
-use core::arch::asm;
 
 /// Adds the products in `$t` and `$u` to the sums of a pixel.
 macro_rules! add {
@@ -97,7 +96,7 @@ pub struct Operands<'t> {
 macro_rules! tiles {
     ($even:ident $to:ident, $operands:ident, $count:ident, $finish:ident, $added:expr) => {{
         let Operands { taps, chains: [fours, threes, twos, ones], step, weights, bias } = $operands;
-        asm!(
+        with_all_vectors!(
             "2:",
             "ldp q0, q1, [{bias}]",
             "ldp q2, q3, [{bias}, #32]",
@@ -164,11 +163,6 @@ macro_rules! tiles {
             o3 = inout(reg) 3 * step => _, jump = in(reg) 4 * step, count = inout(reg) $count => _, bias = in(reg) bias,
             multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
             to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
-            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
-            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
-            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
-            options(nostack)
         )
     }};
 }

@@ -60,8 +60,9 @@ impl VectorPacking {
 
     /// Whether products may be added up in 16 bits: two of them fit, and the notes of [`chains`] are whole.
     pub fn may_chain(&self, shape: &ConvolutionShape, weights: &[u8]) -> bool {
-        if Note::of(weights).extreme || !self.chains || shape.form == ConvolutionForm::Depthwise {
-            return !Note::of(weights).extreme;
+        let extreme = Note::of(weights).extreme;
+        if extreme || !self.chains || shape.form == ConvolutionForm::Depthwise {
+            return !extreme;
         }
         let groups = shape.groups.max(1) as usize;
         let (outputs, inputs) = (shape.out_channels as usize / groups, shape.depth() as usize);
