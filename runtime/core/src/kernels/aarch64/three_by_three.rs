@@ -87,7 +87,7 @@ impl Column {
     #[allow(unsafe_code)]
     unsafe fn read<const N: usize>(rows: [*const u8; 3]) -> Column {
         // SAFETY: as the caller says.
-        let [first, second, lowest] = unsafe { rows.map(|row| load::<N>(row)) };
+        let (first, second, lowest) = unsafe { (load::<N>(rows[0]), load::<N>(rows[1]), load::<N>(rows[2])) };
         Column { upper: side_by_side(first, second), lowest }
     }
 }
@@ -108,9 +108,10 @@ impl NineWeights {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn read<const N: usize>(weights: *const u8) -> NineWeights {
-        let at = |row: usize, column: usize| weights.wrapping_add((row * 3 + column) * 4 * N);
+        let row = 3 * 4 * N;
         // SAFETY: as the caller says.
-        let columns = unsafe { [0, 1, 2].map(|column| Column::read::<N>([0, 1, 2].map(|row| at(row, column)))) };
+        let column = |at: *const u8| unsafe { Column::read::<N>([at, at.wrapping_add(row), at.wrapping_add(2 * row)]) };
+        let columns = [column(weights), column(weights.wrapping_add(4 * N)), column(weights.wrapping_add(2 * 4 * N))];
         NineWeights { columns, lowest: side_by_side(columns[0].lowest, columns[1].lowest) }
     }
 }
@@ -154,24 +155,36 @@ unsafe fn pixel<const N: usize, const HOW: u8>(
 /// Adds the products of nine taps: of two rows side by side, so that one instruction adds two of them to the sums, and of the lowest row
 /// the first two.
 #[inline(always)]
-#[allow(unsafe_code)]
 fn nine<const N: usize>(mut sums: [int32x4_t; N], x: [Column; 3], w: NineWeights) -> [int32x4_t; N] {
     let lowest = side_by_side(x[0].lowest, x[1].lowest);
-    for half in 0..N / 2 {
-        let pairs = [
-            [(x[0].upper, w.columns[0].upper), (x[1].upper, w.columns[1].upper)],
-            [(x[2].upper, w.columns[2].upper), (lowest, w.lowest)],
-        ];
-        for [(x, w), (y, v)] in pairs {
-            // SAFETY: every aarch64 processor has NEON.
-            unsafe {
-                let low = vmull_s8(vget_low_s8(x[half]), vget_low_s8(w[half]));
-                let low = vmlal_s8(low, vget_low_s8(y[half]), vget_low_s8(v[half]));
-                let high = smlal_high(smull_high(x[half], w[half]), y[half], v[half]);
-                sums[2 * half] = vpadalq_s16(sums[2 * half], low);
-                sums[2 * half + 1] = vpadalq_s16(sums[2 * half + 1], high);
-            }
-        }
-    }
+    // Written out, since a loop over them does not always become the instructions alone.
+    sums = add_pairs(sums, [x[0].upper, x[1].upper], [w.columns[0].upper, w.columns[1].upper]);
+    sums = add_pairs(sums, [x[2].upper, lowest], [w.columns[2].upper, w.lowest]);
     add(sums, [x[2].lowest], [w.columns[2].lowest])
+}
+
+/// Adds the products of two pairs of taps.
+#[inline(always)]
+fn add_pairs<const N: usize>(
+    mut sums: [int32x4_t; N],
+    x: [[int8x16_t; 2]; 2],
+    w: [[int8x16_t; 2]; 2],
+) -> [int32x4_t; N] {
+    [sums[0], sums[1]] = add_half([sums[0], sums[1]], [x[0][0], x[1][0]], [w[0][0], w[1][0]]);
+    if N == 4 {
+        [sums[2], sums[3]] = add_half([sums[2], sums[3]], [x[0][1], x[1][1]], [w[0][1], w[1][1]]);
+    }
+    sums
+}
+
+/// Adds the products of two pairs of taps in half of the channels.
+#[inline(always)]
+#[allow(unsafe_code)]
+fn add_half(sums: [int32x4_t; 2], x: [int8x16_t; 2], w: [int8x16_t; 2]) -> [int32x4_t; 2] {
+    // SAFETY: every aarch64 processor has NEON.
+    unsafe {
+        let low = vmlal_s8(vmull_s8(vget_low_s8(x[0]), vget_low_s8(w[0])), vget_low_s8(x[1]), vget_low_s8(w[1]));
+        let high = smlal_high(smull_high(x[0], w[0]), x[1], w[1]);
+        [vpadalq_s16(sums[0], low), vpadalq_s16(sums[1], high)]
+    }
 }
