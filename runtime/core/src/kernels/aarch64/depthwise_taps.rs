@@ -12,7 +12,7 @@ use super::neon::{Neon, Rounding};
 use super::padded::for_each_row;
 use super::three_by_three::ThreeByThree;
 use super::tile_taps::{Operands, tiles};
-use crate::kernels::vector::{Constants, Depthwise, Isa, MAX_TAPS, TapOrder, Target, Task, note_len, tap_chunks};
+use crate::kernels::vector::{Constants, Depthwise, Isa, MAX_TAPS, TapOrder, Target, Task, note_len};
 use core::arch::aarch64::*;
 use core::mem::MaybeUninit;
 
@@ -23,7 +23,6 @@ pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
     let window = &step.window;
     let (channels, kernel) = (step.y.channels as usize, window.kernel.map(|n| n as usize));
     let (stride, dilation) = (window.stride[1] as usize, window.dilation[1] as usize);
-    let count = kernel[0] * kernel[1];
     for_each_row(depthwise, 0x80, |row| {
         // For every number that a note may hold there is a place in the window, whether or not it has so many taps.
         let mut places;
@@ -39,34 +38,37 @@ pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
             }
             Some(&places)
         };
-        for (chunk, (from, lanes)) in tap_chunks(channels).enumerate() {
-            // SAFETY: the rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the
-            // row of results can be written.
+        let row = Row {
+            starts: row.starts,
+            any: taps,
+            columns: kernel[1],
+            column: dilation * channels,
+            step: stride * channels,
+            pixels: step.y.width as usize,
+            constants,
+            rounding,
+            to: Target { first: row.y, step: step.y.stride as usize, channels: CHUNK },
+            from: 0,
+            chunks: channels / CHUNK,
+        };
+        let shared = if dilation == 1 { 3usize.saturating_sub(stride) } else { 0 };
+        // The rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the row of results
+        // can be written.
+        if row.chunks > 0 {
+            // SAFETY: so there are as many as that.
             #[allow(unsafe_code)]
             unsafe {
-                let constants = Constants {
-                    weights: constants.weights.add(from * count),
-                    bias: constants.bias.add(from),
-                    multiplier: constants.multiplier.add(from),
-                    ..constants
-                };
-                let channels_here = lanes.min(channels - from);
-                let row = Row {
-                    starts: row.starts,
-                    any: taps.map(|taps| {
-                        let note = constants.chains.cast::<u8>().add(chunk * note_len(count));
-                        (taps, TapOrder::of(core::slice::from_raw_parts(note, note_len(count)), count))
-                    }),
-                    from,
-                    columns: kernel[1],
-                    column: dilation * channels,
-                    step: stride * channels,
-                    pixels: step.y.width as usize,
-                    constants,
-                    rounding,
-                    to: Target { first: row.y.add(from), step: step.y.stride as usize, channels: channels_here },
-                };
-                row.invoke(Neon, lanes, if dilation == 1 { 3usize.saturating_sub(stride) } else { 0 });
+                row.invoke(Neon, CHUNK, shared);
+            }
+        }
+        let rest = channels % CHUNK;
+        if rest > 0 {
+            let row = row.after(row.chunks);
+            let to = Target { channels: rest, ..row.to };
+            // SAFETY: and those that are left, of which there are constants up to a multiple of eight.
+            #[allow(unsafe_code)]
+            unsafe {
+                Row { chunks: 1, to, ..row }.invoke(Neon, rest.next_multiple_of(8), shared);
             }
         }
     });
@@ -78,16 +80,16 @@ fn is_usual(kernel: [usize; 2], rounding: &Rounding) -> bool {
     kernel == [3, 3] && !rounding.extreme()
 }
 
-/// An output row of a chunk of channels.
+/// Channels that are computed at a time. Of the last of them there may be weights for half as many.
+const CHUNK: usize = 16;
+
+/// An output row of some chunks of channels.
 #[derive(Clone, Copy)]
 pub struct Row<'r> {
     /// The input rows under the window, flipped.
     pub starts: &'r [*const u8],
-    /// Of any window but the usual one: the taps' inputs at the first place, row by row, and behind them others under the window, and in
-    /// which order the taps are added up.
-    pub any: Option<(&'r [*const u8; MAX_TAPS], TapOrder<'r>)>,
-    /// The first channel.
-    pub from: usize,
+    /// Of any window but the usual one: the taps' inputs at the first place, row by row, and behind them others under the window.
+    pub any: Option<&'r [*const u8; MAX_TAPS]>,
     /// Columns of the window.
     pub columns: usize,
     /// Bytes from one column of the window to the next.
@@ -95,16 +97,37 @@ pub struct Row<'r> {
     /// Bytes from one place of the window to the next.
     pub step: usize,
     pub pixels: usize,
+    /// Those of the first chunk.
     pub constants: Constants,
     pub rounding: Rounding,
+    /// Where the first chunk's results go.
     pub to: Target,
+    /// The first channel.
+    pub from: usize,
+    pub chunks: usize,
 }
 
 impl Row<'_> {
+    /// What lies behind so many chunks.
+    #[inline(always)]
+    pub fn after(self, chunks: usize) -> Self {
+        let channels = chunks * CHUNK;
+        let taps = self.starts.len() * self.columns;
+        let Constants { weights, bias, multiplier, chains } = self.constants;
+        let constants = Constants {
+            weights: weights.wrapping_add(channels * taps),
+            bias: bias.wrapping_add(channels),
+            multiplier: multiplier.wrapping_add(channels),
+            chains: chains.wrapping_byte_add(chunks * note_len(taps)),
+        };
+        let to = Target { first: self.to.first.wrapping_add(channels), ..self.to };
+        Row { constants, to, from: self.from + channels, chunks: self.chunks - chunks, ..self }
+    }
+
     /// Computes it. `shared`: how many columns of three the window has in common with its next place.
     ///
     /// # Safety
-    /// Inputs, constants and outputs are there for so many lanes, 16 or 8.
+    /// Inputs, constants and outputs are there for so many lanes, 16 or 8, of every chunk.
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn invoke(self, isa: Neon, lanes: usize, shared: usize) {
@@ -149,46 +172,66 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
-        let Row { any: Some((in_rows, order)), from, step, pixels, constants, rounding, to, .. } = self.0 else {
-            return;
-        };
-        let mut taps = [const { MaybeUninit::uninit() }; MAX_TAPS];
-        let place = |tap: u8| in_rows[usize::from(tap)].wrapping_add(from);
-        // Four at a time, as there are a few dozen for every row.
-        let (fours, rest) = order.taps.as_chunks::<4>();
-        let (four_slots, slots) = taps.split_at_mut(4 * fours.len());
-        for (slots, taps) in four_slots.as_chunks_mut::<4>().0.iter_mut().zip(fours) {
-            *slots = taps.map(|tap| MaybeUninit::new(place(tap)));
-        }
-        slots.iter_mut().zip(rest).for_each(|(slot, &tap)| *slot = MaybeUninit::new(place(tap)));
-        // SAFETY: so many were written.
-        let taps: &[*const u8] = unsafe { core::slice::from_raw_parts(taps.as_ptr().cast(), order.taps.len()) };
-        // SAFETY: as who invoked it said.
-        unsafe {
-            let (bias, by) = constants_of::<N>(constants);
-            let mut done = 0;
-            if N == 4 && !EXTREME && rounding.is_plain() && to.channels == 16 && pixels >= 4 {
-                let Constants { weights, bias, multiplier, .. } = constants;
-                let finish = Finish::new(&rounding, multiplier, to);
-                tiles(Operands { taps, chains: order.chains, step, weights, bias }, pixels / 4, finish);
-                done = pixels / 4 * 4;
+        let mut row = self.0;
+        loop {
+            // SAFETY: as who invoked it said.
+            unsafe { chunk::<N, EXTREME>(&row) };
+            if row.chunks <= 1 {
+                return;
             }
-            while done < pixels {
-                let to = Target { first: to.first.add(done * to.step), ..to };
-                let sums = Chains { taps, chains: order.chains, weights: constants.weights, offset: done * step, step };
-                match pixels - done {
-                    4.. => {
-                        finish::<4, N, false>(sums.add_up::<4, N, EXTREME>(bias), by, &rounding, to);
-                        done += 4;
-                    }
-                    2.. => {
-                        finish::<2, N, false>(sums.add_up::<2, N, EXTREME>(bias), by, &rounding, to);
-                        done += 2;
-                    }
-                    _ => {
-                        finish::<1, N, false>(sums.add_up::<1, N, EXTREME>(bias), by, &rounding, to);
-                        done += 1;
-                    }
+            row = row.after(1);
+        }
+    }
+}
+
+/// Computes the first chunk.
+///
+/// # Safety
+/// As for [`Row::invoke`].
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn chunk<const N: usize, const EXTREME: bool>(row: &Row<'_>) {
+    let &Row { any: Some(in_rows), from, step, pixels, constants, rounding, to, .. } = row else { return };
+    let count = row.starts.len() * row.columns;
+    // SAFETY: there is a note for every chunk.
+    let note = unsafe { core::slice::from_raw_parts(constants.chains.cast(), note_len(count)) };
+    let order = TapOrder::of(note, count);
+    let mut taps = [const { MaybeUninit::uninit() }; MAX_TAPS];
+    let place = |tap: u8| in_rows[usize::from(tap)].wrapping_add(from);
+    // Four at a time, as there are a few dozen for every row.
+    let (fours, rest) = order.taps.as_chunks::<4>();
+    let (four_slots, slots) = taps.split_at_mut(4 * fours.len());
+    for (slots, taps) in four_slots.as_chunks_mut::<4>().0.iter_mut().zip(fours) {
+        *slots = taps.map(|tap| MaybeUninit::new(place(tap)));
+    }
+    slots.iter_mut().zip(rest).for_each(|(slot, &tap)| *slot = MaybeUninit::new(place(tap)));
+    // SAFETY: so many were written.
+    let taps: &[*const u8] = unsafe { core::slice::from_raw_parts(taps.as_ptr().cast(), order.taps.len()) };
+    // SAFETY: as who invoked it said.
+    unsafe {
+        let (bias, by) = constants_of::<N>(constants);
+        let mut done = 0;
+        if N == 4 && !EXTREME && rounding.is_plain() && to.channels == 16 && pixels >= 4 {
+            let Constants { weights, bias, multiplier, .. } = constants;
+            let finish = Finish::new(&rounding, multiplier, to);
+            tiles(Operands { taps, chains: order.chains, step, weights, bias }, pixels / 4, finish);
+            done = pixels / 4 * 4;
+        }
+        while done < pixels {
+            let to = Target { first: to.first.add(done * to.step), ..to };
+            let sums = Chains { taps, chains: order.chains, weights: constants.weights, offset: done * step, step };
+            match pixels - done {
+                4.. => {
+                    finish::<4, N, false>(sums.add_up::<4, N, EXTREME>(bias), by, &rounding, to);
+                    done += 4;
+                }
+                2.. => {
+                    finish::<2, N, false>(sums.add_up::<2, N, EXTREME>(bias), by, &rounding, to);
+                    done += 2;
+                }
+                _ => {
+                    finish::<1, N, false>(sums.add_up::<1, N, EXTREME>(bias), by, &rounding, to);
+                    done += 1;
                 }
             }
         }

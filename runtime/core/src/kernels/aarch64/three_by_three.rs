@@ -15,56 +15,74 @@ impl<const N: usize, const SHARE: usize, const HOW: u8> Task<Neon> for ThreeByTh
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
-        let Row { starts, from, column, step, pixels, constants, rounding, mut to, .. } = self.0;
-        let &[a, b, c] = starts else { return };
-        // SAFETY: as who invoked it said.
-        unsafe {
-            let weights = NineWeights::read::<N>(constants.weights);
-            let column_at = |at: usize| Column::read::<N>([a.add(at), b.add(at), c.add(at)]);
-            let mut compute = |columns: [Column; 3]| {
-                pixel::<N, HOW>(constants, columns, weights, &rounding, to);
-                to.first = to.first.add(to.step);
-            };
-            let mut at = from;
-            let mut left = pixels;
-            if SHARE == 2 {
-                let (mut first, mut second) = (column_at(at), column_at(at + column));
-                at += 2 * column;
-                // Three pixels at a time, so that columns need not move between registers.
-                while left >= 3 {
-                    let third = column_at(at);
-                    compute([first, second, third]);
-                    first = column_at(at + column);
-                    compute([second, third, first]);
-                    second = column_at(at + 2 * column);
-                    compute([third, first, second]);
-                    at += 3 * column;
-                    left -= 3;
+        let mut row = self.0;
+        loop {
+            // SAFETY: as who invoked it said.
+            unsafe { chunk::<N, SHARE, HOW>(&row) };
+            if row.chunks <= 1 {
+                return;
+            }
+            row = row.after(1);
+        }
+    }
+}
+
+/// Computes the first chunk.
+///
+/// # Safety
+/// As for [`Row::invoke`].
+#[inline(never)]
+#[allow(unsafe_code)]
+unsafe fn chunk<const N: usize, const SHARE: usize, const HOW: u8>(row: &Row<'_>) {
+    let &Row { starts, from, column, step, pixels, constants, ref rounding, mut to, .. } = row;
+    let &[a, b, c] = starts else { return };
+    // SAFETY: as the caller says.
+    unsafe {
+        let weights = NineWeights::read::<N>(constants.weights);
+        let column_at = |at: usize| Column::read::<N>([a.add(at), b.add(at), c.add(at)]);
+        let mut compute = |columns: [Column; 3]| {
+            pixel::<N, HOW>(constants, columns, weights, rounding, to);
+            to.first = to.first.add(to.step);
+        };
+        let mut at = from;
+        let mut left = pixels;
+        if SHARE == 2 {
+            let (mut first, mut second) = (column_at(at), column_at(at + column));
+            at += 2 * column;
+            // Three pixels at a time, so that columns need not move between registers.
+            while left >= 3 {
+                let third = column_at(at);
+                compute([first, second, third]);
+                first = column_at(at + column);
+                compute([second, third, first]);
+                second = column_at(at + 2 * column);
+                compute([third, first, second]);
+                at += 3 * column;
+                left -= 3;
+            }
+            while left > 0 {
+                let third = column_at(at);
+                compute([first, second, third]);
+                (first, second) = (second, third);
+                at += column;
+                left -= 1;
+            }
+        } else {
+            if SHARE == 1 {
+                let mut first = column_at(at);
+                while left >= 2 {
+                    let third = column_at(at + 2 * column);
+                    compute([first, column_at(at + column), third]);
+                    first = column_at(at + 4 * column);
+                    compute([third, column_at(at + 3 * column), first]);
+                    at += 4 * column;
+                    left -= 2;
                 }
-                while left > 0 {
-                    let third = column_at(at);
-                    compute([first, second, third]);
-                    (first, second) = (second, third);
-                    at += column;
-                    left -= 1;
-                }
-            } else {
-                if SHARE == 1 {
-                    let mut first = column_at(at);
-                    while left >= 2 {
-                        let third = column_at(at + 2 * column);
-                        compute([first, column_at(at + column), third]);
-                        first = column_at(at + 4 * column);
-                        compute([third, column_at(at + 3 * column), first]);
-                        at += 4 * column;
-                        left -= 2;
-                    }
-                }
-                while left > 0 {
-                    compute([column_at(at), column_at(at + column), column_at(at + 2 * column)]);
-                    at += step;
-                    left -= 1;
-                }
+            }
+            while left > 0 {
+                compute([column_at(at), column_at(at + column), column_at(at + 2 * column)]);
+                at += step;
+                left -= 1;
             }
         }
     }

@@ -10,6 +10,9 @@ use crate::plan::step::{SoftmaxF32, SoftmaxInt8};
 /// Rows of bytes whose sums are taken side by side: each is a chain of additions, whose order is part of the result.
 const CHAINS: usize = 4;
 
+/// Bytes from which on it is worth while to work out the results of all pairs there can be.
+const MANY_PAIRS: usize = 2048;
+
 /// Adding it to a double of magnitude up to 2⁵¹ rounds the double half to even and leaves the integer in the low bits.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
 
@@ -173,9 +176,31 @@ fn softmax_bytes(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], exponentials: &Expo
     }
 }
 
-/// Softmax of two classes.
+/// Softmax of two classes. Its results depend on nothing but the difference of the two, so that those of many pairs are looked up.
 #[inline(always)]
 fn softmax_pairs(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], exponentials: &Exponentials) {
+    if x.len() < MANY_PAIRS {
+        return divide_pairs(step, x, y, exponentials);
+    }
+    let (mut pairs, mut quotients) = ([[u8::MAX; 2]; 256], [0; 512]);
+    for (difference, pair) in (0..=u8::MAX).zip(&mut pairs) {
+        pair[1] -= difference;
+    }
+    divide_pairs(step, pairs.as_flattened(), &mut quotients, exponentials);
+    // By the difference from −255 on.
+    let mut results = [[0; 2]; 512];
+    for (difference, &[of_larger, of_other]) in quotients.as_chunks::<2>().0.iter().enumerate() {
+        results[255 - difference] = [of_other, of_larger];
+        results[255 + difference] = [of_larger, of_other];
+    }
+    for (y, &[a, b]) in y.as_chunks_mut::<2>().0.iter_mut().zip(x.as_chunks::<2>().0) {
+        *y = results[255 + usize::from(a) - usize::from(b)];
+    }
+}
+
+/// Softmax of two classes, pair by pair.
+#[inline(always)]
+fn divide_pairs(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], exponentials: &Exponentials) {
     let (mut terms, mut sums) = ([0.0; PIECE], [1.0; PIECE]);
     for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
         let pairs = terms.as_chunks_mut::<2>().0.iter_mut().zip(sums.as_chunks_mut::<2>().0);
@@ -185,5 +210,35 @@ fn softmax_pairs(step: &SoftmaxInt8, x: &[u8], y: &mut [u8], exponentials: &Expo
             *sums = [terms[0] + terms[1]; 2];
         }
         divide(step, &terms, sums.into_iter(), y);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::view::Span;
+    use crate::testing::Random;
+    use proptest::prelude::*;
+    use std::vec;
+
+    proptest! {
+        #[test]
+        fn pairs_that_are_looked_up_are_those_that_are_divided(
+            seed: u64, most in 1u8..=255, scale in 0.001f32..0.5, y_factor in 1.0f32..300.0, y_zero in 0i32..256,
+        ) {
+            let mut random = Random::new(seed);
+            let x: vec::Vec<u8> = (0..MANY_PAIRS + 6).map(|_| random.next() as u8 % most).collect();
+            let table: [f32; 256] = core::array::from_fn(|i| ((i as f32 - 255.0) * scale).exp());
+            let span = |len: usize| Span { offset: 0, len: len as u32 };
+            let pairs = |x: &[u8]| {
+                let mut y = vec![0; x.len()];
+                let (outer, spans) = (x.len() as u32 / 2, span(x.len()));
+                let step = SoftmaxInt8 { outer, len: 2, x: spans, y: spans, table: Default::default(), y_factor, y_zero };
+                softmax_int8(&step, x, &mut y, &table);
+                y
+            };
+            let few = x.chunks(MANY_PAIRS - 2).flat_map(pairs).collect::<vec::Vec<u8>>();
+            prop_assert!(pairs(&x) == few);
+        }
     }
 }
