@@ -27,9 +27,9 @@ const PATCHES_LEN: usize = 8 << 10;
 /// Multiples of this many pixels are whole tiles, whatever a tile's number of pixels.
 pub const PIXELS: usize = 24;
 
-/// How many output pixels of a row of `width` have their patches, `pitch` bytes each, gathered at a time.
-pub fn patches_at_once(pitch: usize, width: usize) -> usize {
-    width.min((PATCHES_LEN / pitch.max(1) / PIXELS).clamp(1, 4) * PIXELS)
+/// How many output pixels of `pixels` have their patches, `pitch` bytes each, gathered at a time.
+pub fn patches_at_once(pitch: usize, pixels: usize) -> usize {
+    pixels.min((PATCHES_LEN / pitch.max(1) / PIXELS).clamp(1, 4) * PIXELS)
 }
 
 /// Bytes from one patch of `depth` inputs to the next: runs are copied a vector at a time, and what the last one's last vector
@@ -41,7 +41,9 @@ pub fn patch_pitch(depth: usize) -> usize {
 /// Bytes of gathered patches, with slack for writing whole vectors; saturates.
 fn patches(step: &ConvolutionInt8) -> usize {
     let pitch = patch_pitch(ConvolutionShape::of_int8(step).depth() as usize);
-    pitch.saturating_mul(patches_at_once(pitch, step.y.width as usize)).saturating_add(GATHERED)
+    let pixels =
+        [step.y.batch, step.y.height].into_iter().fold(step.y.width as usize, |n, m| n.saturating_mul(m as usize));
+    pitch.saturating_mul(patches_at_once(pitch, pixels)).saturating_add(GATHERED)
 }
 
 /// What a depthwise convolution needs for one chunk of channels.
