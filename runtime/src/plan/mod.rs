@@ -3,11 +3,12 @@
 mod arena;
 mod lower;
 mod memory;
+mod order;
 mod passes;
 mod signed;
 mod writer;
 
-use retort_core::kernels::KernelSet;
+use retort_core::kernels::{KernelSet, packing};
 
 use crate::graph::{Graph, TensorId};
 use lower::Lowering;
@@ -71,9 +72,13 @@ impl Planned {
 
 /// Rewrites the graph and plans it. `contract` is stored with the plan.
 pub fn plan(graph: &mut Graph, options: &PlanOptions, contract: &str) -> Result<Planned, PlanningError> {
-    let report = passes::run_all(graph);
+    let mut report = passes::run_all(graph);
     if options.quantised_input {
         passes::take_quantised_inputs(graph);
+    }
+    if let Some(chains) = packing(options.kernel_set).chains() {
+        let changes = order::run(graph, &chains);
+        report.extend((changes > 0).then_some(("put channels in an order in which products fit 16 bits", changes)));
     }
     let (bytes, places) = Lowering::new(graph, options.kernel_set)?.finish(contract)?;
     Ok(Planned { bytes, places, report })

@@ -36,7 +36,7 @@ mod x86;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use aarch64::apply_exponential;
 pub use packing::{
-    ConvolutionShape, DynamicConstants, IntegerWeights, Packed, PackedLen, PackedMut, Packing, Parameters,
+    Chains, ConvolutionShape, DynamicConstants, IntegerWeights, Packed, PackedLen, PackedMut, Packing, Parameters,
 };
 pub use parallel::{Alone, Parallel, Work};
 pub use peak::Arithmetic;

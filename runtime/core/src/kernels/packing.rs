@@ -157,6 +157,19 @@ impl Parameters {
     }
 }
 
+/// How products are added up in 16 bits before they are widened: those of inputs that are neighbours, where their weights are small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chains {
+    /// Inputs that are multiplied together.
+    pub inputs: usize,
+    /// How many sums they make: input i is added to sum i modulo this.
+    pub sums: usize,
+    /// Output channels that are computed together, so that a sum has to fit for each of them.
+    pub channels: usize,
+    /// The largest sum of weights' magnitudes that fits for sure.
+    pub most: u8,
+}
+
 /// The layouts of a kernel set. Packing needs no CPU that runs the kernels, so a plan can be made for another machine.
 pub trait Packing: Sync {
     /// Which kernel set these layouts are for.
@@ -168,6 +181,11 @@ pub trait Packing: Sync {
     /// Whether the kernels of an int8 convolution can take bytes that are stored less 128, as signed ones, and write such.
     fn takes_signed(&self, _shape: &ConvolutionShape, _wide: bool) -> bool {
         false
+    }
+
+    /// How products are added up in 16 bits, where the kernels do: then it pays to have inputs in an order in which they fit.
+    fn chains(&self) -> Option<Chains> {
+        None
     }
 
     /// Packs the constants of an int8 convolution. `bias` and `multiplier` hold one value per output channel; `bias` is

@@ -31,4 +31,4 @@ pub use region::{Region, Regions};
 pub const MAGIC: [u8; 4] = *b"RTPL";
 
 /// The version of the format that this crate reads and writes.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;

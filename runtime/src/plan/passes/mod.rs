@@ -19,7 +19,7 @@ mod upsample;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod tests_run;
+pub(super) mod tests_run;
 
 use crate::graph::{Graph, Uses};
 

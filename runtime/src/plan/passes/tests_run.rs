@@ -16,7 +16,7 @@ use crate::plan::lower::Lowering;
 use crate::tensor::{ElementType, Quantisation, TensorMut, TensorRef};
 
 /// The kinds of the graph's steps and the bytes of its outputs, for inputs that count.
-fn run(graph: &Graph) -> (Vec<&'static str>, Vec<Vec<u8>>) {
+pub(in crate::plan) fn run(graph: &Graph) -> (Vec<&'static str>, Vec<Vec<u8>>) {
     let (plan, _) = Lowering::new(graph, KernelSet::Portable).unwrap().finish("").unwrap();
     let model = Model::from_bytes(&plan, Path::new("graph"), &LoadOptions::default()).unwrap();
     let mut session = model.session();

@@ -6,7 +6,10 @@
 //! widened. For every block of output channels the inputs are divided into [`Link`]s, so that all together take the fewest
 //! instructions, and which these are is noted as a code of bits.
 
-use crate::kernels::{ConvolutionShape, IntegerWeights};
+use crate::kernels::{Chains, ConvolutionShape, IntegerWeights};
+
+/// The links that take the fewest instructions for an input: [`Link::Four`].
+pub const LONGEST_CHAINS: Chains = Chains { inputs: 8, sums: 2, channels: 16, most: 255 };
 
 /// Bytes of a word of notes.
 pub const NOTE: usize = 8;

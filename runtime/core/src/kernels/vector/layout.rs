@@ -28,7 +28,7 @@ use super::layout_int8::ProductOrder;
 use super::notes::{NOTE, Note};
 use super::{chains, layout_f32, scratch};
 use crate::kernels::portable::Portable;
-use crate::kernels::{ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
+use crate::kernels::{Chains, ConvolutionShape, IntegerWeights, KernelSet, PackedLen, PackedMut, Packing};
 use crate::plan::step::{ConvolutionDynamic, ConvolutionF32, ConvolutionForm, ConvolutionInt8};
 
 /// The layouts of one kernel set.
@@ -262,6 +262,10 @@ impl Packing for VectorPacking {
 
     fn takes_signed(&self, shape: &ConvolutionShape, wide: bool) -> bool {
         self.signed && is_covered(shape, wide)
+    }
+
+    fn chains(&self) -> Option<Chains> {
+        self.chains.then_some(chains::LONGEST_CHAINS)
     }
 
     fn pack_int8(
