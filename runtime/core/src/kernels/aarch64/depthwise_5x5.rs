@@ -10,9 +10,9 @@
 use super::depthwise_columns::Dots;
 use super::finish::{Finish, finish};
 use super::padded::for_each_row;
-use super::slide::{Operands, Slide, Window};
+use super::slide::{CHANNELS, Operands, Slide, Window};
 use super::tile_5x5;
-use crate::kernels::vector::{Constants, Depthwise, PRODUCTS_5X5, Target, Task, chunks, rounding};
+use crate::kernels::vector::{Depthwise, PRODUCTS_5X5, Target, Task, rounding};
 use core::arch::aarch64::*;
 
 /// Computes some output rows.
@@ -21,27 +21,27 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
     let (step, constants) = (depthwise.step, depthwise.constants);
     let rounding = rounding(isa, step, depthwise.packed);
     let (channels, stride) = (step.y.channels as usize, step.window.stride[1] as usize);
+    let (whole, rest, weight_len) = (channels / CHANNELS, channels % CHANNELS, PRODUCTS_5X5 * 4 * I::WEIGHT_BYTES);
+    let in_assembly = stride <= 2 && rounding.is_plain();
     for_each_row(depthwise, I::FLIP, |row| {
-        for (index, chunk) in chunks(channels, I::LANES).enumerate() {
-            // SAFETY: the rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the
-            // row of results can be written.
-            #[allow(unsafe_code)]
-            unsafe {
-                let &[a, b, c, d, e] = row.starts else { return };
-                let rows = [a, b, c, d, e].map(|start| start.add(chunk.start));
-                let constants = Constants {
-                    weights: constants.weights.add(index * PRODUCTS_5X5 * 4 * I::WEIGHT_BYTES),
-                    bias: constants.bias.add(chunk.start),
-                    multiplier: constants.multiplier.add(chunk.start),
-                    ..constants
-                };
-                let to =
-                    Target { first: row.y.add(chunk.start), step: step.y.stride as usize, channels: chunk.channels };
-                let slide = Slide { rows, column: channels, pixels: step.y.width as usize, constants, rounding, to };
-                match stride {
-                    1 | 2 if rounding.is_plain() => slide.in_assembly::<I, FiveRows>(stride),
-                    _ => isa.invoke(Any(slide, stride)),
-                }
+        let &[a, b, c, d, e] = row.starts else { return };
+        let to = Target { first: row.y, step: step.y.stride as usize, channels: CHANNELS };
+        let (rows, pixels) = ([a, b, c, d, e], step.y.width as usize);
+        let slide = Slide { rows, column: channels, pixels, constants, rounding, to };
+        // SAFETY: the rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the
+        // row of results can be written.
+        #[allow(unsafe_code)]
+        unsafe {
+            if whole > 0 && in_assembly {
+                slide.in_assembly::<I, FiveRows>(stride, whole);
+            } else {
+                (0..whole).for_each(|chunk| isa.invoke(Any(slide.after(chunk, weight_len, CHANNELS), stride)));
+            }
+            let last = slide.after(whole, weight_len, rest);
+            match rest {
+                0 => {}
+                _ if in_assembly => last.in_assembly::<I, FiveRows>(stride, 1),
+                _ => isa.invoke(Any(last, stride)),
             }
         }
     });

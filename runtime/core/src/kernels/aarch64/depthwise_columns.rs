@@ -10,7 +10,7 @@ use super::neon::Rounding;
 use super::padded::for_each_row;
 use super::slide::{CHANNELS, Operands, Slide, Window};
 use super::tile_columns;
-use crate::kernels::vector::{Constants, Depthwise, Int8, Target, Task, chunks, rounding};
+use crate::kernels::vector::{Depthwise, Int8, Target, Task, rounding};
 use core::arch::aarch64::*;
 
 /// An instruction set with dot products of 16 bytes.
@@ -22,38 +22,49 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
     let (step, constants) = (depthwise.step, depthwise.constants);
     let rounding = rounding(isa, step, depthwise.packed);
     let channels = step.y.channels as usize;
+    let (whole, rest) = (channels / CHANNELS, channels % CHANNELS);
+    let stride = step.window.stride[1] as usize;
     for_each_row(depthwise, I::FLIP, |row| {
-        for (index, chunk) in chunks(channels, I::LANES).enumerate() {
-            // SAFETY: the rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the
-            // row of results can be written.
-            #[allow(unsafe_code)]
-            unsafe {
-                let constants = Constants {
-                    weights: constants.weights.add(index * 12 * I::WEIGHT_BYTES),
-                    bias: constants.bias.add(chunk.start),
-                    multiplier: constants.multiplier.add(chunk.start),
-                    ..constants
-                };
-                let to =
-                    Target { first: row.y.add(chunk.start), step: step.y.stride as usize, channels: chunk.channels };
-                let &[a, b, c] = row.starts else { return };
-                let rows = [a.add(chunk.start), b.add(chunk.start), c.add(chunk.start)];
-                let pixels = step.y.width as usize;
-                let slide = Slide { rows, column: channels, pixels, constants, rounding, to };
-                match (step.window.stride[1] as usize, to.channels) {
-                    (stride @ (1 | 2), CHANNELS) if rounding.is_plain() => slide.in_assembly::<I, ThreeRows>(stride),
-                    (1, 8) if rounding.is_even() && rounding.is_signed() => isa.invoke(Of::<1, 2, EVEN_SIGNED>(slide)),
-                    (2, 8) if rounding.is_even() && rounding.is_signed() => isa.invoke(Of::<2, 2, EVEN_SIGNED>(slide)),
-                    (1, 8) if rounding.is_even() => isa.invoke(Of::<1, 2, EVEN>(slide)),
-                    (2, 8) if rounding.is_even() => isa.invoke(Of::<2, 2, EVEN>(slide)),
-                    (stride @ (1 | 2), _) if rounding.is_plain() => slide.in_assembly::<I, ThreeRows>(stride),
-                    (1, _) => isa.invoke(Of::<1, 4, ANY>(slide)),
-                    (2, _) => isa.invoke(Of::<2, 4, ANY>(slide)),
-                    (stride, _) => isa.invoke(Far(slide, stride)),
-                }
+        let &[a, b, c] = row.starts else { return };
+        let to = Target { first: row.y, step: step.y.stride as usize, channels: CHANNELS };
+        let slide = Slide { rows: [a, b, c], column: channels, pixels: step.y.width as usize, constants, rounding, to };
+        // SAFETY: the rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the
+        // row of results can be written.
+        #[allow(unsafe_code)]
+        unsafe {
+            if whole > 0 && stride <= 2 && rounding.is_plain() {
+                slide.in_assembly::<I, ThreeRows>(stride, whole);
+            } else {
+                (0..whole).for_each(|chunk| of_chunk(isa, slide.after(chunk, 12 * I::WEIGHT_BYTES, CHANNELS), stride));
+            }
+            if rest > 0 {
+                of_chunk(isa, slide.after(whole, 12 * I::WEIGHT_BYTES, rest), stride);
             }
         }
     });
+}
+
+/// Computes the row of a single chunk.
+///
+/// # Safety
+/// Its rows and constants can be read, its results written.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn of_chunk<I: Dots>(isa: I, slide: Slide<3>, stride: usize) {
+    let Slide { ref rounding, to, .. } = slide;
+    // SAFETY: as the caller says.
+    unsafe {
+        match (stride, to.channels) {
+            (1, 8) if rounding.is_even() && rounding.is_signed() => isa.invoke(Of::<1, 2, EVEN_SIGNED>(slide)),
+            (2, 8) if rounding.is_even() && rounding.is_signed() => isa.invoke(Of::<2, 2, EVEN_SIGNED>(slide)),
+            (1, 8) if rounding.is_even() => isa.invoke(Of::<1, 2, EVEN>(slide)),
+            (2, 8) if rounding.is_even() => isa.invoke(Of::<2, 2, EVEN>(slide)),
+            (1 | 2, _) if rounding.is_plain() => slide.in_assembly::<I, ThreeRows>(stride, 1),
+            (1, _) => isa.invoke(Of::<1, 4, ANY>(slide)),
+            (2, _) => isa.invoke(Of::<2, 4, ANY>(slide)),
+            _ => isa.invoke(Far(slide, stride)),
+        }
+    }
 }
 
 /// A column: four channels in each vector, the three rows of each side by side.

@@ -7,7 +7,7 @@
 
 use super::assembly::{bytes, magic, nearest, with_all_vectors};
 use super::finish::Finish;
-use super::slide::Operands;
+use super::slide::{CHANNELS, Operands};
 
 /// Reads the upper rows of the next column into four registers. Weights are not needed meanwhile.
 macro_rules! column {
@@ -179,19 +179,37 @@ macro_rules! by_two {
     };
 }
 
+/// All chunks of the row, whose window moves by STRIDE columns and reads so many of the upper rows.
 macro_rules! row {
-    ($code:expr, $extension:literal, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
-        let Operands { rows: [x0, x1, x2, x3, x4], column, weights, bias, places } = $operands;
+    ($code:expr, $extension:literal, $stride:literal, $columns:expr, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
+        let Operands { rows: [x0, x1, x2, x3, x4], column, weights, bias, places, chunks } = $operands;
         with_all_vectors!(
             concat!(".arch_extension ", $extension),
             "ldp q28, q29, [{places}]",
             "ldp q30, q31, [{places}, #32]",
+            "8:",
             $code,
+            // The next chunk.
+            "sub {x0}, {x0}, {back}",
+            "sub {x1}, {x1}, {back}",
+            "sub {x2}, {x2}, {back}",
+            "sub {x3}, {x3}, {back}",
+            "sub {x4}, {x4}, {fifth_back}",
+            "sub {to}, {to}, {to_back}",
+            "add {weights}, {weights}, #448",
+            "add {bias}, {bias}, #64",
+            "add {multiplier}, {multiplier}, #64",
+            "mov {pixels}, {all_pixels}",
+            "subs {chunks}, {chunks}, #1",
+            "b.ne 8b",
             x0 = inout(reg) x0 => _, x1 = inout(reg) x1 => _, x2 = inout(reg) x2 => _, x3 = inout(reg) x3 => _,
             x4 = inout(reg) x4 => _, column = in(reg) column, second = in(reg) 2 * column, third = in(reg) 3 * column,
-            weights = in(reg) weights, places = in(reg) places, bias = in(reg) bias,
-            multiplier = in(reg) $finish.multiplier, added = in(reg) $added, pixels = inout(reg) $pixels => _,
-            to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
+            back = in(reg) ($columns * column).wrapping_sub(CHANNELS),
+            fifth_back = in(reg) ($pixels * $stride * column).wrapping_sub(CHANNELS),
+            weights = inout(reg) weights => _, places = in(reg) places, bias = inout(reg) bias => _,
+            multiplier = inout(reg) $finish.multiplier => _, added = in(reg) $added, pixels = inout(reg) $pixels => _,
+            all_pixels = in(reg) $pixels, to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
+            to_back = in(reg) ($pixels * $finish.step).wrapping_sub(CHANNELS), chunks = inout(reg) chunks => _,
         )
     }};
 }
@@ -199,10 +217,20 @@ macro_rules! row {
 macro_rules! row_of {
     ($dot:literal, $extension:literal, $signed:ident, $stride:expr, $operands:ident, $pixels:ident, $finish:ident) => {
         match ($stride, $finish.added_to_floats()) {
-            (1, Some(added)) => row!(by_one!($dot, even $signed), $extension, $operands, $pixels, $finish, added),
-            (1, None) => row!(by_one!($dot, odd $signed), $extension, $operands, $pixels, $finish, $finish.added()),
-            (_, Some(added)) => row!(by_two!($dot, even $signed), $extension, $operands, $pixels, $finish, added),
-            (_, None) => row!(by_two!($dot, odd $signed), $extension, $operands, $pixels, $finish, $finish.added()),
+            (1, Some(added)) => {
+                row!(by_one!($dot, even $signed), $extension, 1, ($pixels + 4), $operands, $pixels, $finish, added)
+            }
+            (1, None) => {
+                let added = $finish.added();
+                row!(by_one!($dot, odd $signed), $extension, 1, ($pixels + 4), $operands, $pixels, $finish, added)
+            }
+            (_, Some(added)) => {
+                row!(by_two!($dot, even $signed), $extension, 2, (2 * $pixels + 3), $operands, $pixels, $finish, added)
+            }
+            (_, None) => {
+                let added = $finish.added();
+                row!(by_two!($dot, odd $signed), $extension, 2, (2 * $pixels + 3), $operands, $pixels, $finish, added)
+            }
         }
     };
 }

@@ -7,7 +7,7 @@
 
 use super::assembly::{bytes, magic, nearest, with_all_vectors};
 use super::finish::Finish;
-use super::slide::Operands;
+use super::slide::{CHANNELS, Operands};
 
 /// Reads the next column into four registers.
 macro_rules! column {
@@ -110,25 +110,40 @@ macro_rules! by_two {
     };
 }
 
+/// All chunks of the row, whose window reads COLUMNS columns.
 macro_rules! row {
-    ($code:expr, $extension:literal, $every:literal, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
-        let Operands { rows: [x0, x1, x2], column, weights, bias, places } = $operands;
+    ($code:expr, $extension:literal, $every:literal, $columns:expr, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
+        let Operands { rows: [x0, x1, x2], column, weights, bias, places, chunks } = $operands;
+        let rounds = usize::div_ceil($pixels, $every);
         with_all_vectors!(
             concat!(".arch_extension ", $extension),
+            "ldp q28, q29, [{places}]",
+            "ldp q30, q31, [{places}, #32]",
+            "8:",
             "ldp q16, q17, [{weights}]",
             "ldp q18, q19, [{weights}, #32]",
             "ldp q20, q21, [{weights}, #64]",
             "ldp q22, q23, [{weights}, #96]",
             "ldp q24, q25, [{weights}, #128]",
             "ldp q26, q27, [{weights}, #160]",
-            "ldp q28, q29, [{places}]",
-            "ldp q30, q31, [{places}, #32]",
             $code,
+            // The next chunk.
+            "sub {x0}, {x0}, {back}",
+            "sub {x1}, {x1}, {back}",
+            "sub {x2}, {x2}, {back}",
+            "sub {to}, {to}, {to_back}",
+            "add {weights}, {weights}, #192",
+            "add {bias}, {bias}, #64",
+            "add {multiplier}, {multiplier}, #64",
+            "mov {rounds}, {all_rounds}",
+            "subs {chunks}, {chunks}, #1",
+            "b.ne 8b",
             x0 = inout(reg) x0 => _, x1 = inout(reg) x1 => _, x2 = inout(reg) x2 => _, column = in(reg) column,
-            weights = in(reg) weights, places = in(reg) places, bias = in(reg) bias,
-            multiplier = in(reg) $finish.multiplier, added = in(reg) $added,
-            first = in(reg) $pixels % $every, rounds = inout(reg) usize::div_ceil($pixels, $every) => _,
+            back = in(reg) ($columns * column).wrapping_sub(CHANNELS), weights = inout(reg) weights => _, places = in(reg) places,
+            bias = inout(reg) bias => _, multiplier = inout(reg) $finish.multiplier => _, added = in(reg) $added,
+            first = in(reg) $pixels % $every, rounds = inout(reg) rounds => _, all_rounds = in(reg) rounds,
             to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
+            to_back = in(reg) ($pixels * $finish.step).wrapping_sub(CHANNELS), chunks = inout(reg) chunks => _,
         )
     }};
 }
@@ -136,10 +151,20 @@ macro_rules! row {
 macro_rules! row_of {
     ($dot:literal, $extension:literal, $signed:ident, $stride:expr, $operands:ident, $pixels:ident, $finish:ident) => {
         match ($stride, $finish.added_to_floats()) {
-            (1, Some(added)) => row!(by_one!($dot, even $signed), $extension, 3, $operands, $pixels, $finish, added),
-            (1, None) => row!(by_one!($dot, odd $signed), $extension, 3, $operands, $pixels, $finish, $finish.added()),
-            (_, Some(added)) => row!(by_two!($dot, even $signed), $extension, 2, $operands, $pixels, $finish, added),
-            (_, None) => row!(by_two!($dot, odd $signed), $extension, 2, $operands, $pixels, $finish, $finish.added()),
+            (1, Some(added)) => {
+                row!(by_one!($dot, even $signed), $extension, 3, ($pixels + 2), $operands, $pixels, $finish, added)
+            }
+            (1, None) => {
+                let added = $finish.added();
+                row!(by_one!($dot, odd $signed), $extension, 3, ($pixels + 2), $operands, $pixels, $finish, added)
+            }
+            (_, Some(added)) => {
+                row!(by_two!($dot, even $signed), $extension, 2, (2 * $pixels + 1), $operands, $pixels, $finish, added)
+            }
+            (_, None) => {
+                let added = $finish.added();
+                row!(by_two!($dot, odd $signed), $extension, 2, (2 * $pixels + 1), $operands, $pixels, $finish, added)
+            }
         }
     };
 }

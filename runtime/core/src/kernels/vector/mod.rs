@@ -80,7 +80,7 @@ mod own {
     pub use super::convolution_int8::rounding;
     pub use super::depthwise_int8::Depthwise;
     pub use super::layout::is_5x5;
-    pub use super::layout::{MAX_RUNS, PRODUCTS_5X5, blocks, chunks, slides};
+    pub use super::layout::{MAX_RUNS, PRODUCTS_5X5, blocks, slides};
     pub use super::patches::Gather;
     pub use super::product::{Constants, Runs, Target, multiply_to_sums};
     pub use super::product_f32::add_units_by_lane;
