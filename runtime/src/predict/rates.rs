@@ -28,14 +28,14 @@ pub const PER_FUNCTION: f64 = 9.3;
 pub fn rate(kernels: Kernels, kind: Kind) -> Rate {
     let [per_unit, per_output] = match (kernels, kind) {
         // Multiply-accumulates of bytes.
-        (Kernels::Neon, Kind::ProductInt8) => [0.187, 1.9],
-        (Kernels::Neon, Kind::GeneralInt8) => [0.240, 1.3],
-        (Kernels::Neon, Kind::SlidingInt8) => [0.540, 0.0],
-        (Kernels::Neon, Kind::DepthwiseInt8) => [0.453, 0.0],
+        (Kernels::Neon, Kind::ProductInt8) => [0.184, 1.7],
+        (Kernels::Neon, Kind::GeneralInt8) => [0.223, 1.8],
+        (Kernels::Neon, Kind::SlidingInt8) => [0.498, 0.0],
+        (Kernels::Neon, Kind::DepthwiseInt8) => [0.437, 0.0],
         (Kernels::NeonDotprod, Kind::ProductInt8) => [0.0765, 1.3],
-        (Kernels::NeonDotprod, Kind::GeneralInt8) => [0.125, 0.5],
-        (Kernels::NeonDotprod, Kind::SlidingInt8) => [0.365, 0.0],
-        (Kernels::NeonDotprod, Kind::DepthwiseInt8) => [0.245, 0.0],
+        (Kernels::NeonDotprod, Kind::GeneralInt8) => [0.123, 0.5],
+        (Kernels::NeonDotprod, Kind::SlidingInt8) => [0.354, 0.0],
+        (Kernels::NeonDotprod, Kind::DepthwiseInt8) => [0.242, 0.0],
         // The rest is the same code on both.
         (_, Kind::ProductF32) => [0.291, 1.4],
         (_, Kind::GeneralF32) => [0.328, 1.6],
@@ -51,7 +51,7 @@ pub fn rate(kernels: Kernels, kind: Kind) -> Rate {
         (_, Kind::PoolF32) => [0.4, 5.5],
         (_, Kind::ResizeNearest) => [0.8, 0.0],
         (_, Kind::SoftmaxF32) => [13.5, 0.0],
-        (_, Kind::SoftmaxInt8) => [11.9, 0.0],
+        (_, Kind::SoftmaxInt8) => [6.2, 0.0],
         (_, Kind::FunctionF32) => [9.0, 0.0],
         (_, Kind::Quantize) => [1.7, 0.0],
         (_, Kind::GlobalAverageInt8) => [1.0, 0.0],
