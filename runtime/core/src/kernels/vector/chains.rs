@@ -24,10 +24,10 @@ pub const CHANNELS: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Link {
-    /// Six inputs in a chain.
-    Three,
     /// Eight inputs in a chain.
     Four,
+    /// Six inputs in a chain.
+    Three,
     /// Eight inputs in two chains, one behind the other.
     TwiceTwo,
     /// Four inputs in a chain.
@@ -44,7 +44,7 @@ const LONGEST: u32 = Link::One.bits();
 
 impl Link {
     /// All of them.
-    const ALL: [Link; 5] = [Link::Three, Link::Four, Link::TwiceTwo, Link::Two, Link::One];
+    const ALL: [Link; 5] = [Link::Four, Link::Three, Link::TwiceTwo, Link::Two, Link::One];
 
     /// The link whose code has so many bits.
     fn of_bits(bits: u32) -> Option<Link> {
@@ -80,8 +80,8 @@ impl Link {
     /// link.
     const fn cost(self, vectors: usize) -> usize {
         let (found, chains) = match self {
-            Link::Three => (2, 1),
-            Link::Four => (3, 1),
+            Link::Four => (2, 1),
+            Link::Three => (3, 1),
             Link::TwiceTwo => (7, 2),
             Link::Two => (8, 1),
             Link::One => (10, 1),
