@@ -9,7 +9,7 @@
 
 use super::depthwise_columns::Dots;
 use super::finish::{Finish, finish};
-use super::padded::for_each_row;
+use super::padded::{Edges, for_each_row};
 use super::slide::{CHANNELS, Operands, Slide, Window};
 use super::tile_5x5;
 use crate::kernels::vector::{Depthwise, PRODUCTS_5X5, Target, Task, rounding};
@@ -27,7 +27,7 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
         let &[a, b, c, d, e] = row.starts else { return };
         let to = Target { first: row.y, step: step.y.stride as usize, channels: CHANNELS };
         let (rows, pixels) = ([a, b, c, d, e], step.y.width as usize);
-        let slide = Slide { rows, column: channels, pixels, constants, rounding, to };
+        let slide = Slide { rows, column: channels, pixels, edges: Edges::default(), constants, rounding, to };
         // SAFETY: the rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the
         // row of results can be written.
         #[allow(unsafe_code)]
@@ -79,7 +79,7 @@ impl<I: Dots> Task<I> for Any {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, isa: I) {
-        let Any(Slide { rows, column, pixels, constants, rounding, to }, stride) = self;
+        let Any(Slide { rows, column, pixels, constants, rounding, to, .. }, stride) = self;
         // SAFETY: as who made it said.
         unsafe {
             let mut places = [vdupq_n_u8(0); 4];

@@ -7,7 +7,7 @@
 
 use super::finish::{ANY, EVEN, EVEN_SIGNED, Finish, finish, finish_pixel};
 use super::neon::Rounding;
-use super::padded::for_each_row;
+use super::padded::{Edges, PaddedRow, for_each_row, for_each_row_in_place};
 use super::slide::{CHANNELS, Operands, Slide, Window};
 use super::tile_columns;
 use crate::kernels::vector::{Depthwise, Int8, Target, Task, rounding};
@@ -24,15 +24,30 @@ pub fn depthwise<I: Dots>(isa: I, depthwise: Depthwise<'_>) {
     let channels = step.y.channels as usize;
     let (whole, rest) = (channels / CHANNELS, channels % CHANNELS);
     let stride = step.window.stride[1] as usize;
-    for_each_row(depthwise, I::FLIP, |row| {
-        let &[a, b, c] = row.starts else { return };
+    let in_assembly = stride <= 2 && rounding.is_plain();
+    let slide_of = |row: PaddedRow<'_>, edges| {
+        let &[a, b, c] = row.starts else { return None };
         let to = Target { first: row.y, step: step.y.stride as usize, channels: CHANNELS };
-        let slide = Slide { rows: [a, b, c], column: channels, pixels: step.y.width as usize, constants, rounding, to };
+        Some(Slide { rows: [a, b, c], column: channels, pixels: step.y.width as usize, edges, constants, rounding, to })
+    };
+    if in_assembly && let Some(edges) = Edges::of(step, I::FLIP, CHANNELS as u32) {
+        return for_each_row_in_place(depthwise, edges, |row| {
+            let Some(slide) = slide_of(row, edges) else { return };
+            // SAFETY: the rows hold the window at every place but the edges; channels are whole chunks, behind which nothing is read;
+            // constants are packed chunk after chunk; the row of results can be written.
+            #[allow(unsafe_code)]
+            unsafe {
+                slide.in_assembly::<I, ThreeRows>(stride, whole);
+            }
+        });
+    }
+    for_each_row(depthwise, I::FLIP, |row| {
+        let Some(slide) = slide_of(row, Edges::default()) else { return };
         // SAFETY: the rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the
         // row of results can be written.
         #[allow(unsafe_code)]
         unsafe {
-            if whole > 0 && stride <= 2 && rounding.is_plain() {
+            if whole > 0 && in_assembly {
                 slide.in_assembly::<I, ThreeRows>(stride, whole);
             } else {
                 (0..whole).for_each(|chunk| of_chunk(isa, slide.after(chunk, 12 * I::WEIGHT_BYTES, CHANNELS), stride));

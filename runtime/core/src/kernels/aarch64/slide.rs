@@ -3,6 +3,7 @@
 use super::depthwise_columns::Dots;
 use super::finish::Finish;
 use super::neon::Rounding;
+use super::padded::Edges;
 use super::parts::in_parts;
 use crate::kernels::vector::{Constants, Target};
 
@@ -17,6 +18,8 @@ pub struct Slide<const ROWS: usize> {
     /// Bytes from one column to the next.
     pub column: usize,
     pub pixels: usize,
+    /// Columns that are not in the rows.
+    pub edges: Edges,
     pub constants: Constants,
     pub rounding: Rounding,
     pub to: Target,
@@ -29,6 +32,8 @@ pub struct Operands<const ROWS: usize> {
     pub rows: [*const u8; ROWS],
     /// Bytes from one column to the next.
     pub column: usize,
+    /// Columns that are not in the rows; none of five rows.
+    pub edges: Edges,
     pub weights: *const u8,
     pub bias: *const i32,
     /// See [`Window::PLACES`].
@@ -101,8 +106,9 @@ impl<const ROWS: usize> Slide<ROWS> {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn whole<I: Dots, W: Window<ROWS>>(self, stride: usize, chunks: usize) {
-        let Slide { rows, column, pixels, constants: Constants { weights, bias, multiplier, .. }, rounding, to } = self;
-        let operands = Operands { rows, column, weights, bias, places: W::PLACES.as_ptr(), chunks };
+        let Slide { rows, column, pixels, edges, constants: Constants { weights, bias, multiplier, .. }, rounding, to } =
+            self;
+        let operands = Operands { rows, column, edges, weights, bias, places: W::PLACES.as_ptr(), chunks };
         let finish = Finish::new(&rounding, multiplier, to);
         // SAFETY: as the caller says; the token proves that there are dot products, of signed bytes where bytes are flipped.
         unsafe {

@@ -182,7 +182,7 @@ macro_rules! by_two {
 /// All chunks of the row, whose window moves by STRIDE columns and reads so many of the upper rows.
 macro_rules! row {
     ($code:expr, $extension:literal, $stride:literal, $columns:expr, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
-        let Operands { rows: [x0, x1, x2, x3, x4], column, weights, bias, places, chunks } = $operands;
+        let Operands { rows: [x0, x1, x2, x3, x4], column, edges: _, weights, bias, places, chunks } = $operands;
         with_all_vectors!(
             concat!(".arch_extension ", $extension),
             "ldp q28, q29, [{places}]",

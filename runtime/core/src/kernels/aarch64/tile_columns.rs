@@ -27,6 +27,21 @@ macro_rules! column {
     };
 }
 
+/// The first column, or the last one, which may be of padding.
+macro_rules! edge {
+    ($edge:literal $label:literal $behind:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            "cbz {", $edge, ":w}, ", $label, "f\n",
+            "dup v", $a, ".16b, {padding:w}\ndup v", $b, ".16b, {padding:w}\n",
+            "dup v", $c, ".16b, {padding:w}\ndup v", $d, ".16b, {padding:w}\n",
+            "b ", $behind, "f\n",
+            $label, ":\n",
+            column!($a $b $c $d),
+            $behind, ":\n"
+        )
+    };
+}
+
 /// The products of a column with four vectors of weights.
 macro_rules! products {
     ($dot:literal, $($sum:literal $x:literal $w:literal)*) => {
@@ -62,15 +77,15 @@ macro_rules! by_one {
             "cbz {first}, 2f\n",
             "cmp {first}, #2\n",
             "b.eq 3f\n",
-            column!("12" "13" "14" "15"),
+            edge!("left" "22" "23", "12" "13" "14" "15"),
             column!("4" "5" "6" "7"),
             "b 7f\n",
             "3:\n",
-            column!("8" "9" "10" "11"),
+            edge!("left" "22" "23", "8" "9" "10" "11"),
             column!("12" "13" "14" "15"),
             "b 6f\n",
             "2:\n",
-            column!("4" "5" "6" "7"),
+            edge!("left" "22" "23", "4" "5" "6" "7"),
             column!("8" "9" "10" "11"),
             "5:\n",
             column!("12" "13" "14" "15"),
@@ -79,10 +94,14 @@ macro_rules! by_one {
             column!("4" "5" "6" "7"),
             pixel!($dot, $even $signed, "8" "9" "10" "11", "12" "13" "14" "15", "4" "5" "6" "7"),
             "7:\n",
+            "subs {rounds}, {rounds}, #1\n",
+            "b.eq 9f\n",
             column!("8" "9" "10" "11"),
             pixel!($dot, $even $signed, "12" "13" "14" "15", "4" "5" "6" "7", "8" "9" "10" "11"),
-            "subs {rounds}, {rounds}, #1\n",
-            "b.ne 5b\n"
+            "b 5b\n",
+            "9:\n",
+            edge!("right" "22" "23", "8" "9" "10" "11"),
+            pixel!($dot, $even $signed, "12" "13" "14" "15", "4" "5" "6" "7", "8" "9" "10" "11"),
         )
     };
 }
@@ -92,29 +111,34 @@ macro_rules! by_two {
     ($dot:literal, $even:ident $signed:ident) => {
         concat!(
             "cbz {first}, 2f\n",
-            column!("12" "13" "14" "15"),
+            edge!("left" "22" "23", "12" "13" "14" "15"),
             "b 6f\n",
             "2:\n",
-            column!("4" "5" "6" "7"),
+            edge!("left" "22" "23", "4" "5" "6" "7"),
             "5:\n",
             column!("8" "9" "10" "11"),
             column!("12" "13" "14" "15"),
             pixel!($dot, $even $signed, "4" "5" "6" "7", "8" "9" "10" "11", "12" "13" "14" "15"),
             "6:\n",
             column!("8" "9" "10" "11"),
+            "subs {rounds}, {rounds}, #1\n",
+            "b.eq 9f\n",
             column!("4" "5" "6" "7"),
             pixel!($dot, $even $signed, "12" "13" "14" "15", "8" "9" "10" "11", "4" "5" "6" "7"),
-            "subs {rounds}, {rounds}, #1\n",
-            "b.ne 5b\n"
+            "b 5b\n",
+            "9:\n",
+            edge!("right" "22" "23", "4" "5" "6" "7"),
+            pixel!($dot, $even $signed, "12" "13" "14" "15", "8" "9" "10" "11", "4" "5" "6" "7"),
         )
     };
 }
 
-/// All chunks of the row, whose window reads COLUMNS columns.
+/// All chunks of the row, whose window stands on COLUMNS columns.
 macro_rules! row {
     ($code:expr, $extension:literal, $every:literal, $columns:expr, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
-        let Operands { rows: [x0, x1, x2], column, weights, bias, places, chunks } = $operands;
+        let Operands { rows: [x0, x1, x2], column, edges, weights, bias, places, chunks } = $operands;
         let rounds = usize::div_ceil($pixels, $every);
+        let columns = $columns - usize::from(edges.left) - usize::from(edges.right);
         with_all_vectors!(
             concat!(".arch_extension ", $extension),
             "ldp q28, q29, [{places}]",
@@ -139,7 +163,8 @@ macro_rules! row {
             "subs {chunks}, {chunks}, #1",
             "b.ne 8b",
             x0 = inout(reg) x0 => _, x1 = inout(reg) x1 => _, x2 = inout(reg) x2 => _, column = in(reg) column,
-            back = in(reg) ($columns * column).wrapping_sub(CHANNELS), weights = inout(reg) weights => _, places = in(reg) places,
+            back = in(reg) (columns * column).wrapping_sub(CHANNELS), left = in(reg) u32::from(edges.left),
+            right = in(reg) u32::from(edges.right), padding = in(reg) u32::from(edges.padding), weights = inout(reg) weights => _, places = in(reg) places,
             bias = inout(reg) bias => _, multiplier = inout(reg) $finish.multiplier => _, added = in(reg) $added,
             first = in(reg) $pixels % $every, rounds = inout(reg) rounds => _, all_rounds = in(reg) rounds,
             to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
