@@ -3,16 +3,17 @@
 //! The lanes of a vector hold channels. Of two taps at a time, SMULL and SMLAL add the products in 16 bits, and SADDW adds
 //! these to 32-bit sums; up to four taps make such a chain, see [`TapOrder`]. The usual window has a way of its own
 //! ([`three_by_three`](super::three_by_three)). Input rows are copied to a ring of padded rows, where their bytes are flipped once
-//! instead of at every tap. Two products overflow 16 bits only if both weights are −128; where that may be, each goes to the sums by
+//! instead of at every tap, or read where they lie. Two products overflow 16 bits only if both weights are −128; where that may be, each goes to the sums by
 //! itself.
 
 use super::finish::{ANY, EVEN, EVEN_SIGNED, Finish, PLAIN, PLAIN_SIGNED, finish};
 use super::instructions::{smlal_high, smull_high};
 use super::neon::{Neon, Rounding};
-use super::padded::for_each_row;
+use super::padded::{Edges, PaddedRow, for_each_row, for_each_row_in_place};
 use super::three_by_three::ThreeByThree;
 use super::tile_taps::{Operands, tiles};
 use crate::kernels::vector::{Constants, Depthwise, Isa, MAX_TAPS, TapOrder, Target, Task, note_len};
+use crate::plan::step::ConvolutionInt8;
 use core::arch::aarch64::*;
 use core::mem::MaybeUninit;
 
@@ -20,58 +21,67 @@ use core::mem::MaybeUninit;
 #[inline(always)]
 pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
     let (step, constants) = (depthwise.step, depthwise.constants);
+    let slides = is_usual(step.window.kernel.map(|n| n as usize), &rounding) && step.window.stride[1] <= 2;
+    match Edges::of(step, 0x80, CHUNK as u32).filter(|_| slides) {
+        Some(edges) => {
+            for_each_row_in_place(depthwise, edges, |row| compute(step, constants, rounding, row, edges));
+        }
+        None => for_each_row(depthwise, 0x80, |row| compute(step, constants, rounding, row, Edges::default())),
+    }
+}
+
+/// Computes an output row.
+#[inline(never)]
+fn compute(step: &ConvolutionInt8, constants: Constants, rounding: Rounding, row: PaddedRow<'_>, edges: Edges) {
     let window = &step.window;
     let (channels, kernel) = (step.y.channels as usize, window.kernel.map(|n| n as usize));
     let (stride, dilation) = (window.stride[1] as usize, window.dilation[1] as usize);
-    for_each_row(depthwise, 0x80, |row| {
-        // For every number that a note may hold there is a place in the window, whether or not it has so many taps.
-        let mut places;
-        let taps = if is_usual(kernel, &rounding) {
-            None
-        } else {
-            places = [row.starts[0]; MAX_TAPS];
-            for (&start, places) in row.starts.iter().zip(places.chunks_mut(kernel[1])) {
-                places
-                    .iter_mut()
-                    .enumerate()
-                    .for_each(|(kx, place)| *place = start.wrapping_add(kx * dilation * channels));
-            }
-            Some(&places)
-        };
-        let row = Row {
-            starts: row.starts,
-            any: taps,
-            columns: kernel[1],
-            column: dilation * channels,
-            step: stride * channels,
-            pixels: step.y.width as usize,
-            constants,
-            rounding,
-            to: Target { first: row.y, step: step.y.stride as usize, channels: CHUNK },
-            from: 0,
-            chunks: channels / CHUNK,
-        };
-        let shared = if dilation == 1 { 3usize.saturating_sub(stride) } else { 0 };
-        // The rows hold the window at every place, and slack behind it; constants are packed chunk after chunk; the row of results
-        // can be written.
-        if row.chunks > 0 {
-            // SAFETY: so there are as many as that.
-            #[allow(unsafe_code)]
-            unsafe {
-                row.invoke(Neon, CHUNK, shared);
-            }
+    // For every number that a note may hold there is a place in the window, whether or not it has so many taps.
+    let mut places;
+    let taps = if is_usual(kernel, &rounding) {
+        None
+    } else {
+        places = [row.starts[0]; MAX_TAPS];
+        for (&start, places) in row.starts.iter().zip(places.chunks_mut(kernel[1])) {
+            (places.iter_mut().enumerate())
+                .for_each(|(kx, place)| *place = start.wrapping_add(kx * dilation * channels));
         }
-        let rest = channels % CHUNK;
-        if rest > 0 {
-            let row = row.after(row.chunks);
-            let to = Target { channels: rest, ..row.to };
-            // SAFETY: and those that are left, of which there are constants up to a multiple of eight.
-            #[allow(unsafe_code)]
-            unsafe {
-                Row { chunks: 1, to, ..row }.invoke(Neon, rest.next_multiple_of(8), shared);
-            }
+        Some(&places)
+    };
+    let row = Row {
+        starts: row.starts,
+        any: taps,
+        columns: kernel[1],
+        column: dilation * channels,
+        step: stride * channels,
+        pixels: step.y.width as usize,
+        edges,
+        constants,
+        rounding,
+        to: Target { first: row.y, step: step.y.stride as usize, channels: CHUNK },
+        from: 0,
+        chunks: channels / CHUNK,
+    };
+    let shared = if dilation == 1 { 3usize.saturating_sub(stride) } else { 0 };
+    // The rows hold the window at every place but the edges, and slack behind it unless channels are whole chunks; constants are packed
+    // chunk after chunk; the row of results can be written.
+    if row.chunks > 0 {
+        // SAFETY: so there are as many as that.
+        #[allow(unsafe_code)]
+        unsafe {
+            row.invoke(Neon, CHUNK, shared);
         }
-    });
+    }
+    let rest = channels % CHUNK;
+    if rest > 0 {
+        let row = row.after(row.chunks);
+        let to = Target { channels: rest, ..row.to };
+        // SAFETY: and those that are left, of which there are constants up to a multiple of eight.
+        #[allow(unsafe_code)]
+        unsafe {
+            Row { chunks: 1, to, ..row }.invoke(Neon, rest.next_multiple_of(8), shared);
+        }
+    }
 }
 
 /// Whether the window has code of its own.
@@ -97,6 +107,8 @@ pub struct Row<'r> {
     /// Bytes from one place of the window to the next.
     pub step: usize,
     pub pixels: usize,
+    /// Columns of the usual window that are not in the rows; only where it moves by one or two.
+    pub edges: Edges,
     /// Those of the first chunk.
     pub constants: Constants,
     pub rounding: Rounding,

@@ -34,55 +34,77 @@ impl<const N: usize, const SHARE: usize, const HOW: u8> Task<Neon> for ThreeByTh
 #[inline(never)]
 #[allow(unsafe_code)]
 unsafe fn chunk<const N: usize, const SHARE: usize, const HOW: u8>(row: &Row<'_>) {
-    let &Row { starts, from, column, step, pixels, constants, ref rounding, mut to, .. } = row;
+    let &Row { starts, from, column, step, pixels, edges, constants, ref rounding, mut to, .. } = row;
     let &[a, b, c] = starts else { return };
-    // SAFETY: as the caller says.
+    // SAFETY: as the caller says; the columns that are read are those that are in the rows.
     unsafe {
         let weights = NineWeights::read::<N>(constants.weights);
+        let padding = Column::of(edges.padding);
         let column_at = |at: usize| Column::read::<N>([a.add(at), b.add(at), c.add(at)]);
         let mut compute = |columns: [Column; 3]| {
             pixel::<N, HOW>(constants, columns, weights, rounding, to);
             to.first = to.first.add(to.step);
         };
+        // The next column that is read.
         let mut at = from;
-        let mut left = pixels;
-        if SHARE == 2 {
-            let (mut first, mut second) = (column_at(at), column_at(at + column));
-            at += 2 * column;
-            // Three pixels at a time, so that columns need not move between registers.
-            while left >= 3 {
-                let third = column_at(at);
-                compute([first, second, third]);
-                first = column_at(at + column);
-                compute([second, third, first]);
-                second = column_at(at + 2 * column);
-                compute([third, first, second]);
-                at += 3 * column;
-                left -= 3;
-            }
-            while left > 0 {
-                let third = column_at(at);
-                compute([first, second, third]);
-                (first, second) = (second, third);
+        // Pixels whose last column is.
+        let mut left = pixels - usize::from(edges.right);
+        let mut first = padding;
+        if SHARE > 0 && !edges.left {
+            first = column_at(at);
+            at += column;
+        }
+        match SHARE {
+            2 => {
+                let mut second = column_at(at);
                 at += column;
-                left -= 1;
+                // Three pixels at a time, so that columns need not move between registers.
+                while left >= 3 {
+                    let third = column_at(at);
+                    compute([first, second, third]);
+                    first = column_at(at + column);
+                    compute([second, third, first]);
+                    second = column_at(at + 2 * column);
+                    compute([third, first, second]);
+                    at += 3 * column;
+                    left -= 3;
+                }
+                while left > 0 {
+                    let third = column_at(at);
+                    compute([first, second, third]);
+                    (first, second) = (second, third);
+                    at += column;
+                    left -= 1;
+                }
+                if edges.right {
+                    compute([first, second, padding]);
+                }
             }
-        } else {
-            if SHARE == 1 {
-                let mut first = column_at(at);
+            1 => {
                 while left >= 2 {
-                    let third = column_at(at + 2 * column);
-                    compute([first, column_at(at + column), third]);
-                    first = column_at(at + 4 * column);
-                    compute([third, column_at(at + 3 * column), first]);
+                    let third = column_at(at + column);
+                    compute([first, column_at(at), third]);
+                    first = column_at(at + 3 * column);
+                    compute([third, column_at(at + 2 * column), first]);
                     at += 4 * column;
                     left -= 2;
                 }
+                if left > 0 {
+                    let third = column_at(at + column);
+                    compute([first, column_at(at), third]);
+                    first = third;
+                    at += 2 * column;
+                }
+                if edges.right {
+                    compute([first, column_at(at), padding]);
+                }
             }
-            while left > 0 {
-                compute([column_at(at), column_at(at + column), column_at(at + 2 * column)]);
-                at += step;
-                left -= 1;
+            _ => {
+                while left > 0 {
+                    compute([column_at(at), column_at(at + column), column_at(at + 2 * column)]);
+                    at += step;
+                    left -= 1;
+                }
             }
         }
     }
@@ -107,6 +129,15 @@ impl Column {
         // SAFETY: as the caller says.
         let (first, second, lowest) = unsafe { (load::<N>(rows[0]), load::<N>(rows[1]), load::<N>(rows[2])) };
         Column { upper: side_by_side(first, second), lowest }
+    }
+
+    /// A column of nothing but `padding`.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn of(padding: u8) -> Column {
+        // SAFETY: every aarch64 processor has NEON.
+        let all = unsafe { vdupq_n_s8(padding as i8) };
+        Column { upper: [all; 2], lowest: all }
     }
 }
 
