@@ -81,14 +81,19 @@ macro_rules! sums {
             "b.ne 3b\n",
             "4:\n",
             inputs!($from, "{next}", $flip, $($inputs)*),
+            // Usually there are four.
+            "tbnz {fours}, #2, 6f\n",
             $four!("0"),
             "cmp {fours}, #2\n",
             "b.lo 5f\n",
             $four!("1"),
             "b.eq 5f\n",
             $four!("2"),
-            "cmp {fours}, #4\n",
-            "b.lo 5f\n",
+            "b 5f\n",
+            "6:\n",
+            $four!("0"),
+            $four!("1"),
+            $four!("2"),
             $four!("3"),
             "5:\n"
         )
