@@ -28,13 +28,13 @@ pub const PER_FUNCTION: f64 = 9.3;
 pub fn rate(kernels: Kernels, kind: Kind) -> Rate {
     let [per_unit, per_output] = match (kernels, kind) {
         // Multiply-accumulates of bytes.
-        (Kernels::Neon, Kind::ProductInt8) => [0.184, 1.7],
+        (Kernels::Neon, Kind::ProductInt8) => [0.183, 1.7],
         (Kernels::Neon, Kind::GeneralInt8) => [0.223, 1.8],
-        (Kernels::Neon, Kind::SlidingInt8) => [0.498, 0.0],
+        (Kernels::Neon, Kind::SlidingInt8) => [0.465, 0.0],
         (Kernels::Neon, Kind::DepthwiseInt8) => [0.437, 0.0],
         (Kernels::NeonDotprod, Kind::ProductInt8) => [0.0765, 1.3],
         (Kernels::NeonDotprod, Kind::GeneralInt8) => [0.123, 0.5],
-        (Kernels::NeonDotprod, Kind::SlidingInt8) => [0.354, 0.0],
+        (Kernels::NeonDotprod, Kind::SlidingInt8) => [0.325, 0.0],
         (Kernels::NeonDotprod, Kind::DepthwiseInt8) => [0.242, 0.0],
         // The rest is the same code on both.
         (_, Kind::ProductF32) => [0.291, 1.4],

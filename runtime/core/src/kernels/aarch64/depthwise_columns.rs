@@ -1,9 +1,9 @@
 //! Depthwise 3 × 3 int8 convolution with byte dot products: 16 channels at a time, column by column.
 //!
-//! Input rows are copied to a ring of padded rows, where bytes are flipped once. Of every column under the window, three rows
-//! are interleaved by four table lookups (TBL), so that one dot product multiplies a channel of the column with the weights of a
-//! kernel column; columns stay in registers while the window slides over them: 12 vectors of weights, 12 of columns, 4 of sums
-//! and 4 of places in the table. The usual rows are in assembly, `tile_columns`: a compiler moves columns about, and spills some.
+//! Input rows are read where they lie, or copied to a ring of padded rows, where bytes are flipped once. Of every column under the
+//! window, three rows are interleaved by four table lookups (TBL), so that one dot product multiplies a channel of the column with the
+//! weights of a kernel column; columns stay in registers while the window slides over them: 12 vectors of weights, 12 of columns, 4 of
+//! sums and 4 of places in the table. The usual rows are in assembly, `tile_columns`: a compiler moves columns about, and spills some.
 
 use super::finish::{ANY, EVEN, EVEN_SIGNED, Finish, finish, finish_pixel};
 use super::neon::Rounding;
