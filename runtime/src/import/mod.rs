@@ -2,7 +2,7 @@
 //!
 //! tract-onnx reads the protobuf. Each node is then taken in the file's order: one whose inputs are all known is
 //! evaluated at once (by tract, apart from quantised weights, which keep their integers); one that an importer under
-//! [`operators`] knows becomes graph nodes; any other becomes a fallback step that tract runs. Shapes are fixed from the
+//! `operators` knows becomes graph nodes; any other becomes a fallback step that tract runs. Shapes are fixed from the
 //! first node on, so what computes shapes folds away.
 
 mod budget;
