@@ -2,9 +2,9 @@
 //!
 //! The lanes of a vector hold channels. Of two taps at a time, SMULL and SMLAL add the products in 16 bits, and SADDW adds
 //! these to 32-bit sums; up to four taps make such a chain, see [`TapOrder`]. The usual window has a way of its own
-//! ([`three_by_three`](super::three_by_three)). Input rows are copied to a ring of padded rows, where their bytes are flipped once
-//! instead of at every tap, or read where they lie. Two products overflow 16 bits only if both weights are −128; where that may be, each goes to the sums by
-//! itself.
+//! ([`three_by_three`](super::three_by_three)), which reads signed bytes where they lie. Other input rows are copied to a ring of padded
+//! rows, where their bytes are flipped once instead of at every tap. Two products overflow 16 bits only if both weights are −128; where
+//! that may be, each goes to the sums by itself.
 
 use super::finish::{ANY, EVEN, EVEN_SIGNED, Finish, PLAIN, PLAIN_SIGNED, finish};
 use super::instructions::{smlal_high, smull_high};
@@ -23,16 +23,31 @@ pub fn depthwise(rounding: Rounding, depthwise: Depthwise<'_>) {
     let (step, constants) = (depthwise.step, depthwise.constants);
     let slides = is_usual(step.window.kernel.map(|n| n as usize), &rounding) && step.window.stride[1] <= 2;
     match Edges::of(step, 0x80, CHUNK as u32).filter(|_| slides) {
-        Some(edges) => {
-            for_each_row_in_place(depthwise, edges, |row| compute(step, constants, rounding, row, edges));
-        }
-        None => for_each_row(depthwise, 0x80, |row| compute(step, constants, rounding, row, Edges::default())),
+        Some(edges) => for_each_row_in_place(depthwise, edges, |row| {
+            // SAFETY: it is a row of the step, and constants are packed for it.
+            #[allow(unsafe_code)]
+            unsafe {
+                compute(step, constants, rounding, row, edges);
+            }
+        }),
+        None => for_each_row(depthwise, 0x80, |row| {
+            // SAFETY: the same.
+            #[allow(unsafe_code)]
+            unsafe {
+                compute(step, constants, rounding, row, Edges::default());
+            }
+        }),
     }
 }
 
 /// Computes an output row.
+///
+/// # Safety
+/// The rows hold the window at every place but the edges, and slack behind it unless channels are whole chunks; constants are packed chunk
+/// after chunk; the row of results can be written.
 #[inline(never)]
-fn compute(step: &ConvolutionInt8, constants: Constants, rounding: Rounding, row: PaddedRow<'_>, edges: Edges) {
+#[allow(unsafe_code)]
+unsafe fn compute(step: &ConvolutionInt8, constants: Constants, rounding: Rounding, row: PaddedRow<'_>, edges: Edges) {
     let window = &step.window;
     let (channels, kernel) = (step.y.channels as usize, window.kernel.map(|n| n as usize));
     let (stride, dilation) = (window.stride[1] as usize, window.dilation[1] as usize);
@@ -63,24 +78,16 @@ fn compute(step: &ConvolutionInt8, constants: Constants, rounding: Rounding, row
         chunks: channels / CHUNK,
     };
     let shared = if dilation == 1 { 3usize.saturating_sub(stride) } else { 0 };
-    // The rows hold the window at every place but the edges, and slack behind it unless channels are whole chunks; constants are packed
-    // chunk after chunk; the row of results can be written.
     if row.chunks > 0 {
-        // SAFETY: so there are as many as that.
-        #[allow(unsafe_code)]
-        unsafe {
-            row.invoke(Neon, CHUNK, shared);
-        }
+        // SAFETY: as the caller says.
+        unsafe { row.invoke(Neon, CHUNK, shared) };
     }
     let rest = channels % CHUNK;
     if rest > 0 {
         let row = row.after(row.chunks);
         let to = Target { channels: rest, ..row.to };
-        // SAFETY: and those that are left, of which there are constants up to a multiple of eight.
-        #[allow(unsafe_code)]
-        unsafe {
-            Row { chunks: 1, to, ..row }.invoke(Neon, rest.next_multiple_of(8), shared);
-        }
+        // SAFETY: as the caller says; of those that are left there are constants up to a multiple of eight.
+        unsafe { Row { chunks: 1, to, ..row }.invoke(Neon, rest.next_multiple_of(8), shared) };
     }
 }
 

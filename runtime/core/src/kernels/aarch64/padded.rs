@@ -1,5 +1,5 @@
-//! The walk down the rows of a depthwise convolution, whose inputs are copied to a ring of padded rows, or where a column of padding
-//! at either side is known how to be made, read where they lie.
+//! The walk down the rows of a depthwise convolution. Its inputs are copied to a ring of padded rows, or read where they lie if there is a
+//! column of padding at most at either side, which is not in memory then.
 
 use crate::kernels::vector::{Depthwise, MAX_RUNS, RowRing, Source, by_image, padded_rows};
 use crate::plan::step::ConvolutionInt8;

@@ -47,7 +47,8 @@ pub trait Window<const ROWS: usize> {
     /// Which bytes of a column's rows lie side by side.
     const PLACES: &'static [u8; 64];
 
-    /// Computes `pixels` pixels of every chunk, at least one, over which the window moves by STRIDE columns, one or two. SIGNED: of signed bytes.
+    /// Computes `pixels` pixels of every chunk, at least one, over which the window moves by STRIDE columns, one or two. SIGNED: of signed
+    /// bytes.
     ///
     /// # Safety
     /// The processor has SDOT, or where not SIGNED, USDOT. Rows, as whole vectors, weights, biases, multipliers and places can be
