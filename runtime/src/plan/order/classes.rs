@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
-use super::{channels, is_depthwise};
-use crate::graph::{Graph, Node, Op, TensorId};
+use retort_core::plan::step::ConvolutionForm;
+
+use crate::graph::{ConvolutionInt8, Graph, Node, Op, TensorId, form};
 use crate::tensor::ElementType;
 
 /// Such a set, by the nodes that have to know of the order.
@@ -26,15 +27,24 @@ enum Channels {
     Known,
 }
 
+/// The channels of a tensor of images in bytes that is not constant.
+fn channels(graph: &Graph, id: TensorId) -> Option<usize> {
+    let tensor = graph.tensor(id);
+    match tensor.shape[..] {
+        [_, _, _, channels] if tensor.element == ElementType::U8 && tensor.constant.is_none() => Some(channels),
+        _ => None,
+    }
+}
+
+fn is_depthwise(conv: &ConvolutionInt8) -> bool {
+    form(&conv.window, conv.groups, conv.in_channels, conv.out_channels) == ConvolutionForm::Depthwise
+}
+
 fn channels_of(graph: &Graph, node: &Node) -> Channels {
-    let tensors = || node.inputs.iter().chain(&node.outputs);
-    let images = tensors().all(|&id| {
-        let tensor = graph.tensor(id);
-        tensor.element == ElementType::U8 && tensor.constant.is_none() && tensor.shape.len() == 4
-    });
-    let as_many = || tensors().all(|&id| channels(graph, id) == channels(graph, node.output()));
+    let of_all = || node.inputs.iter().chain(&node.outputs).map(|&id| channels(graph, id));
+    let as_many = || of_all().all(|channels| channels == self::channels(graph, node.output()));
     match &node.op {
-        _ if !images => Channels::Known,
+        _ if of_all().any(|channels| channels.is_none()) => Channels::Known,
         Op::ConvolutionInt8(conv) if is_depthwise(conv) && as_many() => Channels::Kept,
         Op::ConvolutionInt8(conv) if conv.groups == 1 => Channels::Mixed,
         Op::BinaryInt8(..) | Op::Lookup(_) | Op::Pool(..) | Op::GlobalAverage | Op::Resize { .. } if as_many() => {

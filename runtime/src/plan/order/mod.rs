@@ -12,7 +12,7 @@ mod tests;
 
 use retort_core::kernels::Chains;
 
-use crate::graph::{ConvolutionInt8, Graph, Op, TensorId};
+use crate::graph::{ConvolutionInt8, Graph, Op};
 use classes::classes;
 use search::Search;
 
@@ -42,19 +42,6 @@ pub fn run(graph: &mut Graph, chains: &Chains) -> usize {
         }
     }
     changes
-}
-
-/// Whether the channels of a convolution's outputs are those of its inputs, each by itself.
-fn is_depthwise(conv: &ConvolutionInt8) -> bool {
-    conv.groups == conv.in_channels && conv.groups == conv.out_channels
-}
-
-/// The channels of a tensor of images.
-fn channels(graph: &Graph, id: TensorId) -> Option<usize> {
-    match graph.tensor(id).shape[..] {
-        [_, _, _, channels] => Some(channels),
-        _ => None,
-    }
 }
 
 /// Puts output channels in an order: at place i, the one that was at `order[i]`.

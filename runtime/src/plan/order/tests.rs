@@ -5,7 +5,7 @@ use retort_core::kernels::{KernelSet, packing};
 use retort_core::plan::step::{IntegerOperation, Pooling};
 
 use super::*;
-use crate::graph::{Border, Epilogue, Window};
+use crate::graph::{Border, Epilogue, TensorId, Window};
 use crate::plan::passes::tests_run::run as outputs;
 use crate::tensor::{ElementType, Port, Quantisation};
 

@@ -143,6 +143,19 @@ impl Row<'_> {
         Row { constants, to, from: self.from + channels, chunks: self.chunks - chunks, ..self }
     }
 
+    /// Calls `compute` for what begins with each chunk.
+    #[inline(always)]
+    pub fn for_each_chunk(self, mut compute: impl FnMut(&Self)) {
+        let mut row = self;
+        loop {
+            compute(&row);
+            if row.chunks <= 1 {
+                return;
+            }
+            row = row.after(1);
+        }
+    }
+
     /// Computes it. `shared`: how many columns of three the window has in common with its next place.
     ///
     /// # Safety
@@ -150,7 +163,7 @@ impl Row<'_> {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn invoke(self, isa: Neon, lanes: usize, shared: usize) {
-        let usual = is_usual([self.starts.len(), self.columns], &self.rounding);
+        let usual = self.any.is_none();
         let how = match (self.to.channels == lanes, self.rounding.is_signed()) {
             (true, false) if self.rounding.is_even() => EVEN,
             (true, true) if self.rounding.is_even() => EVEN_SIGNED,
@@ -191,15 +204,8 @@ impl<const N: usize, const EXTREME: bool> Task<Neon> for Any<'_, N, EXTREME> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
-        let mut row = self.0;
-        loop {
-            // SAFETY: as who invoked it said.
-            unsafe { chunk::<N, EXTREME>(&row) };
-            if row.chunks <= 1 {
-                return;
-            }
-            row = row.after(1);
-        }
+        // SAFETY: as who invoked it said.
+        self.0.for_each_chunk(|row| unsafe { chunk::<N, EXTREME>(row) });
     }
 }
 

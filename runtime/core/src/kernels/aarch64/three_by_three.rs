@@ -15,15 +15,8 @@ impl<const N: usize, const SHARE: usize, const HOW: u8> Task<Neon> for ThreeByTh
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run(self, _: Neon) {
-        let mut row = self.0;
-        loop {
-            // SAFETY: as who invoked it said.
-            unsafe { chunk::<N, SHARE, HOW>(&row) };
-            if row.chunks <= 1 {
-                return;
-            }
-            row = row.after(1);
-        }
+        // SAFETY: as who invoked it said.
+        self.0.for_each_chunk(|row| unsafe { chunk::<N, SHARE, HOW>(row) });
     }
 }
 

@@ -179,9 +179,9 @@ macro_rules! by_two {
     };
 }
 
-/// All chunks of the row, whose window moves by STRIDE columns and reads so many of the upper rows.
+/// All chunks of the row.
 macro_rules! row {
-    ($code:expr, $extension:literal, $stride:literal, $columns:expr, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
+    ($code:expr, $extension:literal, $stride:expr, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
         let Operands { rows: [x0, x1, x2, x3, x4], column, edges: _, weights, bias, places, chunks } = $operands;
         with_all_vectors!(
             concat!(".arch_extension ", $extension),
@@ -204,7 +204,7 @@ macro_rules! row {
             "b.ne 8b",
             x0 = inout(reg) x0 => _, x1 = inout(reg) x1 => _, x2 = inout(reg) x2 => _, x3 = inout(reg) x3 => _,
             x4 = inout(reg) x4 => _, column = in(reg) column, second = in(reg) 2 * column, third = in(reg) 3 * column,
-            back = in(reg) ($columns * column).wrapping_sub(CHANNELS),
+            back = in(reg) ((($pixels - 1) * $stride + 5) * column).wrapping_sub(CHANNELS),
             fifth_back = in(reg) ($pixels * $stride * column).wrapping_sub(CHANNELS),
             weights = inout(reg) weights => _, places = in(reg) places, bias = inout(reg) bias => _,
             multiplier = inout(reg) $finish.multiplier => _, added = in(reg) $added, pixels = inout(reg) $pixels => _,
@@ -217,20 +217,10 @@ macro_rules! row {
 macro_rules! row_of {
     ($dot:literal, $extension:literal, $signed:ident, $stride:expr, $operands:ident, $pixels:ident, $finish:ident) => {
         match ($stride, $finish.added_to_floats()) {
-            (1, Some(added)) => {
-                row!(by_one!($dot, even $signed), $extension, 1, ($pixels + 4), $operands, $pixels, $finish, added)
-            }
-            (1, None) => {
-                let added = $finish.added();
-                row!(by_one!($dot, odd $signed), $extension, 1, ($pixels + 4), $operands, $pixels, $finish, added)
-            }
-            (_, Some(added)) => {
-                row!(by_two!($dot, even $signed), $extension, 2, (2 * $pixels + 3), $operands, $pixels, $finish, added)
-            }
-            (_, None) => {
-                let added = $finish.added();
-                row!(by_two!($dot, odd $signed), $extension, 2, (2 * $pixels + 3), $operands, $pixels, $finish, added)
-            }
+            (1, Some(added)) => row!(by_one!($dot, even $signed), $extension, $stride, $operands, $pixels, $finish, added),
+            (1, None) => row!(by_one!($dot, odd $signed), $extension, $stride, $operands, $pixels, $finish, $finish.added()),
+            (_, Some(added)) => row!(by_two!($dot, even $signed), $extension, $stride, $operands, $pixels, $finish, added),
+            (_, None) => row!(by_two!($dot, odd $signed), $extension, $stride, $operands, $pixels, $finish, $finish.added()),
         }
     };
 }

@@ -133,12 +133,12 @@ macro_rules! by_two {
     };
 }
 
-/// All chunks of the row, whose window stands on COLUMNS columns.
+/// All chunks of the row, in rounds of as many pixels as bring columns back to where they were.
 macro_rules! row {
-    ($code:expr, $extension:literal, $every:literal, $columns:expr, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
+    ($code:expr, $extension:literal, $every:literal, $stride:expr, $operands:ident, $pixels:ident, $finish:ident, $added:expr) => {{
         let Operands { rows: [x0, x1, x2], column, edges, weights, bias, places, chunks } = $operands;
         let rounds = usize::div_ceil($pixels, $every);
-        let columns = $columns - usize::from(edges.left) - usize::from(edges.right);
+        let columns = ($pixels - 1) * $stride + 3 - usize::from(edges.left) - usize::from(edges.right);
         with_all_vectors!(
             concat!(".arch_extension ", $extension),
             "ldp q28, q29, [{places}]",
@@ -164,7 +164,8 @@ macro_rules! row {
             "b.ne 8b",
             x0 = inout(reg) x0 => _, x1 = inout(reg) x1 => _, x2 = inout(reg) x2 => _, column = in(reg) column,
             back = in(reg) (columns * column).wrapping_sub(CHANNELS), left = in(reg) u32::from(edges.left),
-            right = in(reg) u32::from(edges.right), padding = in(reg) u32::from(edges.padding), weights = inout(reg) weights => _, places = in(reg) places,
+            right = in(reg) u32::from(edges.right), padding = in(reg) u32::from(edges.padding),
+            weights = inout(reg) weights => _, places = in(reg) places,
             bias = inout(reg) bias => _, multiplier = inout(reg) $finish.multiplier => _, added = in(reg) $added,
             first = in(reg) $pixels % $every, rounds = inout(reg) rounds => _, all_rounds = in(reg) rounds,
             to = inout(reg) $finish.to => _, to_step = in(reg) $finish.step,
@@ -176,20 +177,10 @@ macro_rules! row {
 macro_rules! row_of {
     ($dot:literal, $extension:literal, $signed:ident, $stride:expr, $operands:ident, $pixels:ident, $finish:ident) => {
         match ($stride, $finish.added_to_floats()) {
-            (1, Some(added)) => {
-                row!(by_one!($dot, even $signed), $extension, 3, ($pixels + 2), $operands, $pixels, $finish, added)
-            }
-            (1, None) => {
-                let added = $finish.added();
-                row!(by_one!($dot, odd $signed), $extension, 3, ($pixels + 2), $operands, $pixels, $finish, added)
-            }
-            (_, Some(added)) => {
-                row!(by_two!($dot, even $signed), $extension, 2, (2 * $pixels + 1), $operands, $pixels, $finish, added)
-            }
-            (_, None) => {
-                let added = $finish.added();
-                row!(by_two!($dot, odd $signed), $extension, 2, (2 * $pixels + 1), $operands, $pixels, $finish, added)
-            }
+            (1, Some(added)) => row!(by_one!($dot, even $signed), $extension, 3, $stride, $operands, $pixels, $finish, added),
+            (1, None) => row!(by_one!($dot, odd $signed), $extension, 3, $stride, $operands, $pixels, $finish, $finish.added()),
+            (_, Some(added)) => row!(by_two!($dot, even $signed), $extension, 2, $stride, $operands, $pixels, $finish, added),
+            (_, None) => row!(by_two!($dot, odd $signed), $extension, 2, $stride, $operands, $pixels, $finish, $finish.added()),
         }
     };
 }

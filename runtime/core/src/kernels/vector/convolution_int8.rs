@@ -265,15 +265,15 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
         let (ring, patches) = scratch.split_at_mut(layout.ring_len(step.x.height as usize));
         let pitch = patch_pitch(len);
         let at_once = patches_at_once(pitch, pixels(&step.y));
-        // Patches of short rows wait for those of the next ones, so that few tiles are of fewer pixels than they could be.
-        let together = if I::GATHERS && step.groups == 1 { at_once / width } else { 1 };
-        let (count_of_rows, mut waiting) = (rows.len(), 0);
+        // Pixels whose patches wait for those of the next row, so that few tiles are of fewer pixels than they could be.
+        let mut waiting = 0;
+        let count_of_rows = rows.len();
         let fill = |ring: &mut RowRing<'_, u8>, source: &Source<'_, u8>, rows| {
             if flip == 0 { ring.fill(source, rows) } else { ring.fill_mapped(source, rows, |byte| byte ^ flip) }
         };
         general.for_each(convolution.x, rows, ring, fill, |row, group, starts| {
-            let y = &mut y[(row - waiting) * width * stride + group * outputs..];
-            assert!(((waiting + 1) * width - 1) * stride + outputs <= y.len(), "the output is too small");
+            let y = &mut y[(row * width - waiting) * stride + group * outputs..];
+            assert!((waiting + width - 1) * stride + outputs <= y.len(), "the output is too small");
             let mut to = Target { first: y.as_mut_ptr(), step: stride, channels: outputs };
             let mut constants = convolution.constants();
             let last = (len - 1) % 4 + 1;
@@ -296,24 +296,19 @@ impl<I: Int8> Task<I> for GeneralRows<'_> {
                 if waiting == 0 && isa.multiply_row(gather, constants, rounding, to) {
                     return;
                 }
-                if together > 1 {
-                    isa.gather(gather, &mut patches[waiting * width * pitch..]);
-                    waiting += 1;
-                    if waiting == together || row + 1 == count_of_rows {
-                        let gathered = [patches.as_ptr()];
-                        let runs = Runs { starts: &gathered, step: pitch, readable, ..runs };
-                        isa.multiply(runs, waiting * width, constants, rounding, to);
-                        waiting = 0;
-                    }
-                    return;
-                }
+                let may_wait = step.groups == 1 && row + 1 < count_of_rows;
                 for first in (0..width).step_by(at_once) {
                     let pixels = at_once.min(width - first);
-                    isa.gather(Gather { first, pixels, ..gather }, patches);
+                    isa.gather(Gather { first, pixels, ..gather }, &mut patches[waiting * pitch..]);
+                    waiting += pixels;
+                    if may_wait && waiting + width <= at_once {
+                        return;
+                    }
                     let gathered = [patches.as_ptr()];
                     let runs = Runs { starts: &gathered, step: pitch, readable, ..runs };
-                    isa.multiply(runs, pixels, constants, rounding, to);
-                    to = to.skip(pixels);
+                    isa.multiply(runs, waiting, constants, rounding, to);
+                    to = to.skip(waiting);
+                    waiting = 0;
                 }
             }
         });
